@@ -1,0 +1,67 @@
+# The front door. `make help` lists what there is; CMake does the work.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := build
+
+JOBS ?= $(shell nproc)
+FUZZ_SECONDS ?= 30
+ARGS ?=
+
+# Lets ccache trust precompiled headers, whose time stamps differ from build to build.
+export CCACHE_SLOPPINESS := pch_defines,time_macros,include_file_mtime,include_file_ctime
+
+SETUP := build/.setup-$(shell sha256sum packages.txt | cut -c1-12)
+CONFIGURE := cmake -S . -G Ninja
+SANITIZED := base core store bus directory
+
+.PHONY: help setup build run test test-sanitize lint format bench fuzz demo clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-15s %s\n", $$1, $$2}' Makefile
+
+$(SETUP): packages.txt tools/setup
+	@tools/setup
+	@mkdir -p build && rm -f build/.setup-* && touch $@
+
+setup: $(SETUP) ## install the Debian packages that are missing (packages.txt)
+
+build/release/build.ninja: $(SETUP)
+	@$(CONFIGURE) -B build/release -DCMAKE_BUILD_TYPE=Release
+	@mkdir -p build/bin && ln -sf ../release/bin/callbook build/bin/callbook
+
+build: build/release/build.ninja ## build build/bin/callbook
+	@cmake --build build/release -j $(JOBS) --target callbook
+
+run: build ## build and serve on 127.0.0.1:7070, data in build/data (ARGS= for more flags)
+	@exec build/bin/callbook server --data build/data $(ARGS)
+
+test: build/release/build.ninja ## build everything and run every test
+	@cmake --build build/release -j $(JOBS)
+	@ctest --test-dir build/release --output-on-failure --no-tests=error -j $(JOBS)
+
+test-sanitize: $(SETUP) ## run the unit tests of the inner layers under the sanitizers
+	@tools/test_sanitize asan address,undefined $(SANITIZED)
+	@tools/test_sanitize tsan thread $(SANITIZED)
+
+lint: build/release/build.ninja ## check layout, faults and the rules of the house
+	@tools/lint $(JOBS)
+
+format: $(SETUP) ## lay out every C++ file
+	@tools/cpp_files | xargs -r clang-format-16 -i
+
+bench: build ## measure (bench/run)
+	@cmake --build build/release -j $(JOBS) --target bench/all
+	@bench/run $(ARGS)
+
+fuzz: $(SETUP) ## run every fuzz target for FUZZ_SECONDS (30)
+	@$(CONFIGURE) -B build/fuzz -DCMAKE_BUILD_TYPE=Release -DCMAKE_CXX_COMPILER=clang++-16 \
+	  -DCALLBOOK_FUZZ=ON -DCALLBOOK_TESTS=OFF -DCALLBOOK_BENCH=OFF
+	@cmake --build build/fuzz -j $(JOBS) --target fuzz/all
+	@tools/fuzz $(FUZZ_SECONDS)
+
+demo: build ## a short walk through a running registry
+	@examples/demo.sh
+
+clean: ## remove everything that was built (not the installed packages)
+	@rm -rf build

@@ -1,0 +1,146 @@
+// What a watcher costs the server in memory: one that is idle, and one that never reads.
+
+#include <algorithm>
+
+#include "load/batches.h"
+#include "load/client.h"
+#include "load/connection.h"
+#include "load/fail.h"
+#include "load/instance_texts.h"
+#include "load/process.h"
+#include "load/scenarios.h"
+#include "load/sessions.h"
+#include "load/watchers.h"
+
+namespace callbook::load {
+namespace {
+
+std::string to_json(uint64_t watchers, int64_t before, int64_t after) {
+  return fmt::format(R"({{"watchers":{},"before":{},"after":{},"bytes_per_watcher":{:.1f}}})",
+                     watchers, before, after,
+                     static_cast<double>(after - before) / static_cast<double>(watchers));
+}
+
+/// Connections that send a request and never read.
+class StalledReaders {
+ public:
+  StalledReaders(uint16_t port, size_t count, std::string_view request) : connections_(count) {
+    for (size_t i = 0; i < count; ++i) {
+      if (!connections_[i].open(poller_, i, port, kReceiveBufferBytes)) fail("port {} refuses", port);
+      connections_[i].send(request);
+      await_first_bytes(i);
+    }
+  }
+
+  /// Fails the program if the server has given up on any of them.
+  void check_connected() {
+    for (const epoll_event& event : poller_.wait(now_ns())) {
+      if ((event.events & (EPOLLHUP | EPOLLERR | EPOLLRDHUP)) != 0) {
+        fail("the server closed stalled watcher {}", event.data.u64);
+      }
+    }
+  }
+
+ private:
+  static constexpr int kReceiveBufferBytes = 2'304;  // the least that Linux grants
+
+  /// So that the subscription is there before the changes are; leaves the bytes unread and the
+  /// connection watched for its end alone.
+  void await_first_bytes(size_t index) {
+    for (bool seen = false; !seen;) {
+      for (const epoll_event& event : poller_.wait(now_ns() + 10'000'000'000)) {
+        if ((event.events & EPOLLOUT) != 0) connections_[event.data.u64].on_writable();
+        if ((event.events & EPOLLIN) == 0) continue;
+        if ((event.events & (EPOLLHUP | EPOLLERR)) != 0) fail("a watcher was refused");
+        connections_[event.data.u64].stop_reading();
+        seen = event.data.u64 == index;
+      }
+    }
+  }
+
+  Poller poller_;
+  std::vector<Connection> connections_;
+};
+
+/// Every instance of a service, registered anew with other data.
+class Updates : public Workload {
+ public:
+  Updates(const InstanceTexts& texts, uint64_t instances, const std::string& session)
+      : put_(texts.put_request("")), instances_(instances), session_(session) {}
+
+  void append_request(size_t, uint64_t n, std::string& out) override {
+    put_.append(out, {n % instances_, 0, session_});
+  }
+  void on_response(size_t, int status, std::string_view body) override {
+    if (status != 200 && status != 201) fail("an update was answered {} {}", status, body);
+    unchanged += body.find("unchanged") != body.npos ? 1 : 0;
+  }
+
+  uint64_t unchanged = 0;
+
+ private:
+  Template put_;
+  uint64_t instances_;
+  std::string session_;
+};
+
+/// Two sizes in turn, so that each update changes something.
+void update_all(uint16_t port, uint64_t changes, uint64_t instances, const std::string& session,
+                const Deadline& deadline) {
+  for (uint64_t done = 0, size = 301; done < changes; size = size == 301 ? 300 : 301) {
+    const uint64_t count = std::min(instances, changes - done);
+    Updates updates(InstanceTexts({InstanceSize::Of::kJson, size}), instances, session);
+    run_requests({.port = port, .connections = 1, .pipelining = 16, .count = count}, updates,
+                 nullptr, deadline);
+    if (updates.unchanged > 0) fail("{} updates changed nothing", updates.unchanged);
+    done += count;
+  }
+}
+
+}  // namespace
+
+std::string run_idle_watchers(Options& options, const Deadline& deadline) {
+  const auto port = static_cast<uint16_t>(options.number("port"));
+  const Process server(static_cast<pid_t>(options.number("server-pid")));
+  const uint64_t count = options.number("watchers");
+  options.finish();
+  raise_descriptor_limit(count + 100);
+  const auto session = open_sessions(port, 1, deadline);
+  register_in_batches({.port = port, .first = 0, .instances = 1'000, .services = 100, .size = {}}, session,
+                      nullptr, deadline);
+  Client client(port);
+  const std::string name = service_name(0);
+  const std::string watch = watch_request({{name, list_digest(client, name)}});
+  { const Watchers warm_up(port, 100, watch, deadline); }
+  const int64_t before = server.settled_anonymous_bytes();
+  const Watchers watchers(port, count, watch, deadline);
+  return to_json(count, before, server.settled_anonymous_bytes());
+}
+
+std::string run_stalled_watchers(Options& options, const Deadline& deadline) {
+  const auto port = static_cast<uint16_t>(options.number("port"));
+  const Process server(static_cast<pid_t>(options.number("server-pid")));
+  const uint64_t count = options.number("watchers");
+  const uint64_t instances = options.number("instances", 1'000);
+  const uint64_t changes = options.number("changes", 2'000);
+  const bool in_snapshot = options.number("in-snapshot", 0) != 0;
+  options.finish();
+  raise_descriptor_limit(count + 100);
+  const auto session = open_sessions(port, 1, deadline);
+  register_in_batches({.port = port, .first = 0, .instances = instances, .services = 1,
+                       .size = {InstanceSize::Of::kJson, 300}},
+                      session, nullptr, deadline);
+  // The changes once without watchers, so that what they leave behind anyway is not counted.
+  update_all(port, changes, instances, session.front(), deadline);
+  Client client(port);
+  const std::string name = service_name(0);
+  const std::string digest = in_snapshot ? "AAAAAAAAAAA" : list_digest(client, name);
+  const int64_t before = server.settled_anonymous_bytes();
+  StalledReaders readers(port, count, watch_request({{name, digest}}));
+  update_all(port, changes, instances, session.front(), deadline);
+  const int64_t after = server.anonymous_bytes();
+  readers.check_connected();
+  return to_json(count, before, after);
+}
+
+}  // namespace callbook::load

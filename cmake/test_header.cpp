@@ -1,0 +1,1 @@
+// Gives the precompiled header of the unit tests a target to belong to.

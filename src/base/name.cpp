@@ -1,0 +1,103 @@
+#include "base/name.h"
+
+#include <array>
+
+#include <fmt/format.h>
+
+namespace callbook::base {
+namespace {
+
+constexpr size_t kMaxAddressBytes = 253;  // RFC 1035: a DNS name as text
+
+bool is_alphanumeric(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+}
+
+bool is_name_char(char c) {
+  return is_alphanumeric(c) || std::string_view("._-:@~+/").find(c) != std::string_view::npos;
+}
+
+std::string show(char c) {
+  const auto byte = static_cast<unsigned char>(c);
+  return byte > 0x20 && byte < 0x7F ? fmt::format("'{}'", c) : fmt::format("0x{:02x}", byte);
+}
+
+Status check_segments(std::string_view field, std::string_view name) {
+  size_t begin = 0;
+  while (begin <= name.size()) {
+    const size_t end = std::min(name.find('/', begin), name.size());
+    const std::string_view segment = name.substr(begin, end - begin);
+    if (segment.empty()) {
+      return invalid(field, "must not begin or end with '/' nor hold an empty part");
+    }
+    if (segment == "." || segment == "..") return invalid(field, "must not hold '.' or '..' as a part");
+    begin = end + 1;
+  }
+  return {};
+}
+
+/// Bytes of the UTF-8 sequence that begins at `at`, or 0 if it is malformed.
+size_t utf8_sequence(std::string_view text, size_t at) {
+  const auto byte = [&](size_t i) { return static_cast<unsigned char>(text[i]); };
+  const unsigned char lead = byte(at);
+  if (lead < 0x80) return 1;
+  const size_t length = lead >= 0xF0 ? 4 : lead >= 0xE0 ? 3 : 2;
+  if (lead < 0xC2 || lead > 0xF4 || at + length > text.size()) return 0;
+  for (size_t i = 1; i < length; ++i) {
+    if ((byte(at + i) & 0xC0) != 0x80) return 0;
+  }
+  const unsigned char second = byte(at + 1);
+  const bool overlong = (lead == 0xE0 && second < 0xA0) || (lead == 0xF0 && second < 0x90);
+  const bool surrogate = lead == 0xED && second > 0x9F;
+  const bool too_high = lead == 0xF4 && second > 0x8F;
+  return overlong || surrogate || too_high ? 0 : length;
+}
+
+}  // namespace
+
+Status check_name(std::string_view field, std::string_view name) {
+  if (name.empty()) return invalid(field, "must not be empty");
+  if (name.size() > kMaxNameBytes) {
+    return over_limit(field, fmt::format("is {} bytes long; the limit is {}", name.size(), kMaxNameBytes),
+                      kMaxNameBytes);
+  }
+  for (char c : name) {
+    if (!is_name_char(c)) {
+      return invalid(field, fmt::format("holds {}; allowed are letters, digits and . _ - : @ ~ + /", show(c)));
+    }
+  }
+  return check_segments(field, name);
+}
+
+Status check_address(std::string_view field, std::string_view address) {
+  if (address.empty()) return invalid(field, "must not be empty");
+  if (address.size() > kMaxAddressBytes) {
+    return over_limit(field, fmt::format("is {} bytes long; the limit is {}", address.size(), kMaxAddressBytes),
+                      kMaxAddressBytes);
+  }
+  for (char c : address) {
+    if (!is_alphanumeric(c) && std::string_view(".-_:%").find(c) == std::string_view::npos) {
+      return invalid(field, fmt::format("holds {}; expected an IP address or a DNS name", show(c)));
+    }
+  }
+  return {};
+}
+
+Status check_text(std::string_view field, std::string_view text, size_t max_bytes) {
+  if (text.size() > max_bytes) {
+    return over_limit(field, fmt::format("is {} bytes long; the limit is {}", text.size(), max_bytes),
+                      static_cast<int64_t>(max_bytes));
+  }
+  for (size_t at = 0; at < text.size();) {
+    const auto byte = static_cast<unsigned char>(text[at]);
+    if (byte < 0x20 || byte == 0x7F) {
+      return invalid(field, fmt::format("holds the control character 0x{:02x}", byte));
+    }
+    const size_t length = utf8_sequence(text, at);
+    if (length == 0) return invalid(field, "is not valid UTF-8");
+    at += length;
+  }
+  return {};
+}
+
+}  // namespace callbook::base

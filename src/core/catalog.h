@@ -1,0 +1,150 @@
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "base/time.h"
+#include "core/interner.h"
+#include "core/key.h"
+#include "core/lease_wheel.h"
+#include "core/limits.h"
+#include "core/record_codec.h"
+#include "core/service.h"
+#include "core/session_table.h"
+
+namespace callbook::core {
+
+/// What the owner of a lease in the wheel is.
+enum class LeaseKind : uint8_t { kSession = 0, kInstance = 1 };
+
+/// Everything known of one instance's key, wherever it stands.
+struct KeyState {
+  RegistrationKind kind = RegistrationKind::kNone;
+  Stamp stamp;
+  Holder holder;
+  Cause cause = Cause::kNone;
+  int64_t removed_wall_ms = 0;
+  Liveness liveness;
+  const Instance* body = nullptr;
+};
+
+/// All services and instances, and the one way by which they change: merging records. A local
+/// registration is merged as the record it would be on any other node, so every path keeps the
+/// rules: the highest stamp wins, liveness goes by epoch and stamp, and the effective list is
+/// computed from registration, session and liveness alone, in whatever order they came.
+/// Not thread-safe.
+class Catalog {
+ public:
+  Catalog(SessionTable& sessions, LeaseWheel& leases);
+  ~Catalog();
+  Catalog(const Catalog&) = delete;
+  Catalog& operator=(const Catalog&) = delete;
+
+  Service* find(ServiceKeyView key) const;
+  Service& find_or_add(ServiceKeyView key);
+  Service* at(uint32_t index) const { return services_[index].get(); }
+  uint32_t service_slots() const { return static_cast<uint32_t>(services_.size()); }
+  uint32_t service_count() const { return service_count_; }
+  uint32_t instance_count() const { return instance_count_; }
+  uint64_t tombstone_count() const { return ages_.size(); }
+  const Interner& interner() const { return interner_; }
+
+  KeyState state_of(const Service& service, std::string_view id) const;
+
+  /// Packs `body` and says whether the live instance `present` already is just that, as consumers
+  /// and its holder see it.
+  bool is_unchanged(const Instance& present, const Holder& holder, const RegistrationView& body);
+
+  /// Merges `record`; `version` is of this change, `now` times what it starts. Returns whether
+  /// anything known of the key has changed.
+  bool merge(const InstanceRecord& record, uint64_t version, base::Now now);
+  /// Brings the session's instances in line with its state: admits those that waited for it to
+  /// open, buries those of one that ended. Each change gets a version of its own above `version`;
+  /// returns the last one.
+  uint64_t follow_session(uint32_t slot, uint64_t version);
+
+  /// The instance whose own TTL is in lease slot `slot`.
+  const Instance& ttl_instance(uint32_t slot) const { return *ttl_slots_[slot].instance; }
+  const Liveness& ttl_liveness(uint32_t slot) const { return ttl_slots_[slot].liveness; }
+  void renew_ttl(const Instance& instance, int64_t now_ms);
+  int64_t ttl_ms(const Instance& instance) const;
+
+  /// Drops tombstones older than `before_wall_ms`, at most `most`; calls `dropped(key, id)` first.
+  template <typename Dropped>
+  void drop_aged(int64_t before_wall_ms, size_t most, Dropped&& dropped) {
+    for (; most > 0 && !ages_.empty() && ages_.front().removed_wall_ms < before_wall_ms; --most) {
+      const Aged aged = std::move(ages_.front());
+      ages_.pop_front();
+      Service* service = at(aged.service);
+      const Tombstone* tombstone = service == nullptr ? nullptr : service->find_tombstone(aged.id);
+      if (tombstone == nullptr || tombstone->removed_wall_ms != aged.removed_wall_ms) continue;
+      dropped(service->key(), aged.id);
+      forget_tombstone(*service, aged.id);
+    }
+  }
+  void forget_tombstone(Service& service, std::string_view id);
+  void sort_ages();
+
+  /// Every service that consumers would see differently since the last call, at most once each.
+  Publication publish();
+  /// Ends the replay of a store: from here on deltas are kept, from `version`; all services are
+  /// due for publication.
+  void start_recording(uint64_t version);
+
+ private:
+  struct TtlSlot {
+    const Instance* instance = nullptr;
+    Liveness liveness;
+    LeaseWheel::LeaseId lease = 0;
+  };
+  struct Aged {
+    int64_t removed_wall_ms;
+    uint32_t service;
+    std::string id;
+  };
+  enum class HolderState : uint8_t { kAlive, kUnknown, kEnded };
+
+  HolderState holder_state(const Holder& holder, const Liveness& liveness);
+  /// The tombstone of an instance whose holder has ended; its stamp is left to the caller.
+  Tombstone forgotten(const Holder& holder, const Liveness& liveness);
+  Instance::Ptr make_instance(const Service& service, std::string_view id,
+                              const RegistrationView& body, Stamp stamp, uint64_t version);
+  void install(Service& service, Instance::Ptr instance, const Holder& holder,
+               const Liveness& liveness, bool waiting, int64_t now_ms);
+  void bury(Service& service, std::string_view id, Tombstone tombstone, uint64_t version);
+  void release_holder(const Instance& instance);
+  void take_ttl_slot(const Instance& instance, const Holder& holder, const Liveness& liveness,
+                     int64_t now_ms);
+  void remember_liveness(const Service& service, std::string_view id, HolderKind kind,
+                         const Liveness& liveness);
+  void touch(Service& service);
+  void forget_if_vacant(Service& service);
+  Holder holder_of(const Instance& instance) const;
+
+  SessionTable& sessions_;
+  LeaseWheel& leases_;
+  Interner interner_;
+  std::vector<std::unique_ptr<Service>> services_;
+  std::vector<uint32_t> free_services_;
+  std::unordered_map<ServiceKey, uint32_t, ServiceKeyHash, ServiceKeyEqual> index_of_;  // lookup only
+  std::vector<uint32_t> changed_;
+  std::vector<uint32_t> forgotten_;
+  std::vector<TtlSlot> ttl_slots_;
+  std::vector<uint32_t> free_ttl_slots_;
+  /// Liveness of keys whose present holder is not a TTL, kept so that merging forgets nothing.
+  std::map<std::pair<uint32_t, std::string>, Liveness> idle_liveness_;
+  std::deque<Aged> ages_;
+  uint32_t service_count_ = 0;
+  uint32_t instance_count_ = 0;
+  bool recording_ = false;
+  std::string packed_;
+  std::string scratch_;
+};
+
+}  // namespace callbook::core

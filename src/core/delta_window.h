@@ -1,0 +1,84 @@
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "core/cause.h"
+
+namespace callbook::core {
+
+/// What happened to one instance at one version: it came, changed, or (`gone`) left.
+struct Change {
+  uint64_t version = 0;
+  std::string id;
+  Cause cause = Cause::kNone;
+  bool gone = false;
+};
+
+/// The latest changes of a service, as a reader holds them: immutable, shared with core, which goes
+/// on appending behind the part that is visible here. It covers every change above `floor()`.
+class DeltaWindow {
+ public:
+  uint64_t floor() const { return floor_; }
+
+  /// Calls `visit(change)` for each change above `version`, oldest first. REQUIRES version >=
+  /// floor().
+  template <typename Visit>
+  void for_each_after(uint64_t version, Visit&& visit) const {
+    for (const Part* part : {&older_, &newer_}) {
+      const Change* const end = part->changes.get() + part->count;
+      const Change* at = std::upper_bound(
+          static_cast<const Change*>(part->changes.get()), end, version,
+          [](uint64_t wanted, const Change& change) { return wanted < change.version; });
+      for (; at != end; ++at) visit(*at);
+    }
+  }
+
+ private:
+  friend class DeltaRecorder;
+  struct Part {
+    std::shared_ptr<Change[]> changes;
+    uint32_t count = 0;
+  };
+  Part older_;
+  Part newer_;
+  uint64_t floor_ = 0;
+};
+
+/// Core's end of the window: two generations of fixed size. When the newer one is full it becomes
+/// the older one and the older one is forgotten, so memory is bounded, and readers that hold a
+/// generation keep it alive by themselves. Generations grow with use, from 4 changes to at most
+/// kMaxGeneration, so that a million quiet services stay small.
+class DeltaRecorder {
+ public:
+  static constexpr uint32_t kMaxGeneration = 2048;
+
+  /// Forgets everything at or below `version`: cursors below it need a snapshot.
+  void reset(uint64_t version) { window_ = DeltaWindow(); window_.floor_ = version; capacity_ = 0; }
+
+  void append(Change change) {
+    if (window_.newer_.count == capacity_) rotate();
+    auto& newer = window_.newer_;
+    newer.changes[newer.count++] = std::move(change);
+  }
+
+  const DeltaWindow& window() const { return window_; }
+
+ private:
+  void rotate() {
+    if (window_.older_.count > 0) {
+      window_.floor_ = window_.older_.changes[window_.older_.count - 1].version;
+    }
+    window_.older_ = std::move(window_.newer_);
+    capacity_ = std::clamp<uint32_t>(capacity_ * 2, 4, kMaxGeneration);
+    window_.newer_ = {std::shared_ptr<Change[]>(new Change[capacity_]), 0};
+  }
+
+  DeltaWindow window_;
+  uint32_t capacity_ = 0;
+};
+
+}  // namespace callbook::core

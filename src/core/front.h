@@ -1,0 +1,63 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "base/log.h"
+#include "base/result.h"
+#include "base/time.h"
+#include "base/unique_function.h"
+#include "core/input.h"
+#include "core/limits.h"
+#include "core/output.h"
+#include "core/published_catalog.h"
+
+namespace callbook::core {
+
+/// When a change counts as accepted.
+enum class Ack : uint8_t {
+  kLocal,  ///< applied and written: survives the death of the process
+  kLogged  ///< on the disk too: survives the death of the machine
+};
+
+using Completion = base::UniqueFunction<void(const base::Result<Reply>&)>;
+
+/// What a front-end is told of the node that it runs in.
+struct NodeFacts {
+  std::string name;
+  std::string datacenter;
+  std::string version;   ///< of the software
+  std::string boot_id;   ///< new at every start; part of event ids
+  std::string http;      ///< "127.0.0.1:7070", as clients reach it
+  int64_t started_wall_ms = 0;
+};
+
+/// How a front-end (a dialect on one I/O thread) reaches the running registry. The node implements
+/// it; tests implement it synchronously over a Registry. One per thread; not thread-safe, and
+/// everything it calls back is called on its own thread.
+class Front {
+ public:
+  virtual ~Front() = default;
+
+  /// Applies `input`; calls `done` exactly once, after the change is visible in catalog() and has
+  /// reached what `ack` asks for. With kLogged it may fail with kAppliedNotLogged.
+  virtual void submit(Input input, Ack ack, Completion done) = 0;
+
+  /// This thread's copy of what is published.
+  virtual PublishedCatalog& catalog() = 0;
+
+  virtual bool ready() const = 0;  ///< loaded: reads and writes are answered
+  virtual const NodeFacts& facts() const = 0;
+  virtual const Limits& limits() const = 0;
+  virtual base::Now now() const = 0;
+  /// 128 fresh random bits.
+  virtual SessionId new_session_id() = 0;
+
+  /// The node's own pages, written by the node: metrics as Prometheus text, status and readiness
+  /// as JSON objects.
+  virtual std::string metrics_text() = 0;
+  virtual std::string status_json() = 0;
+  virtual std::string readiness_json() = 0;
+};
+
+}  // namespace callbook::core

@@ -1,0 +1,21 @@
+#include "core/hybrid_clock.h"
+
+#include <algorithm>
+
+#include "base/hash.h"
+
+namespace callbook::core {
+
+NodeId node_id_of(std::string_view node_name) {
+  return static_cast<NodeId>(base::xxh64(node_name));
+}
+
+Stamp HybridClock::next(base::Now now) {
+  const uint64_t physical = static_cast<uint64_t>(std::max<int64_t>(now.wall_ms, 0)) << 16;
+  last_hlc_ = std::max(physical, last_hlc_ + 1);
+  return Stamp{last_hlc_, node_};
+}
+
+void HybridClock::observe(uint64_t hlc) { last_hlc_ = std::max(last_hlc_, hlc); }
+
+}  // namespace callbook::core

@@ -1,0 +1,29 @@
+#pragma once
+
+#include "base/time.h"
+#include "core/stamp.h"
+
+#include <string_view>
+
+namespace callbook::core {
+
+/// The NodeId of a node's name. Two names of one cluster that collide are refused when they meet.
+NodeId node_id_of(std::string_view node_name);
+
+/// Makes stamps that are later than every stamp it has made or seen, and close to the wall clock
+/// when that runs forward (Kulkarni et al., "Logical Physical Clocks", 2014; here with the counter
+/// in the low 16 bits, spilling into the milliseconds when it overflows). Not thread-safe.
+class HybridClock {
+ public:
+  explicit HybridClock(NodeId node) : node_(node) {}
+
+  Stamp next(base::Now now);
+  /// Every later stamp is above `hlc`.
+  void observe(uint64_t hlc);
+
+ private:
+  NodeId node_;
+  uint64_t last_hlc_ = 0;
+};
+
+}  // namespace callbook::core

@@ -1,0 +1,126 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "core/interner.h"
+#include "core/registration.h"
+#include "core/stamp.h"
+
+namespace callbook::core {
+
+/// Effective state of an instance, as consumers see it. At most 8 values: they travel in the low
+/// bits of list entries.
+enum class InstanceState : uint8_t { kUp = 0 };
+
+std::string_view name_of(InstanceState state);
+
+/// "No slot": an instance that hangs on nothing.
+inline constexpr uint32_t kNoSlot = UINT32_MAX;
+
+/// One registered instance in one compact allocation: a header, then id, address and packed body.
+/// What consumers see of it never changes after creation, so threads read it without locks; a
+/// change makes a new one. Fields marked core-only are read and written by core's thread alone.
+class Instance {
+ public:
+  struct Deleter {
+    void operator()(const Instance* instance) const;
+  };
+  using Ptr = std::unique_ptr<const Instance, Deleter>;
+
+  /// `packed` comes from pack_body().
+  static Ptr make(std::string_view id, const RegistrationView& registration,
+                  std::string_view packed);
+
+  Instance(const Instance&) = delete;
+  Instance& operator=(const Instance&) = delete;
+
+  std::string_view id() const { return {bytes(), id_bytes_}; }
+  std::string_view address() const { return {bytes() + id_bytes_, address_bytes_}; }
+  uint16_t port() const { return port_; }
+  uint32_t weight() const { return weight_; }
+  HolderKind holder_kind() const { return holder_kind_; }
+  std::string_view packed() const {
+    return {bytes() + id_bytes_ + address_bytes_, packed_bytes_};
+  }
+  /// Whether it was made from the same content as `registration` with its body `packed`.
+  bool same_content(const RegistrationView& registration, std::string_view packed) const;
+  /// Bytes of this allocation.
+  size_t footprint_bytes() const;
+
+  /// XXH64 of the canonical text (docs/formats/digest.md), for the list digest.
+  uint64_t content_hash = 0;
+  /// Version of the record that made it.
+  uint64_t version = 0;
+
+  // Core-only.
+  mutable Stamp stamp;
+  mutable uint32_t service = 0;              ///< index in the catalog
+  mutable uint32_t holder_slot = kNoSlot;    ///< session slot, or lease slot of an own TTL
+  mutable uint32_t holder_position = 0;      ///< place in the session's list
+
+ private:
+  Instance() = default;
+  ~Instance() = default;
+  const char* bytes() const { return reinterpret_cast<const char*>(this + 1); }
+  char* bytes() { return reinterpret_cast<char*>(this + 1); }
+
+  uint32_t weight_ = 0;
+  uint32_t packed_bytes_ = 0;
+  uint16_t port_ = 0;
+  uint8_t id_bytes_ = 0;
+  uint8_t address_bytes_ = 0;
+  HolderKind holder_kind_ = HolderKind::kPersistent;
+};
+
+/// Packs zone, named ports and metadata into `out` (cleared first), with what repeats interned.
+void pack_body(const RegistrationView& registration, Interner& interner, std::string& out);
+
+/// Reads a packed body. Only for bytes that pack_body() made.
+class PackedBody {
+ public:
+  PackedBody(std::string_view packed, const Interner& interner);
+
+  std::string_view zone() const { return zone_; }
+
+  template <typename Visit>
+  void for_each_port(Visit&& visit) const {
+    base::ByteReader reader(rest_);
+    for (uint64_t left = reader.varint(); left > 0; --left) {
+      const std::string_view name = text(reader);
+      visit(name, static_cast<uint16_t>(reader.varint()));
+    }
+  }
+  template <typename Visit>
+  void for_each_metadata(Visit&& visit) const {
+    base::ByteReader reader(rest_);
+    for (uint64_t left = reader.varint(); left > 0; --left) {
+      text(reader);
+      reader.varint();
+    }
+    for (uint64_t left = reader.varint(); left > 0; --left) {
+      const std::string_view name = text(reader);
+      visit(name, reader.string());
+    }
+  }
+  bool has_ports() const;
+  bool has_metadata() const;
+
+ private:
+  std::string_view text(base::ByteReader& reader) const;
+
+  const Interner& interner_;
+  std::string_view zone_;
+  std::string_view rest_;
+};
+
+/// Hash of the canonical text of an instance (docs/formats/digest.md). `scratch` is reused.
+uint64_t content_hash_of(std::string_view id, const RegistrationView& registration,
+                         std::string& scratch);
+
+/// What one instance adds to its list's digest; the digest is the sum modulo 2^64.
+uint64_t digest_part(uint64_t content_hash, InstanceState state);
+
+}  // namespace callbook::core

@@ -1,0 +1,112 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "base/result.h"
+#include "core/cause.h"
+#include "core/key.h"
+#include "core/session_id.h"
+#include "core/stamp.h"
+
+namespace callbook::core {
+
+// Outputs are in the past tense.
+
+struct SessionOpened {
+  SessionId id;
+  int64_t ttl_ms = 0;
+  int64_t heartbeat_ms = 0;  ///< how often the client should send heartbeats
+  uint32_t epoch = 0;
+};
+
+struct SessionRefreshed {
+  int64_t ttl_ms = 0;
+  int64_t heartbeat_ms = 0;
+};
+
+struct SessionEnded {
+  SessionId id;
+  Cause cause = Cause::kNone;
+  uint32_t instances = 0;  ///< how many left with it
+};
+
+struct InstanceRegistered {
+  enum class Effect : uint8_t { kCreated, kUpdated, kUnchanged };
+  Effect effect = Effect::kCreated;
+  uint64_t version = 0;
+  Stamp stamp;
+};
+
+struct InstanceRefreshed {
+  int64_t ttl_ms = 0;
+};
+
+struct InstanceDeregistered {
+  uint64_t version = 0;
+  Stamp stamp;
+};
+
+/// The input changed nothing that its author must know of.
+struct Done {};
+
+using Reply = std::variant<Done, SessionOpened, SessionRefreshed, SessionEnded, InstanceRegistered,
+                           InstanceRefreshed, InstanceDeregistered>;
+
+/// Records that changed, to be stored: one flat buffer for a whole batch of steps.
+class RecordBatch {
+ public:
+  struct Item {
+    uint64_t version;
+    std::string_view key;
+    std::string_view value;  ///< empty: erased
+  };
+
+  /// Begins a record; append its key to bytes(), call end_key(), append its value, call end().
+  std::string& bytes() { return bytes_; }
+  void begin(uint64_t version) { items_.push_back({version, bytes_.size(), 0, 0}); }
+  void end_key() { items_.back().key_end = bytes_.size(); }
+  void end() { items_.back().value_end = bytes_.size(); }
+
+  size_t size() const { return items_.size(); }
+  bool empty() const { return items_.empty(); }
+  /// Valid until the batch changes.
+  Item operator[](size_t i) const {
+    const Place& place = items_[i];
+    const std::string_view all = bytes_;
+    return {place.version, all.substr(place.begin, place.key_end - place.begin),
+            all.substr(place.key_end, place.value_end - place.key_end)};
+  }
+  void clear() {
+    bytes_.clear();
+    items_.clear();
+  }
+
+ private:
+  struct Place {
+    uint64_t version;
+    size_t begin;
+    size_t key_end;
+    size_t value_end;
+  };
+  std::string bytes_;
+  std::vector<Place> items_;
+};
+
+/// What steps produced besides their replies. Reused from batch to batch.
+struct Outputs {
+  RecordBatch records;
+  std::vector<SessionEnded> sessions_ended;  ///< by time, not by request
+  uint32_t instances_expired = 0;            ///< own TTLs that lapsed
+
+  void clear() {
+    records.clear();
+    sessions_ended.clear();
+    instances_expired = 0;
+  }
+};
+
+}  // namespace callbook::core

@@ -1,0 +1,125 @@
+#include "core/service.h"
+
+#include <algorithm>
+
+#include "base/check.h"
+
+namespace callbook::core {
+
+Service::Service(uint32_t index, ServiceKeyView key, const Interner& interner, bool recording)
+    : index_(index), key_(key), interner_(interner), recording_(recording) {}
+
+Service::~Service() {
+  // Published lists may outlive the service; they hold bins, so the bin takes over what is live.
+  list_.for_each([this](const ListEntry& entry) { bin_->retire(Instance::Ptr(&entry.instance())); });
+}
+
+const Instance* Service::find_live(std::string_view id) const {
+  const ListEntry* entry = list_.find(id);
+  return entry == nullptr ? nullptr : &entry->instance();
+}
+
+const Instance* Service::find_waiting(std::string_view id) const {
+  const auto found = waiting_.find(id);
+  return found == waiting_.end() ? nullptr : found->second.get();
+}
+
+const Tombstone* Service::find_tombstone(std::string_view id) const {
+  const auto found = tombstones_.find(id);
+  return found == tombstones_.end() ? nullptr : &found->second;
+}
+
+void Service::put_live(Instance::Ptr instance, InstanceState state, Cause cause, uint64_t version) {
+  const Instance& added = *instance;
+  forget_tombstone(added.id());
+  if (const auto waiting = waiting_.find(added.id()); waiting != waiting_.end()) waiting_.erase(waiting);
+
+  const ListEntry entry(instance.release(), state);
+  uint64_t replaced_part = 0;
+  const ListEntry* present = list_.find(added.id());
+  if (present != nullptr) replaced_part = present->digest_part();
+  const Instance* replaced = list_.put(entry);
+  if (replaced != nullptr) bin_->retire(Instance::Ptr(replaced));
+
+  const uint64_t part = entry.digest_part();
+  digest_ += part - replaced_part;
+  if (replaced == nullptr || part != replaced_part) note(added.id(), cause, false, version);
+}
+
+void Service::put_waiting(Instance::Ptr instance, uint64_t version) {
+  const std::string id(instance->id());
+  forget_tombstone(id);
+  if (find_live(id) != nullptr) {
+    note(id, Cause::kNone, true, version);
+    take_from_list(id);
+  }
+  waiting_.insert_or_assign(id, std::move(instance));
+}
+
+void Service::admit_waiting(std::string_view id, InstanceState state, uint64_t version) {
+  const auto found = waiting_.find(id);
+  CALLBOOK_CHECK(found != waiting_.end());
+  Instance::Ptr instance = std::move(found->second);
+  waiting_.erase(found);
+  put_live(std::move(instance), state, Cause::kRegistered, version);
+}
+
+void Service::put_tombstone(std::string_view id, Tombstone tombstone, uint64_t version) {
+  forget_tombstone(id);
+  if (find_live(id) != nullptr) {
+    note(id, tombstone.cause, true, version);
+    take_from_list(id);
+  } else if (const auto waiting = waiting_.find(id); waiting != waiting_.end()) {
+    waiting_.erase(waiting);
+  }
+  ++departures_[static_cast<size_t>(tombstone.cause)];
+  tombstones_.emplace(std::string(id), tombstone);
+}
+
+void Service::drop_tombstone(std::string_view id) { forget_tombstone(id); }
+
+void Service::take_from_list(std::string_view id) {
+  digest_ -= list_.find(id)->digest_part();
+  bin_->retire(Instance::Ptr(list_.erase(id)));
+}
+
+void Service::forget_tombstone(std::string_view id) {
+  const auto found = tombstones_.find(id);
+  if (found == tombstones_.end()) return;
+  --departures_[static_cast<size_t>(found->second.cause)];
+  tombstones_.erase(found);
+}
+
+void Service::note(std::string_view id, Cause cause, bool gone, uint64_t version) {
+  CALLBOOK_CHECK(!recording_ || version >= version_);
+  version_ = std::max(version_, version);
+  changed_ = true;
+  if (recording_) window_.append(Change{version, std::string(id), cause, gone});
+}
+
+void Service::start_window(uint64_t version) {
+  window_.reset(version);
+  version_ = std::max(version_, version);
+  recording_ = true;
+  changed_ = true;
+}
+
+ServiceViewPtr Service::publish() {
+  auto view = std::make_shared<ServiceView>();
+  view->index = index_;
+  view->key = key_;
+  view->version = version_;
+  view->digest = digest_;
+  view->list = list_.share();
+  view->window = window_.window();
+  view->departures = departures_;
+  view->interner = &interner_;
+  auto next = std::make_shared<RetireBin>();
+  view->bin = next;
+  bin_->follow(next);
+  bin_ = std::move(next);
+  changed_ = false;
+  return view;
+}
+
+}  // namespace callbook::core

@@ -1,0 +1,101 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "core/delta_window.h"
+#include "core/instance_list.h"
+#include "core/key.h"
+#include "core/record_codec.h"
+#include "core/service_view.h"
+
+namespace callbook::core {
+
+/// What is remembered of an instance that is not in the list: a departure, or a registration whose
+/// holder has ended.
+struct Tombstone {
+  RegistrationKind kind = RegistrationKind::kRemoved;
+  Stamp stamp;
+  Cause cause = Cause::kNone;
+  int64_t removed_wall_ms = 0;
+  Holder holder;
+  Liveness liveness;
+};
+
+/// One service, as core changes it: the list of live instances, those that wait for word of their
+/// session, and the departed. An id stands in at most one of the three. Owns its instances.
+/// Not thread-safe; what publish() returns is immutable and goes to other threads.
+class Service {
+ public:
+  /// Unless `recording`, no deltas are kept until start_window(): for replaying a store.
+  Service(uint32_t index, ServiceKeyView key, const Interner& interner, bool recording);
+  ~Service();
+  Service(const Service&) = delete;
+  Service& operator=(const Service&) = delete;
+
+  const ServiceKey& key() const { return key_; }
+  uint32_t index() const { return index_; }
+  const InstanceList& list() const { return list_; }
+  uint64_t digest() const { return digest_; }
+  uint64_t version() const { return version_; }
+  const Departures& departures() const { return departures_; }
+
+  const Instance* find_live(std::string_view id) const;
+  const Instance* find_waiting(std::string_view id) const;
+  const Tombstone* find_tombstone(std::string_view id) const;
+
+  /// Puts an instance into the list, replacing what stood under its id anywhere.
+  void put_live(Instance::Ptr instance, InstanceState state, Cause cause, uint64_t version);
+  /// Keeps an instance out of the list until its session is known.
+  void put_waiting(Instance::Ptr instance, uint64_t version);
+  /// Moves a waiting instance into the list.
+  void admit_waiting(std::string_view id, InstanceState state, uint64_t version);
+  /// Replaces whatever stands under `id` by a tombstone; `version` is of this change.
+  void put_tombstone(std::string_view id, Tombstone tombstone, uint64_t version);
+  /// Drops a tombstone for good.
+  void drop_tombstone(std::string_view id);
+
+  template <typename Visit>
+  void for_each_tombstone_after(std::string_view after, Visit&& visit) const {
+    for (auto it = tombstones_.upper_bound(after); it != tombstones_.end(); ++it) {
+      if (!visit(it->first, it->second)) return;
+    }
+  }
+
+  /// Nothing is known of any instance: the service may be forgotten.
+  bool vacant() const { return list_.empty() && waiting_.empty() && tombstones_.empty(); }
+  size_t tombstone_count() const { return tombstones_.size(); }
+
+  /// Whether consumers would see a difference since the last publish().
+  bool changed() const { return changed_; }
+  ServiceViewPtr publish();
+  /// Begins the delta window at `version`: what came before can't be told as deltas. The next
+  /// publish() is due even if the list is empty.
+  void start_window(uint64_t version);
+
+  bool queued = false;  ///< in the catalog's list of changed services
+
+ private:
+  void note(std::string_view id, Cause cause, bool gone, uint64_t version);
+  void take_from_list(std::string_view id);
+  void forget_tombstone(std::string_view id);
+
+  const uint32_t index_;
+  const ServiceKey key_;
+  const Interner& interner_;
+  MutableInstanceList list_;
+  std::map<std::string, Instance::Ptr, std::less<>> waiting_;
+  std::map<std::string, Tombstone, std::less<>> tombstones_;
+  DeltaRecorder window_;
+  Departures departures_{};
+  std::shared_ptr<RetireBin> bin_ = std::make_shared<RetireBin>();
+  uint64_t digest_ = 0;
+  uint64_t version_ = 0;
+  bool changed_ = false;
+  bool recording_;
+};
+
+}  // namespace callbook::core

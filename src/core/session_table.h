@@ -1,0 +1,70 @@
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "core/instance.h"
+#include "core/lease_wheel.h"
+#include "core/record_codec.h"
+#include "core/session_id.h"
+
+namespace callbook::core {
+
+/// A provider process as the registry knows it.
+struct Session {
+  enum class State : uint8_t {
+    kUnknown,  ///< named by an instance, but no record of it has come yet
+    kOpen,
+    kEnded  ///< remembered, so that late records of its instances are not believed
+  };
+
+  SessionId id;
+  State state = State::kUnknown;
+  int64_t ttl_ms = 0;
+  std::string client;
+  Stamp opened;
+  Liveness liveness;
+  int64_t ended_wall_ms = 0;
+  /// Live and waiting instances; each knows its place here (Instance::holder_position).
+  std::vector<const Instance*> instances;
+  uint32_t lease = kNoSlot;
+  uint32_t attachments = 0;  ///< connections it is tied to
+  /// Another, later session has taken one of its instances: its owner is told to stop.
+  std::string superseded_instance;
+};
+
+/// The sessions by id and slot. A slot is stable while its session is remembered. Not thread-safe.
+class SessionTable {
+ public:
+  /// nullptr when nothing is known of `id`.
+  Session* find(const SessionId& id);
+  /// The slot of `id`; adds an unknown session when there is none.
+  uint32_t slot_for(const SessionId& id);
+  uint32_t slot_of(const Session& session) const;
+  Session& at(uint32_t slot) { return slots_[slot]; }
+  const Session& at(uint32_t slot) const { return slots_[slot]; }
+  void forget(uint32_t slot);
+
+  /// Slots from 0 to here; a slot without a session has the zero id.
+  uint32_t slot_count() const { return static_cast<uint32_t>(slots_.size()); }
+  bool occupied(uint32_t slot) const { return slots_[slot].id != SessionId{}; }
+
+  uint32_t open_count() const { return open_count_; }
+  /// Changes the state and keeps the count.
+  void set_state(Session& session, Session::State state);
+
+  /// Adds an instance to, or takes it from, its session's list. O(1).
+  void add_instance(uint32_t slot, const Instance& instance);
+  void remove_instance(uint32_t slot, const Instance& instance);
+
+ private:
+  std::deque<Session> slots_;  // stable addresses
+  std::vector<uint32_t> free_;
+  std::unordered_map<SessionId, uint32_t, SessionIdHash> slot_of_;  // lookup only
+  uint32_t open_count_ = 0;
+};
+
+}  // namespace callbook::core

@@ -1,0 +1,104 @@
+#include "core/validate.h"
+
+#include <fmt/format.h>
+
+#include "base/name.h"
+
+namespace callbook::core {
+namespace {
+
+using base::Status;
+
+Status check_ttl(int64_t ttl_ms, const Limits& limits) {
+  if (ttl_ms < limits.min_ttl_ms) {
+    return base::over_limit("ttl_ms", fmt::format("is {}; the least is {}", ttl_ms, limits.min_ttl_ms),
+                            limits.min_ttl_ms);
+  }
+  if (ttl_ms > limits.max_ttl_ms) {
+    return base::over_limit("ttl_ms", fmt::format("is {}; the most is {}", ttl_ms, limits.max_ttl_ms),
+                            limits.max_ttl_ms);
+  }
+  return {};
+}
+
+Status check_ports(const NamedPorts& ports, const Limits& limits) {
+  Status status;
+  uint32_t count = 0;
+  for_each_port(ports.bytes(), [&](std::string_view name, uint16_t port) {
+    ++count;
+    if (status.ok()) status = base::check_name("ports", name);
+    if (status.ok() && port == 0) {
+      status = base::invalid(fmt::format("ports.{}", name), "must be 1 to 65535");
+    }
+  });
+  if (status.ok() && count > limits.max_named_ports) {
+    return base::over_limit("ports", fmt::format("holds {} ports; the limit is {}", count, limits.max_named_ports),
+                            limits.max_named_ports);
+  }
+  return status;
+}
+
+Status check_metadata_pair(std::string_view name, std::string_view value, const Limits& limits) {
+  if (name.empty()) return base::invalid("metadata", "holds an empty name");
+  if (auto status = base::check_text("metadata", name, limits.max_metadata_name_bytes); !status.ok()) {
+    return status;
+  }
+  return base::check_text(fmt::format("metadata.{}", name), value, limits.max_metadata_value_bytes);
+}
+
+Status check_metadata(const Metadata& metadata, const Limits& limits) {
+  Status status;
+  uint32_t count = 0;
+  size_t bytes = 0;
+  for_each_metadata(metadata.bytes(), [&](std::string_view name, std::string_view value) {
+    ++count;
+    bytes += name.size() + value.size();
+    if (status.ok() && count <= limits.max_metadata_entries) {
+      status = check_metadata_pair(name, value, limits);
+    }
+  });
+  if (count > limits.max_metadata_entries) {
+    return base::over_limit("metadata", fmt::format("holds {} entries; the limit is {}", count, limits.max_metadata_entries),
+                            limits.max_metadata_entries);
+  }
+  if (status.ok() && bytes > limits.max_metadata_bytes) {
+    return base::over_limit("metadata", fmt::format("holds {} bytes; the limit is {}", bytes, limits.max_metadata_bytes),
+                            limits.max_metadata_bytes);
+  }
+  return status;
+}
+
+}  // namespace
+
+Status validate(const InstanceKey& key) {
+  if (auto status = base::check_name("namespace", key.service.space); !status.ok()) return status;
+  if (auto status = base::check_name("service", key.service.name); !status.ok()) return status;
+  return base::check_name("id", key.id);
+}
+
+Status validate(const OpenSession& input, const Limits& limits) {
+  if (input.ttl_ms != 0) {
+    if (auto status = check_ttl(input.ttl_ms, limits); !status.ok()) return status;
+  }
+  return base::check_text("client", input.client, limits.max_client_bytes);
+}
+
+Status validate(const RegisterInstance& input, const Limits& limits) {
+  const Registration& registration = input.registration;
+  if (auto status = validate(input.key); !status.ok()) return status;
+  if (auto status = base::check_address("address", registration.address); !status.ok()) return status;
+  if (!registration.zone.empty()) {
+    if (auto status = base::check_name("zone", registration.zone); !status.ok()) return status;
+  }
+  if (registration.weight > limits.max_weight) {
+    return base::over_limit("weight", fmt::format("is {}; the most is {}", registration.weight, limits.max_weight),
+                            limits.max_weight);
+  }
+  if (registration.holder.kind == HolderKind::kTtl) {
+    if (auto status = check_ttl(registration.holder.ttl_ms, limits); !status.ok()) return status;
+  }
+  if (auto status = check_ports(registration.ports, limits); !status.ok()) return status;
+  return check_metadata(registration.metadata, limits);
+}
+
+}  // namespace callbook::core

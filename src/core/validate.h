@@ -1,0 +1,16 @@
+#pragma once
+
+#include "base/result.h"
+#include "core/input.h"
+#include "core/limits.h"
+
+namespace callbook::core {
+
+// What an input must be like whatever the state. One place for every dialect; fields are named as
+// in the native API.
+
+base::Status validate(const OpenSession& input, const Limits& limits);
+base::Status validate(const RegisterInstance& input, const Limits& limits);
+base::Status validate(const InstanceKey& key);
+
+}  // namespace callbook::core

@@ -1,0 +1,56 @@
+#include "dialects/native/attach_stream.h"
+
+#include "base/json_writer.h"
+#include "dialects/native/problem.h"
+
+namespace callbook::native {
+
+AttachStream::AttachStream(core::Front& front, Ticking::List& list,
+                           const core::SessionOpened& opened, std::string attached_event)
+    : Ticking(list),
+      front_(front),
+      tie_(front, opened.id, opened.heartbeat_ms),
+      pending_(std::move(attached_event)),
+      asked_ms_(front.now().mono_ms),
+      self_(std::make_shared<AttachStream*>(this)) {}
+
+net::StreamPiece AttachStream::pull() {
+  if (!pending_) {
+    return {ended_ ? net::StreamPiece::State::kEnd : net::StreamPiece::State::kIdle, nullptr};
+  }
+  const net::SharedBytes piece = net::make_piece(*pending_);
+  pending_.reset();
+  return {ended_ ? net::StreamPiece::State::kEnd : net::StreamPiece::State::kMore, piece};
+}
+
+void AttachStream::tick(int64_t now_ms) {
+  if (asking_ || ended_ || now_ms - asked_ms_ < tie_.heartbeat_ms()) return;
+  asked_ms_ = now_ms;
+  ask();
+}
+
+void AttachStream::ask() {
+  asking_ = true;
+  front_.submit(core::RefreshSession{tie_.session()}, core::Ack::kLocal,
+                [weak = std::weak_ptr<AttachStream*>(self_)](const base::Result<core::Reply>& reply) {
+                  if (const auto self = weak.lock()) (*self)->answered(reply);
+                });
+}
+
+void AttachStream::answered(const base::Result<core::Reply>& reply) {
+  asking_ = false;
+  if (reply.ok()) {
+    pending_ = "event:alive\ndata:{}\n\n";
+  } else {
+    ended_ = true;
+    std::string data;
+    base::JsonWriter json(data);
+    json.begin_object();
+    append_problem(json, status_of(reply.error()), reply.error());
+    json.end_object();
+    pending_ = "event:ended\ndata:" + data + "\n\n";
+  }
+  waker_.wake();
+}
+
+}  // namespace callbook::native

@@ -1,0 +1,43 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "core/front.h"
+#include "dialects/native/live_streams.h"
+#include "dialects/native/session_tie.h"
+#include "net/http_server.h"
+
+namespace callbook::native {
+
+/// The stream of GET /v1/sessions/{session}/attach: it says `attached`, then `alive` about every
+/// heartbeat as long as the session stands, and `ended` with the reason when it no longer does.
+class AttachStream final : public net::StreamSource, public Ticking {
+ public:
+  /// `self` outlives the stream's own pending questions to the registry.
+  AttachStream(core::Front& front, Ticking::List& list, const core::SessionOpened& opened,
+               std::string attached_event);
+
+  void set_waker(net::StreamWaker waker) { waker_ = std::move(waker); }
+
+  net::StreamPiece pull() override;
+  void tick(int64_t now_ms) override;
+
+ private:
+  void ask();
+  void answered(const base::Result<core::Reply>& reply);
+
+  core::Front& front_;
+  SessionTie tie_;
+  std::optional<std::string> pending_;  ///< the next event
+  bool ended_ = false;
+  bool asking_ = false;
+  int64_t asked_ms_;
+  net::StreamWaker waker_;
+  /// Answers that come after the stream is gone find this expired.
+  std::shared_ptr<AttachStream*> self_;
+};
+
+}  // namespace callbook::native

@@ -1,0 +1,353 @@
+#include "dialects/native/json_input.h"
+
+#include <array>
+#include <limits>
+
+#include <fmt/format.h>
+#include <simdjson.h>
+
+#include "dialects/native/json_output.h"
+#include "net/http_message.h"
+
+namespace callbook::native {
+namespace {
+
+namespace ondemand = simdjson::ondemand;
+using base::Error;
+using base::Result;
+using base::Status;
+
+static_assert(net::kBodyPadding >= simdjson::SIMDJSON_PADDING);
+
+Error malformed(simdjson::error_code code) {
+  return base::invalid("body", fmt::format("is not valid JSON: {}", simdjson::error_message(code)));
+}
+
+Status read_string(std::string_view field, ondemand::value value, std::string_view& out) {
+  ondemand::json_type type;
+  if (auto code = value.type().get(type)) return malformed(code);
+  if (type != ondemand::json_type::string) return base::invalid(field, "must be a string");
+  if (auto code = value.get_string().get(out)) return malformed(code);
+  return {};
+}
+
+Status read_integer(std::string_view field, ondemand::value value, int64_t least, int64_t most,
+                    int64_t& out) {
+  ondemand::json_type type;
+  if (auto code = value.type().get(type)) return malformed(code);
+  if (type != ondemand::json_type::number) return base::invalid(field, "must be a number");
+  const auto code = value.get_int64().get(out);
+  if (code == simdjson::INCORRECT_TYPE || code == simdjson::NUMBER_OUT_OF_RANGE ||
+      code == simdjson::NUMBER_ERROR) {
+    return base::invalid(field, fmt::format("must be a whole number from {} to {}", least, most));
+  }
+  if (code != simdjson::SUCCESS) return malformed(code);
+  if (out < least || out > most) {
+    return base::over_limit(field, fmt::format("is {}; it must be from {} to {}", out, least, most),
+                            out < least ? least : most);
+  }
+  return {};
+}
+
+Status read_true(std::string_view field, ondemand::value value) {
+  bool truth = false;
+  if (value.get_bool().get(truth) != simdjson::SUCCESS || !truth) {
+    return base::invalid(field, "must be true where it is given");
+  }
+  return {};
+}
+
+/// Calls `visit(name, value)` for each field of `object`; refuses a name that comes twice among
+/// the names that `index_of` knows (it gives each a number below 64, or -1).
+template <typename IndexOf, typename Visit>
+Status for_each_field(ondemand::object object, IndexOf&& index_of, Visit&& visit) {
+  uint64_t seen = 0;
+  for (auto field : object) {
+    std::string_view name;
+    if (auto code = field.unescaped_key().get(name)) return malformed(code);
+    ondemand::value value;
+    if (auto code = field.value().get(value)) return malformed(code);
+    const int index = index_of(name);
+    if (index < 0) return base::invalid(name, fmt::format("unknown field '{}'", name));
+    const uint64_t bit = uint64_t{1} << index;
+    if ((seen & bit) != 0) return base::invalid(name, "is given twice");
+    seen |= bit;
+    if (auto status = visit(index, value); !status.ok()) return status;
+  }
+  return {};
+}
+
+template <size_t N>
+auto index_in(const std::array<std::string_view, N>& names) {
+  return [&names](std::string_view name) {
+    for (size_t i = 0; i < N; ++i) {
+      if (names[i] == name) return static_cast<int>(i);
+    }
+    return -1;
+  };
+}
+
+// The fields of a registration; a batch line has these and the ones behind kPersistent.
+enum RegistrationField { kAddress, kPort, kPorts, kZone, kWeight, kMetadata, kSession, kTtlMs, kPersistent, kOp, kService, kNamespace, kId };
+constexpr std::array<std::string_view, 13> kRegistrationNames = {
+    "address", "port",   "ports",      "zone", "weight",  "metadata", "session",
+    "ttl_ms",  "persistent", "op", "service", "namespace", "id"};
+constexpr size_t kBodyFields = 9;
+
+Result<core::NamedPorts> read_ports(ondemand::value value) {
+  ondemand::object object;
+  if (value.get_object().get(object)) return base::invalid("ports", "must be an object of name: port");
+  std::vector<core::NamedPorts::Pair> pairs;
+  for (auto field : object) {
+    std::string_view name;
+    if (auto code = field.unescaped_key().get(name)) return malformed(code);
+    ondemand::value entry;
+    if (auto code = field.value().get(entry)) return malformed(code);
+    int64_t port = 0;
+    const std::string where = fmt::format("ports.{}", name);
+    if (auto status = read_integer(where, entry, 1, UINT16_MAX, port); !status.ok()) return status.error();
+    pairs.emplace_back(name, static_cast<uint16_t>(port));
+  }
+  return core::NamedPorts::from(std::move(pairs));
+}
+
+Result<core::Metadata> read_metadata(ondemand::value value) {
+  ondemand::object object;
+  if (value.get_object().get(object)) return base::invalid("metadata", "must be an object of name: text");
+  std::vector<core::Metadata::Pair> pairs;
+  pairs.reserve(8);
+  for (auto field : object) {
+    std::string_view name;
+    if (auto code = field.unescaped_key().get(name)) return malformed(code);
+    ondemand::value entry;
+    if (auto code = field.value().get(entry)) return malformed(code);
+    std::string_view text;
+    if (auto status = read_string("metadata", entry, text); !status.ok()) {
+      return base::invalid(fmt::format("metadata.{}", name), "must be a string");
+    }
+    pairs.emplace_back(name, text);
+  }
+  return core::Metadata::from(std::move(pairs));
+}
+
+/// What a registration or a batch line holds, field by field.
+struct Draft {
+  core::Registration registration;
+  bool has_address = false;
+  int holders = 0;
+  std::string_view op;
+  std::string_view service;
+  std::string_view space = core::kDefaultNamespace;
+  std::string_view id;
+};
+
+Status read_holder(int index, ondemand::value value, Draft& draft) {
+  core::Holder& holder = draft.registration.holder;
+  ++draft.holders;
+  if (index == kPersistent) {
+    holder.kind = core::HolderKind::kPersistent;
+    return read_true("persistent", value);
+  }
+  if (index == kTtlMs) {
+    holder.kind = core::HolderKind::kTtl;
+    return read_integer("ttl_ms", value, 1, std::numeric_limits<int32_t>::max(), holder.ttl_ms);
+  }
+  holder.kind = core::HolderKind::kSession;
+  std::string_view text;
+  if (auto status = read_string("session", value, text); !status.ok()) return status;
+  const auto id = core::session_id_from(text);
+  if (!id) return base::invalid("session", "is not a session id");
+  holder.session = *id;
+  return {};
+}
+
+Status read_draft_field(int index, ondemand::value value, Draft& draft) {
+  core::Registration& registration = draft.registration;
+  std::string_view text;
+  int64_t number = 0;
+  switch (index) {
+    case kAddress: {
+      draft.has_address = true;
+      auto status = read_string("address", value, text);
+      registration.address = text;
+      return status;
+    }
+    case kZone: {
+      auto status = read_string("zone", value, text);
+      registration.zone = text;
+      return status;
+    }
+    case kPort: {
+      auto status = read_integer("port", value, 0, UINT16_MAX, number);
+      registration.port = static_cast<uint16_t>(number);
+      return status;
+    }
+    case kWeight: {
+      auto status = read_integer("weight", value, 0, std::numeric_limits<int32_t>::max(), number);
+      registration.weight = static_cast<uint32_t>(number);
+      return status;
+    }
+    case kPorts: {
+      auto ports = read_ports(value);
+      if (!ports.ok()) return ports.error();
+      registration.ports = std::move(*ports);
+      return {};
+    }
+    case kMetadata: {
+      auto metadata = read_metadata(value);
+      if (!metadata.ok()) return metadata.error();
+      registration.metadata = std::move(*metadata);
+      return {};
+    }
+    case kOp: return read_string("op", value, draft.op);
+    case kService: return read_string("service", value, draft.service);
+    case kNamespace: return read_string("namespace", value, draft.space);
+    case kId: return read_string("id", value, draft.id);
+    default: return read_holder(index, value, draft);
+  }
+}
+
+Status check_whole(const Draft& draft) {
+  if (!draft.has_address) return base::invalid("address", "is missing");
+  if (draft.holders == 1) return {};
+  return base::invalid("session", R"(exactly one of "session", "ttl_ms" and "persistent" must be given)");
+}
+
+Result<core::Input> operation_from(Draft&& draft) {
+  const bool heartbeat = draft.op == "heartbeat";
+  if (heartbeat && draft.holders == 1 && draft.registration.holder.kind == core::HolderKind::kSession) {
+    if (!draft.id.empty() || !draft.service.empty()) {
+      return base::invalid("session", "a heartbeat is for a session or for an instance, not both");
+    }
+    return core::Input(core::RefreshSession{draft.registration.holder.session});
+  }
+  core::InstanceKey key{{draft.space, draft.service}, std::string(draft.id)};
+  if (draft.op == "register") {
+    if (auto status = check_whole(draft); !status.ok()) return status.error();
+    return core::Input(core::RegisterInstance{std::move(key), std::move(draft.registration), {}});
+  }
+  if (draft.holders != 0) return base::invalid("op", "only \"register\" takes a session, ttl_ms or persistent here");
+  if (draft.op == "deregister") return core::Input(core::DeregisterInstance{std::move(key), {}});
+  if (heartbeat) return core::Input(core::RefreshInstance{std::move(key)});
+  return base::invalid("op", R"(must be "register", "deregister" or "heartbeat")");
+}
+
+}  // namespace
+
+struct JsonInput::Impl {
+  ondemand::parser parser;
+
+  /// Reads `text` as one object with nothing behind it.
+  template <typename Visit>
+  Status read(std::string_view text, Visit&& visit) {
+    if (text.empty()) return base::invalid("body", "is empty; expected a JSON object");
+    ondemand::document document;
+    const simdjson::padded_string_view padded(text.data(), text.size(), text.size() + net::kBodyPadding);
+    if (auto code = parser.iterate(padded).get(document)) return malformed(code);
+    ondemand::object object;
+    if (auto code = document.get_object().get(object)) {
+      return code == simdjson::INCORRECT_TYPE ? base::invalid("body", "must be a JSON object") : malformed(code);
+    }
+    if (auto status = visit(object); !status.ok()) return status;
+    return document.at_end() ? Status{} : base::invalid("body", "has more behind the JSON object");
+  }
+};
+
+JsonInput::JsonInput() : impl_(std::make_unique<Impl>()) {}
+JsonInput::~JsonInput() = default;
+
+Result<SessionBody> JsonInput::session(std::string_view text) {
+  static constexpr std::array<std::string_view, 3> kNames = {"ttl_ms", "client", "resume"};
+  SessionBody body;
+  const auto read_field = [&](int index, ondemand::value value) -> Status {
+    if (index == 0) return read_integer("ttl_ms", value, 1, std::numeric_limits<int32_t>::max(), body.ttl_ms);
+    std::string_view string;
+    if (auto status = read_string(kNames[static_cast<size_t>(index)], value, string); !status.ok()) return status;
+    if (index == 1) {
+      body.client = string;
+      return {};
+    }
+    body.resume = core::session_id_from(string);
+    return body.resume ? Status{} : base::invalid("resume", "is not a session id");
+  };
+  auto status = impl_->read(text, [&](ondemand::object object) {
+    return for_each_field(object, index_in(kNames), read_field);
+  });
+  if (!status.ok()) return status.error();
+  return body;
+}
+
+Result<core::Registration> JsonInput::registration(std::string_view text) {
+  Draft draft;
+  const auto index_of = [](std::string_view name) {
+    const int index = index_in(kRegistrationNames)(name);
+    return index < static_cast<int>(kBodyFields) ? index : -1;
+  };
+  auto status = impl_->read(text, [&](ondemand::object object) {
+    return for_each_field(object, index_of, [&](int index, ondemand::value value) {
+      return read_draft_field(index, value, draft);
+    });
+  });
+  if (status.ok()) status = check_whole(draft);
+  if (!status.ok()) return status.error();
+  return std::move(draft.registration);
+}
+
+Result<core::Input> JsonInput::operation(std::string_view line) {
+  Draft draft;
+  auto status = impl_->read(line, [&](ondemand::object object) {
+    return for_each_field(object, index_in(kRegistrationNames), [&](int index, ondemand::value value) {
+      return read_draft_field(index, value, draft);
+    });
+  });
+  if (!status.ok()) return status.error();
+  return operation_from(std::move(draft));
+}
+
+namespace {
+
+Result<WatchBody::Item> read_watch_item(ondemand::value value, std::string_view default_namespace) {
+  static constexpr std::array<std::string_view, 3> kNames = {"service", "namespace", "digest"};
+  ondemand::object object;
+  if (value.get_object().get(object)) return base::invalid("services", "must hold objects");
+  WatchBody::Item item{{default_namespace, {}}, std::nullopt};
+  auto status = for_each_field(object, index_in(kNames), [&](int index, ondemand::value field) -> Status {
+    std::string_view text;
+    if (auto read = read_string(kNames[static_cast<size_t>(index)], field, text); !read.ok()) return read;
+    if (index == 0) item.key.name = text;
+    if (index == 1) item.key.space = text;
+    if (index != 2) return {};
+    item.digest = digest_from(text);
+    return item.digest ? Status{} : base::invalid("digest", "is not a digest: 11 characters of base64url");
+  });
+  if (!status.ok()) return status.error();
+  if (item.key.name.empty()) return base::invalid("service", "is missing");
+  return item;
+}
+
+}  // namespace
+
+Result<WatchBody> JsonInput::watch(std::string_view text, std::string_view default_namespace) {
+  static constexpr std::array<std::string_view, 1> kNames = {"services"};
+  WatchBody body;
+  const auto read_services = [&](int, ondemand::value value) -> Status {
+    ondemand::array array;
+    if (value.get_array().get(array)) return base::invalid("services", "must be an array");
+    for (auto entry : array) {
+      ondemand::value item_value;
+      if (auto code = entry.get(item_value)) return malformed(code);
+      auto item = read_watch_item(item_value, default_namespace);
+      if (!item.ok()) return item.error();
+      body.items.push_back(std::move(*item));
+    }
+    return {};
+  };
+  auto status = impl_->read(text, [&](ondemand::object object) {
+    return for_each_field(object, index_in(kNames), read_services);
+  });
+  if (!status.ok()) return status.error();
+  if (body.items.empty()) return base::invalid("services", "is missing or empty");
+  return body;
+}
+
+}  // namespace callbook::native

@@ -1,0 +1,124 @@
+#include "dialects/native/json_output.h"
+
+#include <algorithm>
+#include <array>
+
+#include "core/cause.h"
+
+namespace callbook::native {
+namespace {
+
+constexpr std::string_view kBase64Url =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+constexpr size_t kDigestChars = 11;  // 64 bits and 2 bits of zero
+
+}  // namespace
+
+std::string digest_text(uint64_t digest) {
+  std::string text(kDigestChars, '\0');
+  text[10] = kBase64Url[(digest << 2) & 63];
+  digest >>= 4;
+  for (size_t i = 10; i-- > 0; digest >>= 6) text[i] = kBase64Url[digest & 63];
+  return text;
+}
+
+std::optional<uint64_t> digest_from(std::string_view text) {
+  if (text.size() != kDigestChars) return std::nullopt;
+  uint64_t digest = 0;
+  for (size_t i = 0; i < kDigestChars; ++i) {
+    const size_t value = kBase64Url.find(text[i]);
+    if (value == std::string_view::npos) return std::nullopt;
+    if (i == 10) {
+      if ((value & 3) != 0) return std::nullopt;
+      digest = digest << 4 | value >> 2;
+    } else {
+      digest = digest << 6 | value;
+    }
+  }
+  return digest;
+}
+
+void append_instance_members(base::JsonWriter& json, const core::ListEntry& entry,
+                             const core::Interner& interner) {
+  const core::Instance& instance = entry.instance();
+  const core::PackedBody body(instance.packed(), interner);
+  json.field("address", instance.address());
+  if (instance.port() != 0) json.field("port", uint32_t{instance.port()});
+  if (body.has_ports()) {
+    json.key("ports").begin_object();
+    body.for_each_port([&](std::string_view name, uint16_t port) { json.field(name, uint32_t{port}); });
+    json.end_object();
+  }
+  if (!body.zone().empty()) json.field("zone", body.zone());
+  if (instance.weight() != core::kDefaultWeight) json.field("weight", instance.weight());
+  if (entry.state() != core::InstanceState::kUp) json.field("state", name_of(entry.state()));
+  if (body.has_metadata()) {
+    json.key("metadata").begin_object();
+    body.for_each_metadata([&](std::string_view name, std::string_view value) { json.field(name, value); });
+    json.end_object();
+  }
+}
+
+void append_service_key(base::JsonWriter& json, const core::ServiceKey& key) {
+  json.field("service", key.name);
+  if (key.space != core::kDefaultNamespace) json.field("namespace", key.space);
+}
+
+void append_empty(base::JsonWriter& json, const core::ServiceView* view) {
+  json.key("empty").begin_object();
+  const auto some = [](uint32_t count) { return count > 0; };
+  if (view == nullptr || std::none_of(view->departures.begin(), view->departures.end(), some)) {
+    json.field("reason", "never_registered");
+  } else {
+    json.field("reason", "all_left").key("causes").begin_object();
+    for (uint8_t cause = 0; cause < core::kCauseCount; ++cause) {
+      const uint32_t count = view->departures[cause];
+      if (count > 0) json.field(name_of(static_cast<core::Cause>(cause)), count);
+    }
+    json.end_object();
+  }
+  json.end_object();
+}
+
+bool InstanceFilter::matches(const core::ListEntry& entry, const core::Interner& interner) const {
+  if (state && *state != name_of(entry.state())) return false;
+  const core::PackedBody body(entry.instance().packed(), interner);
+  if (zone && *zone != body.zone()) return false;
+  size_t met = 0;
+  if (!metadata.empty()) {
+    body.for_each_metadata([&](std::string_view name, std::string_view value) {
+      for (const auto& [wanted_name, wanted_value] : metadata) {
+        if (name == wanted_name && value == wanted_value) ++met;
+      }
+    });
+  }
+  return met == metadata.size();
+}
+
+std::string snapshot_json(const core::ServiceKey& key, const core::ServiceView* view,
+                          const InstanceFilter& filter) {
+  std::string out;
+  base::JsonWriter json(out);
+  json.begin_object();
+  append_service_key(json, key);
+  json.field("version", view == nullptr ? uint64_t{0} : view->version);
+  json.field("digest", digest_text(view == nullptr ? 0 : view->digest));
+  if (view == nullptr || view->list.empty()) {
+    append_empty(json, view);
+    json.key("instances").begin_array().end_array();
+  } else {
+    json.key("instances").begin_array();
+    view->list.for_each([&](const core::ListEntry& entry) {
+      if (!filter.empty() && !filter.matches(entry, *view->interner)) return;
+      json.begin_object().field("id", entry.id());
+      append_instance_members(json, entry, *view->interner);
+      json.end_object();
+    });
+    json.end_array();
+  }
+  json.end_object();
+  out += '\n';
+  return out;
+}
+
+}  // namespace callbook::native

@@ -1,0 +1,43 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/json_writer.h"
+#include "core/service_view.h"
+
+namespace callbook::native {
+
+/// 11 characters of base64url: docs/formats/digest.md.
+std::string digest_text(uint64_t digest);
+std::optional<uint64_t> digest_from(std::string_view text);
+
+/// Appends the members of an instance but for its id; fields at their default are left out.
+void append_instance_members(base::JsonWriter& json, const core::ListEntry& entry,
+                             const core::Interner& interner);
+
+/// Appends "service" and, unless it is the default one, "namespace".
+void append_service_key(base::JsonWriter& json, const core::ServiceKey& key);
+
+/// Appends "empty" with the reason; `view` is null for a service that was never registered.
+void append_empty(base::JsonWriter& json, const core::ServiceView* view);
+
+/// Which instances of a snapshot are wanted.
+struct InstanceFilter {
+  std::optional<std::string> zone;
+  std::optional<std::string> state;
+  std::vector<std::pair<std::string, std::string>> metadata;
+
+  bool empty() const { return !zone && !state && metadata.empty(); }
+  bool matches(const core::ListEntry& entry, const core::Interner& interner) const;
+};
+
+/// The document of GET /v1/services/{service}.
+std::string snapshot_json(const core::ServiceKey& key, const core::ServiceView* view,
+                          const InstanceFilter& filter);
+
+}  // namespace callbook::native

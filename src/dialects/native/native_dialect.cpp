@@ -1,0 +1,184 @@
+#include "dialects/native/native_dialect.h"
+
+#include <fmt/format.h>
+
+#include "base/hash.h"
+#include "base/name.h"
+#include "dialects/native/problem.h"
+#include "net/percent.h"
+
+namespace callbook::native {
+namespace {
+
+constexpr int64_t kTickMs = 250;
+
+std::vector<std::string_view> split(std::string_view path) {
+  std::vector<std::string_view> segments;
+  while (!path.empty()) {
+    path.remove_prefix(1);
+    const size_t end = std::min(path.find('/'), path.size());
+    segments.push_back(path.substr(0, end));
+    path.remove_prefix(end);
+  }
+  return segments;
+}
+
+bool is_name(std::string_view segment) { return segment.starts_with('{'); }
+
+}  // namespace
+
+NativeDialect::NativeDialect(core::Front& front, net::EventLoop& loop, NativeLimits limits)
+    : front_(front),
+      limits_(limits),
+      encoder_(front.facts().boot_id),
+      retry_seed_(front.new_session_id().low),
+      ticker_(loop.every(kTickMs, [this] {
+        const int64_t now_ms = front_.now().mono_ms;
+        watches_.tick(now_ms);
+        attachments_.tick(now_ms);
+        polls_.tick(now_ms);
+      })) {}
+
+NativeDialect::~NativeDialect() { answer_waiting(); }
+
+const std::vector<NativeDialect::Route>& NativeDialect::table() {
+  using net::Method;
+  static const std::vector<Route> kRoutes = {
+      {Method::kPut, "/v1/services/{service}/instances/{id}", &NativeDialect::register_instance, true},
+      {Method::kPut, "/v1/sessions/{session}/heartbeat", &NativeDialect::refresh_session, true},
+      {Method::kPut, "/v1/services/{service}/instances/{id}/heartbeat", &NativeDialect::refresh_instance, true},
+      {Method::kGet, "/v1/services/{service}/instances/{id}", &NativeDialect::get_instance, true},
+      {Method::kDelete, "/v1/services/{service}/instances/{id}", &NativeDialect::deregister_instance, true},
+      {Method::kPost, "/v1/batch", &NativeDialect::batch, true},
+      {Method::kPost, "/v1/sessions", &NativeDialect::open_session, true},
+      {Method::kGet, "/v1/sessions/{session}/attach", &NativeDialect::attach_session, true},
+      {Method::kDelete, "/v1/sessions/{session}", &NativeDialect::close_session, true},
+      {Method::kGet, "/v1/services", &NativeDialect::list_services, true},
+      {Method::kGet, "/v1/services/{service}", &NativeDialect::get_service, true},
+      {Method::kGet, "/v1/watch", &NativeDialect::watch_by_query, true},
+      {Method::kPost, "/v1/watch", &NativeDialect::watch_by_body, true},
+      {Method::kGet, "/v1/export", &NativeDialect::export_all, true},
+      {Method::kGet, "/v1/status", &NativeDialect::status, false},
+      {Method::kGet, "/healthz", &NativeDialect::healthz, false},
+      {Method::kGet, "/readyz", &NativeDialect::readyz, false},
+      {Method::kGet, "/metrics", &NativeDialect::metrics, false},
+  };
+  return kRoutes;
+}
+
+std::vector<std::string> NativeDialect::routes() {
+  std::vector<std::string> lines;
+  for (const Route& route : table()) {
+    lines.push_back(fmt::format("{} {}", net::name_of(route.method), route.path));
+  }
+  return lines;
+}
+
+const NativeDialect::Route* NativeDialect::match(net::Method method,
+                                                 const std::vector<std::string>& segments,
+                                                 std::vector<std::string>& names,
+                                                 bool& path_known) const {
+  static const std::vector<std::vector<std::string_view>> kPatterns = [] {
+    std::vector<std::vector<std::string_view>> patterns;
+    for (const Route& route : table()) patterns.push_back(split(route.path));
+    return patterns;
+  }();
+  for (size_t i = 0; i < kPatterns.size(); ++i) {
+    const auto& pattern = kPatterns[i];
+    bool fits = pattern.size() == segments.size();
+    for (size_t s = 0; fits && s < pattern.size(); ++s) {
+      fits = is_name(pattern[s]) || pattern[s] == segments[s];
+    }
+    if (!fits) continue;
+    path_known = true;
+    const Route& route = table()[i];
+    const bool head = method == net::Method::kHead && route.method == net::Method::kGet;
+    if (route.method != method && !head) continue;
+    for (size_t s = 0; s < pattern.size(); ++s) {
+      if (is_name(pattern[s])) names.push_back(segments[s]);
+    }
+    return &route;
+  }
+  return nullptr;
+}
+
+void NativeDialect::handle(const net::HttpRequest& request, net::HttpExchange exchange) {
+  Call call{request, {}, {}, std::move(exchange)};
+  const auto segments = net::split_path(request.path);
+  if (!accept(call, segments)) return;
+  bool path_known = false;
+  const Route* route = match(request.method, *segments, call.names, path_known);
+  if (route == nullptr) {
+    if (!path_known) {
+      return call.fail({base::ErrorCode::kNotFound, "path", "is not known here; see docs/native-api.md", std::nullopt});
+    }
+    const auto error = base::invalid("method", fmt::format("{} is not served on this path", net::name_of(request.method)));
+    return call.exchange.respond(problem_with_status(405, error));
+  }
+  if (route->needs_ready && !front_.ready()) {
+    const base::Error error{base::ErrorCode::kNotReady, "", "the registry is still loading its catalog", std::nullopt};
+    return call.exchange.respond(problem(error, spread_retry_ms()));
+  }
+  auto query = Query::parse(request.query);
+  if (!accept(call, query)) return;
+  call.query = std::move(*query);
+  (this->*route->serve)(call);
+}
+
+net::HttpResponse NativeDialect::refuse(int status, const base::Error& error) {
+  return problem_with_status(status, error, status == 503 ? spread_retry_ms() : 0);
+}
+
+int64_t NativeDialect::spread_retry_ms() {
+  retry_seed_ = base::mix64(retry_seed_ + 1);
+  return 200 + static_cast<int64_t>(retry_seed_ % 1800);
+}
+
+void NativeDialect::Call::fail(const base::Error& error) {
+  const bool later = error.code == base::ErrorCode::kAppliedNotLogged || error.code == base::ErrorCode::kOverloaded;
+  exchange.respond(problem(error, later ? 1000 : 0));
+}
+
+void NativeDialect::Call::answer(int status, std::string body) {
+  net::HttpResponse response;
+  response.status = status;
+  response.body = std::move(body);
+  exchange.respond(std::move(response));
+}
+
+base::Result<core::ServiceKey> NativeDialect::take_service_key(Call& call) {
+  auto space = call.query.take("namespace");
+  if (!space.ok()) return space.error();
+  core::ServiceKey key(space->value_or(std::string(core::kDefaultNamespace)), call.names[0]);
+  if (auto status = base::check_name("namespace", key.space); !status.ok()) return status.error();
+  if (auto status = base::check_name("service", key.name); !status.ok()) return status.error();
+  return key;
+}
+
+base::Result<core::InstanceKey> NativeDialect::take_instance_key(Call& call) {
+  auto service = take_service_key(call);
+  if (!service.ok()) return service.error();
+  if (auto status = base::check_name("id", call.names[1]); !status.ok()) return status.error();
+  return core::InstanceKey{std::move(*service), call.names[1]};
+}
+
+base::Result<core::Ack> NativeDialect::take_ack(Call& call) {
+  auto text = call.query.take("ack");
+  if (!text.ok()) return text.error();
+  if (!*text || **text == "local") return core::Ack::kLocal;
+  if (**text == "logged") return core::Ack::kLogged;
+  return base::invalid("ack", "must be local or logged");
+}
+
+base::Status NativeDialect::check_body(const Call& call) const {
+  const uint64_t size = call.request.body.size();
+  if (size <= limits_.max_request_body_bytes) return {};
+  return base::over_limit("body", fmt::format("is {} bytes long; the limit here is {}", size, limits_.max_request_body_bytes),
+                          static_cast<int64_t>(limits_.max_request_body_bytes));
+}
+
+NativeDialect::Stats NativeDialect::stats() const {
+  return {watches_.size(), attachments_.size(), polls_.size(), encoder_.misses(), encoder_.hits()};
+}
+
+}  // namespace callbook::native

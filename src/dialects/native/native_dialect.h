@@ -1,0 +1,122 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/front.h"
+#include "dialects/native/event_encoder.h"
+#include "dialects/native/json_input.h"
+#include "dialects/native/live_streams.h"
+#include "dialects/native/query.h"
+#include "net/event_loop.h"
+#include "net/http_server.h"
+
+namespace callbook::native {
+
+/// What the native API will bear beside core's and the transport's limits.
+struct NativeLimits {
+  uint32_t max_watched_services = 1'000;       ///< of one stream
+  uint32_t max_batch_lines = 20'000;           ///< of one batch
+  uint64_t max_request_body_bytes = 64 * 1024; ///< but for batches and watches
+  int64_t max_wait_ms = 600'000;               ///< of a long poll
+};
+
+/// The native API (docs/native-api.md) on one I/O thread. Borrows all it is given; one per thread;
+/// not thread-safe.
+class NativeDialect final : public net::HttpHandler {
+ public:
+  NativeDialect(core::Front& front, net::EventLoop& loop, NativeLimits limits);
+  ~NativeDialect() override;
+
+  void handle(const net::HttpRequest& request, net::HttpExchange exchange) override;
+  net::HttpResponse refuse(int status, const base::Error& error) override;
+
+  /// Answers the requests that wait for a change, for a stop of the server.
+  void answer_waiting() { polls_.tick(INT64_MAX); }
+
+  /// "GET /v1/services/{service}", one of each route.
+  static std::vector<std::string> routes();
+
+  struct Stats {
+    size_t watch_streams = 0;
+    size_t attach_streams = 0;
+    size_t long_polls = 0;
+    uint64_t events_encoded = 0;
+    uint64_t events_shared = 0;
+  };
+  Stats stats() const;
+
+  /// One request on its way through a route.
+  struct Call {
+    const net::HttpRequest& request;
+    std::vector<std::string> names;  ///< what stood for {…} in the path, decoded
+    Query query;
+    net::HttpExchange exchange;
+
+    void fail(const base::Error& error);
+    void answer(int status, std::string body);
+  };
+
+ private:
+  struct Route {
+    net::Method method;
+    std::string_view path;
+    void (NativeDialect::*serve)(Call& call);
+    bool needs_ready;
+  };
+  static const std::vector<Route>& table();
+  const Route* match(net::Method method, const std::vector<std::string>& segments,
+                     std::vector<std::string>& names, bool& path_known) const;
+
+  // session_routes.cpp
+  void open_session(Call& call);
+  void refresh_session(Call& call);
+  void attach_session(Call& call);
+  void close_session(Call& call);
+  // instance_routes.cpp
+  void register_instance(Call& call);
+  void refresh_instance(Call& call);
+  void get_instance(Call& call);
+  void deregister_instance(Call& call);
+  void batch(Call& call);
+  // discovery_routes.cpp
+  void list_services(Call& call);
+  void get_service(Call& call);
+  void watch_by_query(Call& call);
+  void watch_by_body(Call& call);
+  void start_watch(Call& call, WatchBody wanted, std::optional<uint64_t> resume_from);
+  // operation_routes.cpp
+  void export_all(Call& call);
+  void status(Call& call);
+  void healthz(Call& call);
+  void readyz(Call& call);
+  void metrics(Call& call);
+
+  base::Result<core::ServiceKey> take_service_key(Call& call);
+  base::Result<core::InstanceKey> take_instance_key(Call& call);
+  base::Result<core::Ack> take_ack(Call& call);
+  base::Status check_body(const Call& call) const;
+  int64_t spread_retry_ms();
+
+  core::Front& front_;
+  const NativeLimits limits_;
+  JsonInput json_;
+  EventEncoder encoder_;
+  Ticking::List watches_;
+  Ticking::List attachments_;
+  Ticking::List polls_;
+  uint64_t retry_seed_;
+  std::unique_ptr<net::EventLoop::Timer> ticker_;
+};
+
+/// Answers `call` with a problem unless `result` is ok; says whether it is.
+template <typename T>
+bool accept(NativeDialect::Call& call, const base::Result<T>& result) {
+  if (!result.ok()) call.fail(result.error());
+  return result.ok();
+}
+
+}  // namespace callbook::native

@@ -1,0 +1,105 @@
+#include <fmt/format.h>
+
+#include "dialects/native/attach_stream.h"
+#include "dialects/native/native_dialect.h"
+#include "dialects/native/problem.h"
+
+namespace callbook::native {
+namespace {
+
+using base::Result;
+using core::Ack;
+using core::Reply;
+
+base::Result<core::SessionId> session_named(const NativeDialect::Call& call) {
+  if (const auto id = core::session_id_from(call.names[0])) return *id;
+  return base::invalid("session", "is not a session id: 32 lower-case hexadecimal digits");
+}
+
+std::string opened_json(const core::SessionOpened& opened, const core::NodeFacts& facts) {
+  std::string out;
+  base::JsonWriter json(out);
+  json.begin_object()
+      .field("session", core::to_text(opened.id))
+      .field("ttl_ms", opened.ttl_ms)
+      .field("heartbeat_ms", opened.heartbeat_ms);
+  json.key("nodes").begin_array().value(facts.http).end_array().end_object();
+  return out;
+}
+
+}  // namespace
+
+void NativeDialect::open_session(Call& call) {
+  const auto ack = take_ack(call);
+  if (!accept(call, ack) || !accept(call, call.query.finish()) || !accept(call, check_body(call))) return;
+  SessionBody body;
+  if (!call.request.body.empty()) {
+    auto read = json_.session(call.request.body);
+    if (!accept(call, read)) return;
+    body = std::move(*read);
+  }
+  if (body.resume && (body.ttl_ms != 0 || !body.client.empty())) {
+    return call.fail(base::invalid("resume", "takes a session as it is; it goes with no other field"));
+  }
+  const bool resumes = body.resume.has_value();
+  core::Input input = resumes ? core::Input(core::ResumeSession{*body.resume})
+                              : core::Input(core::OpenSession{front_.new_session_id(), body.ttl_ms, body.client});
+  front_.submit(std::move(input), *ack,
+                [this, resumes, exchange = std::move(call.exchange)](const Result<Reply>& reply) mutable {
+                  if (!reply.ok()) return exchange.respond(problem(reply.error()));
+                  net::HttpResponse response;
+                  response.status = resumes ? 200 : 201;
+                  response.body = opened_json(std::get<core::SessionOpened>(*reply), front_.facts());
+                  exchange.respond(std::move(response));
+                });
+}
+
+void NativeDialect::refresh_session(Call& call) {
+  const auto id = session_named(call);
+  if (!accept(call, id) || !accept(call, call.query.finish())) return;
+  front_.submit(core::RefreshSession{*id}, Ack::kLocal,
+                [exchange = std::move(call.exchange)](const Result<Reply>& reply) mutable {
+                  if (!reply.ok()) return exchange.respond(problem(reply.error()));
+                  const auto& refreshed = std::get<core::SessionRefreshed>(*reply);
+                  net::HttpResponse response;
+                  base::JsonWriter(response.body)
+                      .begin_object()
+                      .field("ttl_ms", refreshed.ttl_ms)
+                      .field("heartbeat_ms", refreshed.heartbeat_ms)
+                      .end_object();
+                  exchange.respond(std::move(response));
+                });
+}
+
+void NativeDialect::attach_session(Call& call) {
+  const auto id = session_named(call);
+  if (!accept(call, id) || !accept(call, call.query.finish())) return;
+  front_.submit(core::AttachSession{*id}, Ack::kLocal,
+                [this, exchange = std::move(call.exchange)](const Result<Reply>& reply) mutable {
+                  if (!reply.ok()) return exchange.respond(problem(reply.error()));
+                  const auto& opened = std::get<core::SessionOpened>(*reply);
+                  auto stream = std::make_unique<AttachStream>(
+                      front_, attachments_, opened,
+                      fmt::format("event:attached\ndata:{}\n\n", opened_json(opened, front_.facts())));
+                  AttachStream& made = *stream;
+                  made.set_waker(exchange.stream("text/event-stream", std::move(stream)));
+                });
+}
+
+void NativeDialect::close_session(Call& call) {
+  const auto id = session_named(call);
+  const auto ack = take_ack(call);
+  if (!accept(call, id) || !accept(call, ack) || !accept(call, call.query.finish())) return;
+  front_.submit(core::CloseSession{*id}, *ack,
+                [exchange = std::move(call.exchange)](const Result<Reply>& reply) mutable {
+                  if (!reply.ok()) return exchange.respond(problem(reply.error()));
+                  net::HttpResponse response;
+                  base::JsonWriter(response.body)
+                      .begin_object()
+                      .field("instances", std::get<core::SessionEnded>(*reply).instances)
+                      .end_object();
+                  exchange.respond(std::move(response));
+                });
+}
+
+}  // namespace callbook::native

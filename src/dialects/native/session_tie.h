@@ -1,0 +1,28 @@
+#pragma once
+
+#include "core/front.h"
+#include "net/http_server.h"
+
+namespace callbook::native {
+
+/// Ties a session to a connection for as long as it lives. Made after AttachSession has succeeded.
+class SessionTie {
+ public:
+  SessionTie(core::Front& front, core::SessionId session, int64_t heartbeat_ms)
+      : front_(front), session_(session), heartbeat_ms_(heartbeat_ms) {}
+  SessionTie(const SessionTie&) = delete;
+  SessionTie& operator=(const SessionTie&) = delete;
+  ~SessionTie() {
+    front_.submit(core::DetachSession{session_}, core::Ack::kLocal, [](const auto&) {});
+  }
+
+  core::SessionId session() const { return session_; }
+  int64_t heartbeat_ms() const { return heartbeat_ms_; }
+
+ private:
+  core::Front& front_;
+  const core::SessionId session_;
+  const int64_t heartbeat_ms_;
+};
+
+}  // namespace callbook::native

@@ -1,0 +1,73 @@
+#include "dialects/native/watch_stream.h"
+
+namespace callbook::native {
+namespace {
+
+constexpr int64_t kAliveMs = 15'000;
+
+}  // namespace
+
+WatchStream::WatchStream(core::Front& front, EventEncoder& encoder, Ticking::List& list,
+                         std::vector<Wanted> wanted, std::unique_ptr<SessionTie> tie)
+    : Ticking(list),
+      front_(front),
+      encoder_(encoder),
+      quiet_since_ms_(front.now().mono_ms),
+      tie_(std::move(tie)) {
+  services_.reserve(wanted.size());
+  due_.reserve(wanted.size());
+  for (Wanted& one : wanted) {
+    due_.push_back(front_.catalog().subscribe(one.key, *this));
+    services_.push_back({std::move(one.key), std::move(one.cursor), true});
+  }
+}
+
+net::StreamPiece WatchStream::pull() {
+  for (; next_due_ < due_.size(); ++next_due_) {
+    Followed& service = services_[due_[next_due_]];
+    const core::ServiceViewPtr& view = front_.catalog().find(service.key);
+    const core::Owed owed = service.cursor.owed(view.get());
+    if (owed.kind != core::Owed::Kind::kNothing) return send(service, view.get(), owed);
+    service.due = false;
+  }
+  due_.clear();
+  next_due_ = 0;
+  if (!alive_due_) return {net::StreamPiece::State::kIdle, nullptr};
+  return sending(encoder_.alive(front_.catalog().version(), true));
+}
+
+net::StreamPiece WatchStream::send(Followed& service, const core::ServiceView* view,
+                                   const core::Owed& owed) {
+  const bool last_due = next_due_ + 1 == due_.size();
+  const EncodedEvent& event = encoder_.encode(service.key, view, owed, last_due);
+  if (owed.kind == core::Owed::Kind::kDelta) {
+    service.cursor.sent_delta(*view, event.to);
+  } else {
+    service.cursor.sent_snapshot(view, event.last, event.end);
+  }
+  return sending(event.piece);
+}
+
+net::StreamPiece WatchStream::sending(net::SharedBytes piece) {
+  alive_due_ = false;
+  quiet_since_ms_ = front_.now().mono_ms;
+  return {net::StreamPiece::State::kMore, std::move(piece)};
+}
+
+void WatchStream::on_changed(uint32_t token) {
+  Followed& service = services_[token];
+  if (service.due) return;
+  service.due = true;
+  due_.push_back(token);
+}
+
+void WatchStream::on_publication() { waker_.wake(); }
+
+void WatchStream::tick(int64_t now_ms) {
+  const int64_t every_ms = tie_ ? tie_->heartbeat_ms() : kAliveMs;
+  if (now_ms - quiet_since_ms_ < every_ms) return;
+  alive_due_ = true;
+  waker_.wake();
+}
+
+}  // namespace callbook::native

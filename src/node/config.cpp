@@ -1,0 +1,53 @@
+#include "node/config.h"
+
+#include <charconv>
+
+#include <fmt/format.h>
+
+#include "base/name.h"
+
+namespace callbook::node {
+
+base::Result<Endpoint> parse_endpoint(std::string_view field, std::string_view text) {
+  const auto bad = [&] { return base::invalid(field, fmt::format("'{}' is not host:port", text)); };
+  const size_t colon = text.rfind(':');
+  if (colon == std::string_view::npos || colon == 0) return bad();
+  Endpoint endpoint;
+  std::string_view host = text.substr(0, colon);
+  if (host.front() == '[' && host.back() == ']') {
+    host = host.substr(1, host.size() - 2);
+  } else if (host.find(':') != std::string_view::npos) {
+    return bad();  // an IPv6 address needs its brackets
+  }
+  endpoint.host = host;
+  const char* const end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data() + colon + 1, end, endpoint.port);
+  if (error != std::errc() || stop != end || endpoint.host.empty()) return bad();
+  return endpoint;
+}
+
+bool is_loopback(std::string_view host) {
+  return host == "localhost" || host == "::1" || host.starts_with("127.");
+}
+
+base::Status check(const Config& config) {
+  if (!config.node.empty()) {
+    if (auto status = base::check_name("node", config.node); !status.ok()) return status;
+  }
+  if (auto status = base::check_name("datacenter", config.datacenter); !status.ok()) return status;
+  const auto http = parse_endpoint("http", config.http);
+  if (!http.ok()) return http.error();
+  if (!is_loopback(http->host) && !config.insecure_bind) {
+    return base::invalid("http", fmt::format("{} is not a loopback address. This version has neither TLS nor tokens: whoever "
+                                             "reaches the port can register and deregister anything. Give --insecure-bind if "
+                                             "the network around it is trusted",
+                                             http->host));
+  }
+  if (!config.dev && config.data.empty()) return base::invalid("data", "must name a directory");
+  if (config.limits.min_ttl_ms > config.limits.max_ttl_ms) {
+    return base::invalid("min_ttl_ms", "is above max_ttl_ms");
+  }
+  return {};
+}
+
+}  // namespace callbook::node

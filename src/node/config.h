@@ -1,0 +1,46 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "core/limits.h"
+#include "dialects/native/native_dialect.h"
+#include "net/http_server.h"
+#include "store/log.h"
+
+namespace callbook::node {
+
+/// Everything that an operator can decide about a node. Filled from defaults, then a TOML file,
+/// then the environment, then flags (settings.h), the later ones winning.
+struct Config {
+  std::string node;  ///< empty: the host's name
+  std::string datacenter = "dc1";
+  std::string data = "callbook-data";  ///< directory of the store
+  std::string http = "127.0.0.1:7070";
+  bool dev = false;            ///< keep everything in memory
+  bool insecure_bind = false;  ///< allow plain HTTP beyond loopback
+  bool salvage = false;        ///< open a damaged store with what verifies
+  uint32_t io_threads = 0;     ///< 0: one per two cores, at most 8
+  int64_t stop_grace_ms = 5'000;
+  int64_t sync_interval_ms = 1'000;  ///< fdatasync at least this often while there are writes
+  core::Limits limits;
+  core::Timing timing;
+  net::HttpLimits http_limits;
+  native::NativeLimits native_limits;
+  store::LogOptions log;
+};
+
+/// "host:port" or "[v6]:port" taken apart.
+struct Endpoint {
+  std::string host;
+  uint16_t port = 0;
+};
+base::Result<Endpoint> parse_endpoint(std::string_view field, std::string_view text);
+
+/// 127.0.0.0/8, ::1 or localhost.
+bool is_loopback(std::string_view host);
+
+/// Whether the whole makes sense; an error names the setting.
+base::Status check(const Config& config);
+
+}  // namespace callbook::node

@@ -1,0 +1,178 @@
+#include "node/core_driver.h"
+
+#include <algorithm>
+
+namespace callbook::node {
+namespace {
+
+constexpr int64_t kTickMs = 100;
+/// A batch this long is applied at once: it bounds memory and the wait of the first.
+constexpr size_t kMaxBatch = 50'000;
+
+}  // namespace
+
+CoreDriver::CoreDriver(net::EventLoop& loop, const base::Clock& clock, Board& board,
+                       base::Logger& logger, std::unique_ptr<core::Registry> registry,
+                       size_t fronts, Deliver deliver)
+    : loop_(loop),
+      clock_(clock),
+      board_(board),
+      logger_(logger),
+      registry_(std::move(registry)),
+      deliver_(std::move(deliver)),
+      answers_(fronts) {}
+
+CoreDriver::~CoreDriver() = default;
+
+void CoreDriver::start(std::unique_ptr<StoreKeeper> store) {
+  store_ = std::move(store);
+  report_.in_memory = store_ == nullptr;
+  const auto publication = std::make_shared<const core::Publication>(registry_->publish());
+  for (size_t front = 0; front < answers_.size(); ++front) deliver_(front, {publication, {}});
+  last_tick_ms_ = clock_.now().mono_ms;
+  ticker_ = loop_.every(kTickMs, [this] { tick(); });
+  report();
+}
+
+void CoreDriver::submit(size_t front, Submission submission) {
+  pending_.push_back({front, std::move(submission)});
+  schedule();
+}
+
+void CoreDriver::submit(size_t front, std::vector<Submission> submissions) {
+  for (Submission& submission : submissions) pending_.push_back({front, std::move(submission)});
+  schedule();
+}
+
+void CoreDriver::schedule() {
+  if (scheduled_) return;
+  scheduled_ = true;
+  // Behind the handlers that are ready now: whatever they submit joins this batch.
+  loop_.post([this] { run_batch(); });
+}
+
+void CoreDriver::run_batch() {
+  scheduled_ = false;
+  if (pending_.empty()) return;
+  batch_.clear();
+  if (pending_.size() <= kMaxBatch) {
+    batch_.swap(pending_);
+  } else {
+    const auto end = pending_.begin() + kMaxBatch;
+    std::move(pending_.begin(), end, std::back_inserter(batch_));
+    pending_.erase(pending_.begin(), end);
+    schedule();
+  }
+  const base::Now now = clock_.now();
+  ++report_.batches;
+  std::vector<base::Result<core::Reply>> replies;
+  replies.reserve(batch_.size());
+  for (Pending& pending : batch_) {
+    replies.push_back(registry_->step(pending.submission.input, now, outputs_));
+    count(pending.submission.input, replies.back());
+  }
+  if (store_) store_->write(outputs_.records);
+  outputs_.clear();
+  for (size_t i = 0; i < batch_.size(); ++i) {
+    const bool waits = store_ && batch_[i].submission.ack == core::Ack::kLogged && replies[i].ok();
+    if (waits) {
+      answer_when_durable(batch_[i], std::move(replies[i]));
+    } else {
+      answer(batch_[i], std::move(replies[i]));
+    }
+  }
+  deliver_all();
+}
+
+void CoreDriver::answer(Pending& pending, base::Result<core::Reply> reply) {
+  if (!pending.submission.done) return;
+  answers_[pending.front].push_back({std::move(pending.submission.done), std::move(reply)});
+}
+
+void CoreDriver::answer_when_durable(Pending& pending, base::Result<core::Reply> reply) {
+  auto answer = std::make_unique<Answer>(Answer{std::move(pending.submission.done), std::move(reply)});
+  store_->when_durable([this, front = pending.front, held = std::move(answer)](const base::Status& status) {
+    if (!status.ok()) held->reply = status.error();
+    answers_[front].push_back(std::move(*held));
+    // Many become durable together: they are delivered as one.
+    if (!scheduled_durable_) {
+      scheduled_durable_ = true;
+      loop_.post([this] {
+        scheduled_durable_ = false;
+        deliver_all();
+      });
+    }
+  });
+}
+
+void CoreDriver::count(const core::Input& input, const base::Result<core::Reply>& reply) {
+  ++report_.inputs;
+  if (!reply.ok()) {
+    ++report_.refused;
+    return;
+  }
+  if (std::holds_alternative<core::InstanceRegistered>(*reply)) {
+    ++report_.registered;
+  } else if (std::holds_alternative<core::SessionRefreshed>(*reply) ||
+             std::holds_alternative<core::InstanceRefreshed>(*reply)) {
+    ++report_.heartbeats;
+  } else if (std::holds_alternative<core::InstanceDeregistered>(*reply)) {
+    ++report_.deregistered;
+  } else if (std::holds_alternative<core::SessionEnded>(*reply)) {
+    ++report_.sessions_closed;
+  } else if (std::holds_alternative<core::OpenSession>(input)) {
+    ++report_.sessions_opened;
+  }
+}
+
+void CoreDriver::deliver_all() {
+  core::Publication changes = registry_->publish();
+  std::shared_ptr<const core::Publication> publication;
+  if (!changes.empty()) {
+    ++report_.publications;
+    publication = std::make_shared<const core::Publication>(std::move(changes));
+  }
+  for (size_t front = 0; front < answers_.size(); ++front) {
+    if (!publication && answers_[front].empty()) continue;
+    deliver_(front, {publication, std::exchange(answers_[front], {})});
+  }
+}
+
+void CoreDriver::flush(std::function<void()> done) {
+  run_batch();
+  if (!store_) return done();
+  store_->when_durable([done = std::move(done)](const base::Status&) { done(); });
+}
+
+void CoreDriver::tick() {
+  const base::Now now = clock_.now();
+  report_.loop_lag_ms = std::max(report_.loop_lag_ms, now.mono_ms - last_tick_ms_ - kTickMs);
+  last_tick_ms_ = now.mono_ms;
+  static_cast<void>(registry_->step(core::AdvanceTime{}, now, outputs_));
+  report_.sessions_expired += outputs_.sessions_ended.size();
+  report_.instances_expired += outputs_.instances_expired;
+  for (const core::SessionEnded& ended : outputs_.sessions_ended) {
+    logger_.info("session {} lapsed; {} instances left with it", core::to_text(ended.id), ended.instances);
+  }
+  if (store_) {
+    store_->write(outputs_.records);
+    store_->tick(now.mono_ms);
+  }
+  outputs_.clear();
+  deliver_all();
+  report();
+}
+
+void CoreDriver::report() {
+  report_.counts = registry_->counts();
+  report_.version = registry_->version();
+  if (store_) {
+    report_.store = store_->stats();
+    report_.degraded = store_->degraded();
+    report_.rewriting = store_->rewriting();
+  }
+  board_.put(report_);
+  report_.loop_lag_ms = 0;
+}
+
+}  // namespace callbook::node

@@ -1,0 +1,96 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "base/log.h"
+#include "base/time.h"
+#include "core/front.h"
+#include "core/registry.h"
+#include "net/event_loop.h"
+#include "node/board.h"
+#include "node/store_keeper.h"
+
+namespace callbook::node {
+
+/// One input on its way to the core.
+struct Submission {
+  core::Input input;
+  core::Ack ack = core::Ack::kLocal;
+  core::Completion done;
+};
+
+/// What came of a submission; delivered on the thread that made it.
+struct Answer {
+  core::Completion done;
+  base::Result<core::Reply> reply;
+};
+
+/// What a thread is brought after a batch: first take in the publication, then call the answers.
+struct Delivery {
+  std::shared_ptr<const core::Publication> publication;
+  std::vector<Answer> answers;
+};
+
+/// Owns the registry and applies inputs in batches: everything submitted during one turn of the
+/// loop is applied, written with one write(), published once, and answered. Lives on the core's
+/// loop; only submit() callers on other threads go through EventLoop::post.
+class CoreDriver {
+ public:
+  /// Brings a delivery to front `index`, on its thread; called on the core's.
+  using Deliver = std::function<void(size_t front, Delivery delivery)>;
+
+  CoreDriver(net::EventLoop& loop, const base::Clock& clock, Board& board, base::Logger& logger,
+             std::unique_ptr<core::Registry> registry, size_t fronts, Deliver deliver);
+  ~CoreDriver();
+  CoreDriver(const CoreDriver&) = delete;
+  CoreDriver& operator=(const CoreDriver&) = delete;
+
+  /// Takes the loaded registry into service; `store` is null when nothing is kept on disk.
+  void start(std::unique_ptr<StoreKeeper> store);
+
+  /// Core's thread.
+  void submit(size_t front, Submission submission);
+  void submit(size_t front, std::vector<Submission> submissions);
+
+  core::Registry& registry() { return *registry_; }
+  /// Calls back when nothing is left to be written, as far as the disk allows.
+  void flush(std::function<void()> done);
+  /// Brings the board up to date. Core's thread.
+  void report();
+
+ private:
+  struct Pending {
+    size_t front;
+    Submission submission;
+  };
+
+  void schedule();
+  void run_batch();
+  void answer(Pending& pending, base::Result<core::Reply> reply);
+  void answer_when_durable(Pending& pending, base::Result<core::Reply> reply);
+  void count(const core::Input& input, const base::Result<core::Reply>& reply);
+  void deliver_all();
+  void tick();
+
+  net::EventLoop& loop_;
+  const base::Clock& clock_;
+  Board& board_;
+  base::Logger& logger_;
+  std::unique_ptr<core::Registry> registry_;
+  std::unique_ptr<StoreKeeper> store_;
+  const Deliver deliver_;
+  std::vector<Pending> pending_;
+  std::vector<Pending> batch_;
+  std::vector<std::vector<Answer>> answers_;  ///< by front
+  core::Outputs outputs_;
+  CoreReport report_;
+  bool scheduled_ = false;
+  bool scheduled_durable_ = false;
+  int64_t last_tick_ms_ = 0;
+  std::unique_ptr<net::EventLoop::Timer> ticker_;
+};
+
+}  // namespace callbook::node

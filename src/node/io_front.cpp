@@ -1,0 +1,68 @@
+#include "node/io_front.h"
+
+#include <sys/random.h>
+
+#include "base/check.h"
+#include "node/metrics_text.h"
+
+namespace callbook::node {
+
+IoFront::IoFront(Parts parts) : parts_(parts) {}
+IoFront::~IoFront() = default;
+
+void IoFront::submit(core::Input input, core::Ack ack, core::Completion done) {
+  if (!ready_) return refuse_later(std::move(done));
+  Submission submission{std::move(input), ack, std::move(done)};
+  if (on_core_loop()) return parts_.driver->submit(parts_.index, std::move(submission));
+  outbox_.push_back(std::move(submission));
+  if (outbox_.size() > 1) return;
+  parts_.own_loop->post([this] {
+    auto batch = std::make_shared<std::vector<Submission>>(std::exchange(outbox_, {}));
+    parts_.core_loop->post([this, batch] { parts_.driver->submit(parts_.index, std::move(*batch)); });
+  });
+}
+
+void IoFront::refuse_later(core::Completion done) {
+  auto held = std::make_shared<core::Completion>(std::move(done));
+  parts_.own_loop->post([held] {
+    (*held)(base::Error{base::ErrorCode::kNotReady, "", "the registry is still loading its catalog", std::nullopt});
+  });
+}
+
+void IoFront::take(Delivery delivery) {
+  if (delivery.publication) catalog_.apply(*delivery.publication);
+  for (Answer& answer : delivery.answers) answer.done(answer.reply);
+}
+
+core::SessionId IoFront::new_session_id() {
+  core::SessionId id;
+  unsigned char bytes[16];
+  CALLBOOK_CHECK(getrandom(bytes, sizeof bytes, 0) == static_cast<ssize_t>(sizeof bytes));
+  for (int i = 0; i < 8; ++i) {
+    id.high = id.high << 8 | bytes[i];
+    id.low = id.low << 8 | bytes[8 + i];
+  }
+  return id;
+}
+
+void IoFront::report() {
+  if (make_report) parts_.board->put(parts_.index, make_report());
+  if (on_core_loop() && ready_) parts_.driver->report();
+}
+
+std::string IoFront::metrics_text() {
+  report();
+  return node::metrics_text(parts_.board->snapshot(), facts());
+}
+
+std::string IoFront::status_json() {
+  report();
+  return node::status_json(parts_.board->snapshot(), facts(), now());
+}
+
+std::string IoFront::readiness_json() {
+  report();
+  return node::readiness_json(parts_.board->snapshot(), ready_);
+}
+
+}  // namespace callbook::node

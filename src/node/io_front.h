@@ -1,0 +1,63 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/front.h"
+#include "net/event_loop.h"
+#include "net/http_server.h"
+#include "node/board.h"
+#include "node/core_driver.h"
+
+namespace callbook::node {
+
+/// One I/O thread's way to the core. The front on the core's own loop hands its inputs over
+/// directly; the others post them, a turn's inputs at a time.
+class IoFront final : public core::Front {
+ public:
+  struct Parts {
+    size_t index = 0;
+    net::EventLoop* own_loop = nullptr;
+    net::EventLoop* core_loop = nullptr;
+    CoreDriver* driver = nullptr;
+    Board* board = nullptr;
+    const base::Clock* clock = nullptr;
+    const core::NodeFacts* facts = nullptr;
+    const core::Limits* limits = nullptr;
+  };
+  explicit IoFront(Parts parts);
+  ~IoFront() override;
+
+  void submit(core::Input input, core::Ack ack, core::Completion done) override;
+  core::PublishedCatalog& catalog() override { return catalog_; }
+  bool ready() const override { return ready_; }
+  const core::NodeFacts& facts() const override { return *parts_.facts; }
+  const core::Limits& limits() const override { return *parts_.limits; }
+  base::Now now() const override { return parts_.clock->now(); }
+  core::SessionId new_session_id() override;
+  std::string metrics_text() override;
+  std::string status_json() override;
+  std::string readiness_json() override;
+
+  /// Own thread: what the core has brought.
+  void take(Delivery delivery);
+  void set_ready() { ready_ = true; }
+
+  /// Fills in this thread's figures for the board; set by the owner of server and dialect.
+  std::function<FrontReport()> make_report;
+  void report();
+
+ private:
+  void refuse_later(core::Completion done);
+  bool on_core_loop() const { return parts_.own_loop == parts_.core_loop; }
+
+  const Parts parts_;
+  core::PublishedCatalog catalog_;
+  std::vector<Submission> outbox_;
+  bool ready_ = false;
+};
+
+}  // namespace callbook::node

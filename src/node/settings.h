@@ -1,0 +1,36 @@
+#pragma once
+
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "node/config.h"
+
+namespace callbook::node {
+
+/// One setting of a node under its one name, wherever it comes from: the flag `--max-services`, the
+/// variable `CALLBOOK_MAX_SERVICES`, or the key `max_services` of the file's section `section`.
+struct Setting {
+  std::string_view section;  ///< of the file; empty: top level
+  std::string_view key;      ///< as in the file
+  std::string_view help;
+  bool is_switch = false;    ///< takes no value as a flag
+  std::function<base::Status(Config&, std::string_view text)> set;
+  std::function<std::string(const Config&)> get;
+
+  std::string flag() const;      ///< "--max-services"
+  std::string variable() const;  ///< "CALLBOOK_MAX_SERVICES"
+};
+
+/// All settings, in the order in which help shows them.
+const std::vector<Setting>& settings();
+
+/// Applies the TOML file at `path`. Unknown keys are refused, naming them.
+base::Status apply_file(Config& config, const std::string& path);
+
+/// Applies CALLBOOK_* variables; `lookup` is getenv or a test's own.
+base::Status apply_environment(Config& config, const std::function<const char*(const char*)>& lookup);
+
+}  // namespace callbook::node

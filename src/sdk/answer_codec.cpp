@@ -1,0 +1,163 @@
+#include "sdk/answer_codec.h"
+
+#include <utility>
+
+#include "base/json_writer.h"
+#include "sdk/json_reader_impl.h"
+#include "sdk/list_digest.h"
+
+namespace callbook::sdk {
+namespace {
+
+using base::ErrorCode;
+using Element = ObjectReader::Element;
+
+/// Turns a status and what was read into one result.
+template <typename T>
+base::Result<T> result_of(const base::Status& status, T&& value) {
+  if (!status.ok()) return status.error();
+  return std::forward<T>(value);
+}
+
+ErrorCode code_of_status(int status) {
+  switch (status) {
+    case 404:
+      return ErrorCode::kNotFound;
+    case 409:
+      return ErrorCode::kConflict;
+    case 413:
+    case 422:
+    case 431:
+      return ErrorCode::kLimit;
+    case 429:
+    case 503:
+      return ErrorCode::kOverloaded;
+    default:
+      break;
+  }
+  return status >= 400 && status < 500 ? ErrorCode::kInvalid : ErrorCode::kIo;
+}
+
+ErrorCode code_of(std::string_view title, int status) {
+  for (const ErrorCode code : {ErrorCode::kInvalid, ErrorCode::kLimit, ErrorCode::kNotFound,
+                               ErrorCode::kSuperseded, ErrorCode::kConflict, ErrorCode::kNotReady,
+                               ErrorCode::kOverloaded, ErrorCode::kAppliedNotLogged}) {
+    if (title == base::name_of(code)) return code;
+  }
+  return code_of_status(status);
+}
+
+}  // namespace
+
+base::Result<SessionGrant> decode_session(std::string_view json) {
+  SessionGrant grant;
+  const base::Status status = read_object(json, [&grant](const ObjectReader& reader) {
+    reader.read("session", grant.id);
+    reader.read_number("ttl_ms", grant.ttl_ms);
+    reader.read_number("heartbeat_ms", grant.heartbeat_ms);
+    reader.each_item("nodes", [&](Element node) {
+      reader.take_text("nodes", node, grant.nodes.emplace_back());
+    });
+    if (grant.id.empty()) reader.fail("session", "is missing");
+    if (grant.heartbeat_ms < 1) reader.fail("heartbeat_ms", "is missing");
+  });
+  return result_of(status, std::move(grant));
+}
+
+base::Result<RegistrationAnswer> decode_registration(std::string_view json) {
+  RegistrationAnswer answer;
+  const base::Status status = read_object(json, [&answer](const ObjectReader& reader) {
+    reader.read("result", answer.result);
+    reader.read_number("version", answer.version);
+  });
+  return result_of(status, std::move(answer));
+}
+
+base::Result<ServicePage> decode_services(std::string_view json) {
+  ServicePage page;
+  const base::Status status = read_object(json, [&page](const ObjectReader& reader) {
+    reader.each_item("services", [&](Element element) {
+      const auto fields = reader.nested("services", element);
+      if (!fields) return;
+      ServiceSummary& summary = page.services.emplace_back();
+      fields->read("service", summary.service);
+      fields->read_number("instances", summary.instances);
+      fields->read_number("version", summary.version);
+    });
+    reader.read("next", page.next);
+  });
+  return result_of(status, std::move(page));
+}
+
+base::Result<uint64_t> decode_number(std::string_view json, std::string_view field) {
+  uint64_t number = 0;
+  const base::Status status =
+      read_object(json, [&](const ObjectReader& reader) { reader.read_number(field, number); });
+  return result_of(status, std::move(number));
+}
+
+base::Error decode_problem(int http_status, std::string_view body) {
+  base::Error error;
+  std::string title;
+  const base::Status status = read_object(body, [&](const ObjectReader& reader) {
+    reader.read("title", title);
+    reader.read("field", error.field);
+    reader.read("detail", error.detail);
+    int64_t limit = 0;
+    reader.read_number("limit", limit);
+    if (reader.has("limit")) error.limit = limit;
+  });
+  if (!status.ok() || title.empty()) {
+    return {
+        code_of_status(http_status), {}, fmt::format("the answer was HTTP {}", http_status), {}};
+  }
+  error.code = code_of(title, http_status);
+  if (error.detail.empty()) error.detail = title;
+  return error;
+}
+
+std::string encode_registration(const Instance& instance, std::string_view session) {
+  std::string body;
+  base::JsonWriter json(body);
+  json.begin_object().field("address", instance.address);
+  if (instance.port != 0) json.field("port", uint32_t{instance.port});
+  if (!instance.ports.empty()) {
+    json.key("ports").begin_object();
+    for (const auto& [name, port] : instance.ports) json.field(name, uint32_t{port});
+    json.end_object();
+  }
+  if (!instance.zone.empty()) json.field("zone", instance.zone);
+  if (instance.weight != kDefaultWeight) json.field("weight", instance.weight);
+  if (!instance.metadata.empty()) {
+    json.key("metadata").begin_object();
+    for (const auto& [name, value] : instance.metadata) json.field(name, value);
+    json.end_object();
+  }
+  json.field("session", session).end_object();
+  return body;
+}
+
+std::string encode_session(int64_t ttl_ms, std::string_view client) {
+  std::string body;
+  base::JsonWriter json(body);
+  json.begin_object();
+  if (ttl_ms > 0) json.field("ttl_ms", ttl_ms);
+  if (!client.empty()) json.field("client", client);
+  json.end_object();
+  return body;
+}
+
+std::string encode_watch(const std::vector<WatchedService>& services) {
+  std::string body;
+  base::JsonWriter json(body);
+  json.begin_object().key("services").begin_array();
+  for (const WatchedService& watched : services) {
+    json.begin_object().field("service", watched.service);
+    if (watched.digest) json.field("digest", digest_text(*watched.digest));
+    json.end_object();
+  }
+  json.end_array().end_object();
+  return body;
+}
+
+}  // namespace callbook::sdk

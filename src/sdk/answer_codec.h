@@ -1,0 +1,65 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "sdk/instance.h"
+
+namespace callbook::sdk {
+
+/// A session as the server granted it.
+struct SessionGrant {
+  std::string id;
+  int64_t ttl_ms = 0;
+  int64_t heartbeat_ms = 0;
+  std::vector<std::string> nodes;  ///< "HOST:PORT" of the nodes to turn to
+};
+
+/// What a registration did.
+struct RegistrationAnswer {
+  std::string result;  ///< "created", "updated" or "unchanged"
+  uint64_t version = 0;
+};
+
+/// One line of the list of services.
+struct ServiceSummary {
+  std::string service;
+  uint64_t instances = 0;
+  uint64_t version = 0;
+};
+
+struct ServicePage {
+  std::vector<ServiceSummary> services;
+  std::string next;  ///< where the next page begins; empty: this is the last
+};
+
+// Answers of the native API. Fields that are not known are passed over; what is malformed is
+// kInvalid.
+base::Result<SessionGrant> decode_session(std::string_view json);
+base::Result<RegistrationAnswer> decode_registration(std::string_view json);
+base::Result<ServicePage> decode_services(std::string_view json);
+
+/// The number called `field` of a small answer: {"instances":3}.
+base::Result<uint64_t> decode_number(std::string_view json, std::string_view field);
+
+/// The error that an answer which is no success stands for: its problem document, or whatever the
+/// status says if the body is none.
+base::Error decode_problem(int status, std::string_view body);
+
+/// Body of PUT /v1/services/{service}/instances/{id}.
+std::string encode_registration(const Instance& instance, std::string_view session);
+/// Body of POST /v1/sessions; a `ttl_ms` of 0 leaves it to the server.
+std::string encode_session(int64_t ttl_ms, std::string_view client);
+
+/// One service of POST /v1/watch.
+struct WatchedService {
+  std::string service;
+  std::optional<uint64_t> digest;  ///< of the list that the client holds
+};
+std::string encode_watch(const std::vector<WatchedService>& services);
+
+}  // namespace callbook::sdk

@@ -1,0 +1,54 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "sdk/instance.h"
+
+namespace callbook::sdk {
+
+// What a server says of the list of one service, decoded (docs/native-api.md, "Watching").
+
+/// Why a list is empty.
+struct Emptiness {
+  std::string reason;                      ///< "never_registered" or "all_left"
+  std::map<std::string, uint64_t> causes;  ///< by which the last ones left, counted
+
+  bool operator==(const Emptiness&) const = default;
+};
+
+/// A snapshot, or one part of a long one.
+struct SnapshotPart {
+  std::string service;
+  uint32_t part = 1;  ///< the first replaces the list, later ones add to it
+  std::vector<Instance> instances;
+  std::optional<uint64_t> digest;  ///< present when the list is complete with this part
+  std::optional<Emptiness> empty;
+};
+
+/// Changes to a list.
+struct Delta {
+  struct Put {
+    Instance instance;
+    std::string cause;
+  };
+  struct Gone {
+    std::string id;
+    std::string cause;
+  };
+  struct NewState {
+    std::string id;
+    std::string state;
+    std::string cause;
+  };
+  std::string service;
+  std::vector<Put> put;
+  std::vector<Gone> gone;
+  std::vector<NewState> states;
+  std::optional<uint64_t> digest;  ///< present when the list is complete with this delta
+};
+
+}  // namespace callbook::sdk

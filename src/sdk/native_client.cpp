@@ -1,0 +1,136 @@
+#include "sdk/native_client.h"
+
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "net/percent.h"
+#include "sdk/event_codec.h"
+
+namespace callbook::sdk {
+namespace {
+
+using net::Method;
+using net::percent_encode;
+
+/// "?namespace=x", or nothing for the default.
+std::string namespace_query(const std::string& name_space) {
+  return name_space == kDefaultNamespace ? "" : "?namespace=" + percent_encode(name_space);
+}
+
+std::string session_target(const std::string& session) {
+  return "/v1/sessions/" + percent_encode(session);
+}
+
+std::string service_target(const ServiceName& service) {
+  return "/v1/services/" + percent_encode(service.service);
+}
+
+std::string instance_target(const ServiceName& service, const std::string& id) {
+  return service_target(service) + "/instances/" + percent_encode(id) +
+         namespace_query(service.name_space);
+}
+
+void add_query(std::string& target, const std::string& name, const std::string& value) {
+  target += target.find('?') == std::string::npos ? '?' : '&';
+  target += percent_encode(name) + '=' + percent_encode(value);
+}
+
+void add_json_body(net::ClientRequest& request, std::string body) {
+  if (body.empty()) return;
+  request.headers.emplace_back("Content-Type", "application/json");
+  request.body = std::move(body);
+}
+
+}  // namespace
+
+NativeClient::NativeClient(net::EventLoop& loop, const Endpoint& endpoint, int64_t timeout_ms)
+    : timeout_ms_(timeout_ms), http_(loop, endpoint.host, endpoint.port) {}
+
+template <typename T, typename Decode>
+void NativeClient::call(Method method, std::string target, std::string body, Callback<T> done,
+                        Decode decode) {
+  net::ClientRequest request;
+  request.method = method;
+  request.target = std::move(target);
+  request.timeout_ms = timeout_ms_;
+  add_json_body(request, std::move(body));
+  http_.send(std::move(request), [done = std::move(done), decode = std::move(decode)](
+                                     base::Result<net::ClientResponse> answer) {
+    if (!answer.ok()) return done(answer.error());
+    if (answer->status / 100 != 2) return done(decode_problem(answer->status, answer->body));
+    done(decode(answer->body));
+  });
+}
+
+void NativeClient::open_session(int64_t ttl_ms, const std::string& client,
+                                Callback<SessionGrant> done) {
+  call<SessionGrant>(Method::kPost, "/v1/sessions", encode_session(ttl_ms, client), std::move(done),
+                     decode_session);
+}
+
+void NativeClient::heartbeat(const std::string& session, Callback<uint64_t> done) {
+  call<uint64_t>(Method::kPut, session_target(session) + "/heartbeat", {}, std::move(done),
+                 [](std::string_view body) { return decode_number(body, "heartbeat_ms"); });
+}
+
+void NativeClient::close_session(const std::string& session, Callback<uint64_t> done) {
+  call<uint64_t>(Method::kDelete, session_target(session), {}, std::move(done),
+                 [](std::string_view body) { return decode_number(body, "instances"); });
+}
+
+void NativeClient::register_instance(const ServiceName& service, const Instance& instance,
+                                     const std::string& session,
+                                     Callback<RegistrationAnswer> done) {
+  call<RegistrationAnswer>(Method::kPut, instance_target(service, instance.id),
+                           encode_registration(instance, session), std::move(done),
+                           decode_registration);
+}
+
+void NativeClient::deregister(const ServiceName& service, const std::string& id,
+                              Callback<uint64_t> done) {
+  call<uint64_t>(Method::kDelete, instance_target(service, id), {}, std::move(done),
+                 [](std::string_view body) { return decode_number(body, "version"); });
+}
+
+void NativeClient::list_services(const std::string& name_space, const std::string& after,
+                                 Callback<ServicePage> done) {
+  std::string target = "/v1/services" + namespace_query(name_space);
+  if (!after.empty()) add_query(target, "after", after);
+  call<ServicePage>(Method::kGet, std::move(target), {}, std::move(done), decode_services);
+}
+
+void NativeClient::get_service(const ServiceName& service, const InstanceFilter& filter,
+                               Callback<ServiceDocument> done) {
+  std::string target = service_target(service) + namespace_query(service.name_space);
+  if (!filter.zone.empty()) add_query(target, "zone", filter.zone);
+  for (const auto& [name, value] : filter.metadata) add_query(target, "meta." + name, value);
+  call<ServiceDocument>(Method::kGet, std::move(target), {}, std::move(done),
+                        [](const std::string& body) -> base::Result<ServiceDocument> {
+                          base::Result<SnapshotPart> snapshot = decode_snapshot(body);
+                          if (!snapshot.ok()) return snapshot.error();
+                          return ServiceDocument{std::move(*snapshot), body};
+                        });
+}
+
+void NativeClient::status(Callback<std::string> done) {
+  call<std::string>(Method::kGet, "/v1/status", {}, std::move(done),
+                    [](const std::string& body) { return base::Result<std::string>(body); });
+}
+
+net::ClientRequest attach_request(const std::string& session) {
+  net::ClientRequest request;
+  request.target = session_target(session) + "/attach";
+  return request;
+}
+
+net::ClientRequest watch_request(const std::string& name_space,
+                                 const std::vector<WatchedService>& services) {
+  net::ClientRequest request;
+  request.method = Method::kPost;
+  request.target = "/v1/watch" + namespace_query(name_space);
+  add_json_body(request, encode_watch(services));
+  return request;
+}
+
+}  // namespace callbook::sdk

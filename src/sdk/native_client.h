@@ -1,0 +1,83 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/result.h"
+#include "net/event_loop.h"
+#include "net/http_client.h"
+#include "sdk/answer_codec.h"
+#include "sdk/endpoint.h"
+#include "sdk/list_event.h"
+
+namespace callbook::sdk {
+
+/// Names a service.
+struct ServiceName {
+  std::string name_space = kDefaultNamespace;
+  std::string service;
+};
+
+/// Which instances of a service are asked for; everything by default.
+struct InstanceFilter {
+  std::string zone;
+  std::vector<std::pair<std::string, std::string>> metadata;
+};
+
+/// The snapshot of a service, and the document it was read from.
+struct ServiceDocument {
+  SnapshotPart snapshot;
+  std::string json;
+};
+
+/// The native API's calls that are a request and an answer. Each calls back exactly once, unless
+/// the client is destroyed before; errors are those of the server's problem document, or kIo with
+/// the endpoint when there was no answer. Loop's thread only.
+class NativeClient {
+ public:
+  template <typename T>
+  using Callback = std::function<void(base::Result<T>)>;
+
+  static constexpr int64_t kTimeoutMs = 10'000;
+
+  /// Borrows `loop`.
+  NativeClient(net::EventLoop& loop, const Endpoint& endpoint, int64_t timeout_ms = kTimeoutMs);
+
+  void open_session(int64_t ttl_ms, const std::string& client, Callback<SessionGrant> done);
+  /// Yields the heartbeat interval in milliseconds.
+  void heartbeat(const std::string& session, Callback<uint64_t> done);
+  /// Yields how many instances left with it.
+  void close_session(const std::string& session, Callback<uint64_t> done);
+
+  void register_instance(const ServiceName& service, const Instance& instance,
+                         const std::string& session, Callback<RegistrationAnswer> done);
+  /// Yields the version of the change.
+  void deregister(const ServiceName& service, const std::string& id, Callback<uint64_t> done);
+
+  /// One page, beginning behind `after`.
+  void list_services(const std::string& name_space, const std::string& after,
+                     Callback<ServicePage> done);
+  void get_service(const ServiceName& service, const InstanceFilter& filter,
+                   Callback<ServiceDocument> done);
+  /// Yields the document.
+  void status(Callback<std::string> done);
+
+ private:
+  template <typename T, typename Decode>
+  void call(net::Method method, std::string target, std::string body, Callback<T> done,
+            Decode decode);
+
+  const int64_t timeout_ms_;
+  net::HttpClient http_;
+};
+
+// The streams of the native API, for EventStream.
+
+net::ClientRequest attach_request(const std::string& session);
+net::ClientRequest watch_request(const std::string& name_space,
+                                 const std::vector<WatchedService>& services);
+
+}  // namespace callbook::sdk

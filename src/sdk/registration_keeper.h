@@ -1,0 +1,81 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "net/event_loop.h"
+#include "sdk/backoff.h"
+#include "sdk/endpoint.h"
+#include "sdk/event_stream.h"
+#include "sdk/native_client.h"
+#include "sdk/registration_plan.h"
+
+namespace callbook::sdk {
+
+/// Keeps the instances of one process registered through one session, until stop(). It outlives
+/// restarts of the registry and breaks of the network; see RegistrationPlan for what it does when.
+/// Loop's thread only.
+class RegistrationKeeper {
+ public:
+  /// Must not destroy the keeper within a call.
+  class Owner {
+   public:
+    virtual ~Owner() = default;
+    /// All instances are registered; again after each trouble.
+    virtual void on_registered() = 0;
+    /// Something stands in the way; it goes on trying.
+    virtual void on_trouble(const base::Error& error) = 0;
+    /// The last call. ok: stopped and closed. kSuperseded: another process holds an instance of
+    /// ours. kInvalid, kLimit, kConflict: the registry refuses what we announce. kIo: stopped, but
+    /// the session could not be closed and will expire.
+    virtual void on_finished(const base::Status& status) = 0;
+  };
+
+  struct Entry {
+    ServiceName service;
+    Instance instance;
+  };
+  struct Options {
+    Endpoint endpoint;
+    std::string client;  ///< how this process is called in the registry: "orders@host-7"
+    std::vector<Entry> entries;
+    int64_t ttl_ms = 0;  ///< 0: the server chooses
+  };
+
+  /// Begins at once. Borrows `loop` and `owner`; calls nothing before the loop runs.
+  RegistrationKeeper(net::EventLoop& loop, Options options, Random random, Owner& owner);
+  /// Without stop() the instances stay until the session expires.
+  ~RegistrationKeeper();
+  RegistrationKeeper(const RegistrationKeeper&) = delete;
+  RegistrationKeeper& operator=(const RegistrationKeeper&) = delete;
+
+  /// Closes the session, so that the instances leave at once; ends with on_finished() within
+  /// RegistrationPlan::kCloseTimeoutMs.
+  void stop();
+
+ private:
+  class StreamReader;
+
+  void perform(RegistrationPlan::Actions actions);
+  void perform(const PlanAction& action);
+  void tell(const PlanAction& action);
+  void send_registration(const PlanAction& action);
+  void attach(const PlanAction& action);
+  void on_event(const ServerEvent& event);
+
+  net::EventLoop& loop_;
+  const Options options_;
+  Owner& owner_;
+  RegistrationPlan plan_;
+  NativeClient client_;
+  int64_t silence_ms_ = 0;
+  std::unique_ptr<StreamReader> reader_;
+  std::unique_ptr<EventStream> stream_;
+  std::unique_ptr<net::EventLoop::Timer> retry_;
+  std::unique_ptr<net::EventLoop::Timer> beat_;
+  std::unique_ptr<net::EventLoop::Timer> deadline_;
+};
+
+}  // namespace callbook::sdk

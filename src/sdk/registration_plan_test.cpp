@@ -1,0 +1,261 @@
+#include "sdk/registration_plan.h"
+
+#include <functional>
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+namespace callbook::sdk {
+namespace {
+
+using base::ErrorCode;
+using Kind = PlanAction::Kind;
+using Actions = RegistrationPlan::Actions;
+
+base::Error error(ErrorCode code) {
+  return {code, {}, {}, {}};
+}
+
+std::string text(const PlanAction& action) {
+  const auto code = [&] { return action.error ? base::name_of(action.error->code) : "ok"; };
+  switch (action.kind) {
+    case Kind::kOpenSession:
+      return "open";
+    case Kind::kRegister:
+      return fmt::format("register {} {} #{}", action.session, action.index, action.round);
+    case Kind::kAttach:
+      return "attach " + action.session;
+    case Kind::kDetach:
+      return "detach";
+    case Kind::kHeartbeat:
+      return "heartbeat " + action.session;
+    case Kind::kCloseSession:
+      return "close " + action.session;
+    case Kind::kStartRetry:
+      return fmt::format("retry {}", action.delay_ms);
+    case Kind::kStartBeat:
+      return fmt::format("beat {}", action.delay_ms);
+    case Kind::kStartDeadline:
+      return fmt::format("deadline {}", action.delay_ms);
+    case Kind::kTellRegistered:
+      return "told registered";
+    case Kind::kTellTrouble:
+      return fmt::format("told trouble {}", code());
+    case Kind::kTellFinished:
+      return fmt::format("told finished {}", code());
+  }
+  return "?";
+}
+
+std::string text(const Actions& actions) {
+  std::string out;
+  for (const PlanAction& action : actions) out += (out.empty() ? "" : ", ") + text(action);
+  return out;
+}
+
+struct Step {
+  const char* event;
+  std::function<Actions(RegistrationPlan&)> apply;
+  const char* expected;
+};
+
+const auto start = [](RegistrationPlan& p) { return p.start(); };
+const auto stop = [](RegistrationPlan& p) { return p.stop(); };
+const auto attached = [](RegistrationPlan& p) { return p.attached(); };
+const auto alive = [](RegistrationPlan& p) { return p.alive(); };
+const auto retry_due = [](RegistrationPlan& p) { return p.retry_due(); };
+const auto beat_due = [](RegistrationPlan& p) { return p.beat_due(); };
+const auto deadline_due = [](RegistrationPlan& p) { return p.deadline_due(); };
+
+auto opened(std::string session) {
+  return [session](RegistrationPlan& p) { return p.opened(SessionGrant{session, 6000, 2000, {}}); };
+}
+auto open_failed(ErrorCode code) {
+  return [code](RegistrationPlan& p) { return p.opened(error(code)); };
+}
+auto registered(uint64_t round, size_t index) {
+  return [=](RegistrationPlan& p) { return p.registered(round, index, {}); };
+}
+auto register_failed(uint64_t round, size_t index, ErrorCode code) {
+  return [=](RegistrationPlan& p) { return p.registered(round, index, error(code)); };
+}
+auto detached(ErrorCode code) {
+  return [code](RegistrationPlan& p) { return p.detached(error(code)); };
+}
+auto ended(ErrorCode code) {
+  return [code](RegistrationPlan& p) { return p.ended(error(code)); };
+}
+auto beat_answered(std::optional<ErrorCode> code) {
+  return [code](RegistrationPlan& p) {
+    return p.heartbeat_answered(code ? base::Status(error(*code)) : base::Status());
+  };
+}
+auto closed(std::optional<ErrorCode> code) {
+  return [code](RegistrationPlan& p) {
+    return p.closed(code ? base::Status(error(*code)) : base::Status());
+  };
+}
+
+/// Runs the steps on a plan of `instances`, whose random number is always one half.
+void run(size_t instances, const std::vector<Step>& steps) {
+  RegistrationPlan plan(instances, [] { return 0.5; });
+  size_t number = 0;
+  for (const Step& step : steps) {
+    EXPECT_EQ(text(step.apply(plan)), step.expected) << "step " << number << ": " << step.event;
+    ++number;
+  }
+}
+
+const std::vector<Step> kSettled = {
+    {"start", start, "open"},   {"opened", opened("s1"), "beat 2000, attach s1, register s1 0 #1"},
+    {"attached", attached, ""}, {"registered", registered(1, 0), "told registered"},
+    {"alive", alive, ""},
+};
+
+std::vector<Step> settled_then(std::vector<Step> steps) {
+  steps.insert(steps.begin(), kSettled.begin(), kSettled.end());
+  return steps;
+}
+
+TEST(RegistrationPlan, TellsWhenAllAreRegistered) {
+  run(2, {{"start", start, "open"},
+          {"opened", opened("s1"), "beat 2000, attach s1, register s1 0 #1, register s1 1 #1"},
+          {"second first", registered(1, 1), ""},
+          {"attached", attached, ""},
+          {"first", registered(1, 0), "told registered"}});
+}
+
+TEST(RegistrationPlan, HeartbeatsOnlyWithoutAStream) {
+  run(1, settled_then({{"beat, attached", beat_due, "beat 2000"},
+                       {"lost", detached(ErrorCode::kIo), "retry 50, told trouble io_error"},
+                       {"beat", beat_due, "heartbeat s1, beat 2000"},
+                       {"beat before the answer", beat_due, "beat 2000"},
+                       {"answered", beat_answered(std::nullopt), ""},
+                       {"beat", beat_due, "heartbeat s1, beat 2000"},
+                       {"no server", beat_answered(ErrorCode::kIo), ""}}));
+}
+
+TEST(RegistrationPlan, AfterALossItAttachesThenSendsAllAgain) {
+  run(1, settled_then({{"lost", detached(ErrorCode::kIo), "retry 50, told trouble io_error"},
+                       {"retry", retry_due, "attach s1"},
+                       {"refused", detached(ErrorCode::kIo), "retry 100, told trouble io_error"},
+                       {"retry", retry_due, "attach s1"},
+                       {"attached", attached, "register s1 0 #2"},
+                       {"an old answer", registered(1, 0), ""},
+                       {"registered", registered(2, 0), "told registered"}}));
+}
+
+TEST(RegistrationPlan, WaitsGrowToALimitAndShrinkWithASignOfLife) {
+  std::vector<Step> steps = kSettled;
+  for (const char* wait : {"retry 50", "retry 100", "retry 200", "retry 400", "retry 800",
+                           "retry 1600", "retry 2500", "retry 2500"}) {
+    steps.push_back({"lost", detached(ErrorCode::kIo), nullptr});
+    static std::vector<std::string> kept;
+    kept.reserve(16);
+    kept.push_back(std::string(wait) + ", told trouble io_error");
+    steps.back().expected = kept.back().c_str();
+    steps.push_back({"retry", retry_due, "attach s1"});
+  }
+  steps.push_back({"attached", attached, "register s1 0 #2"});
+  steps.push_back({"alive", alive, ""});
+  steps.push_back({"lost", detached(ErrorCode::kIo), "retry 50, told trouble io_error"});
+  run(1, steps);
+}
+
+TEST(RegistrationPlan, AnUnknownSessionIsOpenedAnew) {
+  const std::vector<Step> anew = {{"retry", retry_due, "open"},
+                                  {"opened", opened("s2"), "attach s2, register s2 0 #3"},
+                                  {"attached", attached, ""},
+                                  {"registered", registered(3, 0), "told registered"}};
+  const std::vector<std::vector<Step>> ways = {
+      {{"ended", ended(ErrorCode::kNotFound), "detach, retry 50, told trouble not_found"}},
+      {{"ended elsewhere", ended(ErrorCode::kConflict),
+        "detach, retry 50, told trouble not_found"}},
+      {{"attach refused", detached(ErrorCode::kNotFound), "retry 50, told trouble not_found"}}};
+  for (std::vector<Step> steps : ways) {
+    steps.insert(steps.end(), anew.begin(), anew.end());
+    run(1, settled_then(steps));
+  }
+}
+
+TEST(RegistrationPlan, AHeartbeatOrARegistrationMayLearnItToo) {
+  run(1, settled_then({{"lost", detached(ErrorCode::kIo), "retry 50, told trouble io_error"},
+                       {"beat", beat_due, "heartbeat s1, beat 2000"},
+                       {"unknown", beat_answered(ErrorCode::kNotFound), ""},
+                       {"beat without a session", beat_due, ""},
+                       {"retry", retry_due, "open"},
+                       {"opened", opened("s2"), "beat 2000, attach s2, register s2 0 #3"},
+                       {"unknown", register_failed(3, 0, ErrorCode::kNotFound),
+                        "detach, retry 100, told trouble not_found"},
+                       {"retry", retry_due, "open"}}));
+}
+
+TEST(RegistrationPlan, SupersededStopsForGood) {
+  for (const auto& how : {Step{"ended", ended(ErrorCode::kSuperseded), ""},
+                          Step{"heartbeat", beat_answered(ErrorCode::kSuperseded), ""},
+                          Step{"register", register_failed(1, 0, ErrorCode::kSuperseded), ""}}) {
+    run(1, settled_then({{how.event, how.apply, "close s1, deadline 2000"},
+                         {"retry", retry_due, ""},
+                         {"beat", beat_due, ""},
+                         {"closed", closed(std::nullopt), "detach, told finished superseded"}}));
+  }
+}
+
+TEST(RegistrationPlan, WhatIsRefusedForGoodEndsIt) {
+  run(1, {{"start", start, "open"},
+          {"refused", open_failed(ErrorCode::kInvalid), "told finished invalid"}});
+  run(1, {{"start", start, "open"},
+          {"opened", opened("s1"), "beat 2000, attach s1, register s1 0 #1"},
+          {"over a limit", register_failed(1, 0, ErrorCode::kLimit), "close s1, deadline 2000"},
+          {"closed", closed(ErrorCode::kIo), "detach, told finished limit_exceeded"}});
+}
+
+TEST(RegistrationPlan, OverloadIsWaitedFor) {
+  run(2, {{"start", start, "open"},
+          {"no server", open_failed(ErrorCode::kIo), "retry 50, told trouble io_error"},
+          {"retry", retry_due, "open"},
+          {"not ready", open_failed(ErrorCode::kNotReady), "retry 100, told trouble not_ready"},
+          {"retry", retry_due, "open"},
+          {"opened", opened("s1"), "beat 2000, attach s1, register s1 0 #1, register s1 1 #1"},
+          {"overloaded", register_failed(1, 0, ErrorCode::kOverloaded),
+           "retry 200, told trouble overloaded"},
+          {"the other too", register_failed(1, 1, ErrorCode::kOverloaded), ""},
+          {"attached", attached, ""},
+          {"retry", retry_due, "register s1 0 #1, register s1 1 #1"}});
+}
+
+TEST(RegistrationPlan, StopClosesTheSessionBeforeTheStream) {
+  run(1, settled_then({{"stop", stop, "close s1, deadline 2000"},
+                       {"stop again", stop, ""},
+                       {"the stream ends", ended(ErrorCode::kNotFound), ""},
+                       {"closed", closed(std::nullopt), "detach, told finished ok"},
+                       {"deadline", deadline_due, ""}}));
+}
+
+TEST(RegistrationPlan, StopIsBounded) {
+  run(1, settled_then({{"stop", stop, "close s1, deadline 2000"},
+                       {"deadline", deadline_due, "detach, told finished io_error"},
+                       {"a late answer", closed(std::nullopt), ""}}));
+  run(1, settled_then({{"stop", stop, "close s1, deadline 2000"},
+                       {"refused", closed(ErrorCode::kIo), "detach, told finished io_error"}}));
+  run(1,
+      settled_then({{"stop", stop, "close s1, deadline 2000"},
+                    {"gone already", closed(ErrorCode::kNotFound), "detach, told finished ok"}}));
+}
+
+TEST(RegistrationPlan, StopWhileOpeningClosesWhatWasOpened) {
+  run(1, {{"start", start, "open"},
+          {"stop", stop, "deadline 2000"},
+          {"opened", opened("s1"), "close s1"},
+          {"closed", closed(std::nullopt), "told finished ok"}});
+  run(1, {{"start", start, "open"},
+          {"stop", stop, "deadline 2000"},
+          {"no server", open_failed(ErrorCode::kIo), "told finished ok"}});
+  run(1, {{"start", start, "open"},
+          {"no server", open_failed(ErrorCode::kIo), "retry 50, told trouble io_error"},
+          {"stop", stop, "told finished ok"},
+          {"retry", retry_due, ""}});
+}
+
+}  // namespace
+}  // namespace callbook::sdk

@@ -1,0 +1,35 @@
+import sys
+
+import pytest
+
+sys.dont_write_bytecode = True
+
+from registry import Node  # noqa: E402  (after the line above, or it would leave a cache)
+
+
+@pytest.fixture
+def make_node(tmp_path):
+    """Makes nodes (not started) that end with the test."""
+    nodes = []
+
+    def make(*flags, data=None, **options):
+        nodes.append(Node(data or tmp_path / f"data-{len(nodes)}", *flags, **options))
+        return nodes[-1]
+
+    yield make
+    for node in nodes:
+        node.close()
+
+
+@pytest.fixture
+def node(make_node):
+    """A running node with default settings."""
+    return make_node().start()
+
+
+@pytest.fixture(scope="module")
+def shared_node(tmp_path_factory):
+    """One running node for tests that keep to services of their own."""
+    node = Node(tmp_path_factory.mktemp("shared") / "data").start()
+    yield node
+    node.close()

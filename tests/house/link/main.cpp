@@ -1,0 +1,2 @@
+// Linking is the proof; see CMakeLists.txt.
+int main() { return 0; }
