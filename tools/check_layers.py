@@ -145,7 +145,7 @@ def check_includes(table, root):
                 yield relative, include.line, fault
 
 
-CALL = re.compile(r"\b(callbook_layer|target_link_libraries)\s*\(([^()]*)\)", re.DOTALL)
+CALL = re.compile(r"\b(callbook_layer|target_link_libraries|set)\s*\(([^()]*)\)", re.DOTALL)
 KEYWORDS = {"NAME", "DIR", "SOURCES", "TESTS", "USES", "LIBS", "PRIVATE_LIBS"}
 
 
@@ -162,13 +162,22 @@ def arguments_of(words):
 
 
 def cmake_calls(root):
-    """(file, line, command, words) for every call of interest below src/."""
+    """(file, line, command, words) for every call of interest below src/. A variable counts as all
+    that its file ever sets it to."""
     for path in sorted((root / "src").rglob("CMakeLists.txt")):
         text = re.sub(r"#[^\n]*", lambda comment: " " * len(comment.group()),
                       path.read_text(encoding="utf-8"))
+        variables = {}
         for call in CALL.finditer(text):
+            words = []
+            for word in call[2].split():
+                variable = re.fullmatch(r"\$\{(\w+)\}", word)
+                words += variables.get(variable[1], []) if variable else [word]
+            if call[1] == "set":
+                variables.setdefault(words[0], []).extend(words[1:])
+                continue
             line = text.count("\n", 0, call.start()) + 1
-            yield path.relative_to(root).as_posix(), line, call[1], call[2].split()
+            yield path.relative_to(root).as_posix(), line, call[1], words
 
 
 def check_links(table, root):

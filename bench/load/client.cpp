@@ -3,14 +3,13 @@
 #include <cerrno>
 #include <cstring>
 
-#include <fcntl.h>
-#include <sys/socket.h>
-#include <sys/time.h>
-
 #include "load/connection.h"
 #include "load/event_scanner.h"
 #include "load/fail.h"
 #include "load/instance_texts.h"
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <sys/time.h>
 
 namespace callbook::load {
 namespace {
@@ -70,7 +69,8 @@ std::string text_member(std::string_view json, std::string_view name) {
 }
 
 std::string list_digest(Client& client, std::string_view service) {
-  const std::string body = client.call(request("GET", fmt::format("/v1/services/{}", service)), 200);
+  const std::string body =
+      client.call(request("GET", fmt::format("/v1/services/{}", service)), 200);
   return text_member(body, "\"digest\":");
 }
 

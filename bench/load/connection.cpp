@@ -3,9 +3,8 @@
 #include <cerrno>
 #include <cstring>
 
-#include <sys/socket.h>
-
 #include "load/fail.h"
+#include <sys/socket.h>
 
 namespace callbook::load {
 
@@ -41,7 +40,8 @@ void Connection::flush() {
   pending_.erase(0, sent);
   // An error other than "no room" also ends the connection for its reader, who then hears of it.
   const bool waits = !pending_.empty() && (errno == EAGAIN || errno == ENOTCONN);
-  if (waits != waits_for_room_) poller_->change(socket_, key_, waits ? EPOLLIN | EPOLLOUT : EPOLLIN);
+  if (waits != waits_for_room_)
+    poller_->change(socket_, key_, waits ? EPOLLIN | EPOLLOUT : EPOLLIN);
   waits_for_room_ = waits;
 }
 

@@ -2,10 +2,10 @@
 
 #include <array>
 
+#include "load/fail.h"
 #include <fmt/format.h>
 
 #include "base/hash.h"
-#include "load/fail.h"
 
 namespace callbook::load {
 namespace {
@@ -38,7 +38,8 @@ InstanceTexts::InstanceTexts(InstanceSize size) : value_bytes_{} {
     append_data(empty);
     overhead = empty.bytes();
   }
-  if (size.bytes < overhead + kNames.size()) fail("{} bytes are too few for an instance", size.bytes);
+  if (size.bytes < overhead + kNames.size())
+    fail("{} bytes are too few for an instance", size.bytes);
   const size_t total = size.bytes - overhead;
   for (size_t i = 0; i < kNames.size(); ++i) {
     value_bytes_[i] = total / kNames.size() + (i < total % kNames.size() ? 1 : 0);
@@ -46,7 +47,9 @@ InstanceTexts::InstanceTexts(InstanceSize size) : value_bytes_{} {
 }
 
 void InstanceTexts::append_data(Template& out) const {
-  out.text(R"("address":")").gap(Gap::kAddress, kAddressBytes).text(R"(","port":8080,"metadata":{)");
+  out.text(R"("address":")")
+      .gap(Gap::kAddress, kAddressBytes)
+      .text(R"(","port":8080,"metadata":{)");
   for (size_t i = 0; i < kNames.size(); ++i) {
     out.text(i == 0 ? "\"" : ",\"").text(kNames[i]).text("\":\"");
     out.gap(Gap::kValue, value_bytes_[i]).text("\"");
@@ -89,7 +92,9 @@ Template InstanceTexts::canonical_text() const {
   return result;
 }
 
-std::string service_name(uint64_t service) { return fmt::format("s-{:0{}}", service, kServiceDigits); }
+std::string service_name(uint64_t service) {
+  return fmt::format("s-{:0{}}", service, kServiceDigits);
+}
 
 std::string instance_id(uint64_t sequence) {
   return fmt::format("i-{:0{}}", sequence, kSequenceDigits);

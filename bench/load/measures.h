@@ -14,6 +14,8 @@ std::string to_json(const LoopResult& result);
 /// The nearest-rank percentile; sorts a copy. REQUIRES samples.
 double percentile(std::vector<double> samples, double percent);
 
-inline double to_ms(int64_t ns) { return static_cast<double>(ns) / 1e6; }
+inline double to_ms(int64_t ns) {
+  return static_cast<double>(ns) / 1e6;
+}
 
 }  // namespace callbook::load

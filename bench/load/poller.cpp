@@ -42,7 +42,8 @@ void Poller::change(const Socket& socket, uint64_t key, uint32_t events) {
 std::span<const epoll_event> Poller::wait(int64_t until_ns) {
   for (;;) {
     const int64_t left_ns = std::max<int64_t>(until_ns - now_ns(), 0);
-    const int timeout_ms = static_cast<int>(std::min<int64_t>((left_ns + 999'999) / 1'000'000, 60'000));
+    const int timeout_ms =
+        static_cast<int>(std::min<int64_t>((left_ns + 999'999) / 1'000'000, 60'000));
     const int count = epoll_wait(epoll_.fd(), ready_.data(), ready_.size(), timeout_ms);
     if (count > 0) return {ready_.data(), static_cast<size_t>(count)};
     if (count < 0 && errno != EINTR) fail("epoll_wait: {}", std::strerror(errno));

@@ -5,9 +5,8 @@
 #include <span>
 #include <string>
 
-#include <sys/epoll.h>
-
 #include "load/socket.h"
+#include <sys/epoll.h>
 
 namespace callbook::load {
 

@@ -5,9 +5,8 @@
 #include <fstream>
 #include <string>
 
-#include <poll.h>
-
 #include "load/fail.h"
+#include <poll.h>
 
 namespace callbook::load {
 

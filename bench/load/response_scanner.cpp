@@ -3,9 +3,8 @@
 #include <charconv>
 #include <optional>
 
-#include <strings.h>
-
 #include "load/fail.h"
+#include <strings.h>
 
 namespace callbook::load {
 namespace {

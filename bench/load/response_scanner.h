@@ -10,7 +10,8 @@ namespace callbook::load {
 /// Cuts the bytes of one connection into HTTP/1.1 responses: framed by Content-Length or chunked.
 /// Feed it whatever a read gave; it calls the sink with
 ///   on_head(int status), on_body(std::string_view part) any number of times, on_end().
-/// Views are borrowed from the bytes fed. Fails the program on anything that is not such a response.
+/// Views are borrowed from the bytes fed. Fails the program on anything that is not such a
+/// response.
 class ResponseScanner {
  public:
   template <typename Sink>

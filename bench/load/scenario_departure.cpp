@@ -70,8 +70,9 @@ std::string run_departure(Options& options, const Deadline& deadline) {
   options.finish();
 
   const auto sessions = open_sessions(port, session_count, deadline);
-  register_in_batches({.port = port, .first = 0, .instances = instances, .services = services, .size = {}},
-                      sessions, nullptr, deadline);
+  register_in_batches(
+      {.port = port, .first = 0, .instances = instances, .services = services, .size = {}},
+      sessions, nullptr, deadline);
   Watchers watchers(port, watcher_count, watch_request(all_services(port, services)), deadline);
   EmptyLists lists(watcher_count, services);
 
@@ -87,10 +88,9 @@ std::string run_departure(Options& options, const Deadline& deadline) {
   const int64_t cpu_ns = server.cpu_ns() - cpu_before_ns;
   closing.join();
   if (left != instances) fail("{} instances were registered, but {} left", instances, left);
-  return fmt::format(
-      R"({{"instances":{},"last_ms":{:.1f},"bytes":{},"server_cpu_us":{:.3f}}})", instances,
-      to_ms(end_ns - start_ns), watchers.bytes_read() - bytes_before,
-      static_cast<double>(cpu_ns) / 1e3 / static_cast<double>(instances));
+  return fmt::format(R"({{"instances":{},"last_ms":{:.1f},"bytes":{},"server_cpu_us":{:.3f}}})",
+                     instances, to_ms(end_ns - start_ns), watchers.bytes_read() - bytes_before,
+                     static_cast<double>(cpu_ns) / 1e3 / static_cast<double>(instances));
 }
 
 }  // namespace callbook::load

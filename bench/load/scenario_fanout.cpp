@@ -35,7 +35,8 @@ class Stage {
     add_in_batch(0, providers_);
     const std::string given = list_digest(control_, service_name(kService));
     if (given != digest_text(digest_)) {
-      fail("the list's digest is {} by the server and {} by the format", given, digest_text(digest_));
+      fail("the list's digest is {} by the server and {} by the format", given,
+           digest_text(digest_));
     }
   }
 
@@ -171,8 +172,8 @@ std::string run_burst(Options& options, const Deadline& deadline) {
   const int64_t cpu_ns = stage.server().cpu_ns() - cpu_before_ns;
   const uint64_t bytes = (watchers.bytes_read() - bytes_before) / rounds;
   return fmt::format(
-      R"({{"rounds":{},"p50_ms":{:.3f},"max_ms":{:.3f},"bytes":{},"server_cpu_us":{:.3f}}})", rounds,
-      percentile(latencies, 50), percentile(latencies, 100), bytes,
+      R"({{"rounds":{},"p50_ms":{:.3f},"max_ms":{:.3f},"bytes":{},"server_cpu_us":{:.3f}}})",
+      rounds, percentile(latencies, 50), percentile(latencies, 100), bytes,
       static_cast<double>(cpu_ns) / 1e3 / static_cast<double>(rounds * watchers.size()));
 }
 

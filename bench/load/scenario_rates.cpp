@@ -88,8 +88,9 @@ std::string run_registrations(Options& options, const Deadline& deadline) {
   // A connection that outruns the others may send up to twice its share.
   const uint64_t share = 2 * plan.count / plan.connections;
   const uint64_t rounds = 1 + share / kInstancesPerSession;
-  Registrations work(open_sessions(plan.port, rounds * plan.connections, deadline), plan.connections,
-                     first, services, metadata_bytes, logged ? "?ack=logged" : "");
+  Registrations work(open_sessions(plan.port, rounds * plan.connections, deadline),
+                     plan.connections, first, services, metadata_bytes,
+                     logged ? "?ack=logged" : "");
   const LoopResult result = run_requests(plan, work, &server, deadline);
   const uint64_t left = close_sessions(plan.port, work.sessions(), 1, deadline);
   if (left != result.operations) {

@@ -1,6 +1,7 @@
 // What a watcher costs the server in memory: one that is idle, and one that never reads.
 
 #include <algorithm>
+#include <fstream>
 
 #include "load/batches.h"
 #include "load/client.h"
@@ -15,10 +16,26 @@
 namespace callbook::load {
 namespace {
 
-std::string to_json(uint64_t watchers, int64_t before, int64_t after) {
-  return fmt::format(R"({{"watchers":{},"before":{},"after":{},"bytes_per_watcher":{:.1f}}})",
-                     watchers, before, after,
-                     static_cast<double>(after - before) / static_cast<double>(watchers));
+std::string to_json(uint64_t watchers, int64_t before, int64_t after, uint64_t kernel_bytes) {
+  const auto count = static_cast<double>(watchers);
+  return fmt::format(R"({{"watchers":{},"before":{},"after":{},"bytes_per_watcher":{:.1f},)"
+                     R"("kernel_bytes_per_watcher":{:.1f}}})",
+                     watchers, before, after, static_cast<double>(after - before) / count,
+                     static_cast<double>(kernel_bytes) / count);
+}
+
+/// What the kernel holds unsent or unacknowledged on the connections of a listener: the sum of
+/// tx_queue over the lines of /proc/net/tcp with that local port.
+uint64_t send_queue_bytes(uint16_t port) {
+  std::ifstream table("/proc/net/tcp");
+  const std::string local = fmt::format("0100007F:{:04X}", port);
+  uint64_t bytes = 0;
+  std::string number, address, peer, state, queues, rest;
+  std::getline(table, rest);
+  while (table >> number >> address >> peer >> state >> queues && std::getline(table, rest)) {
+    if (address == local) bytes += std::strtoull(queues.c_str(), nullptr, 16);
+  }
+  return bytes;
 }
 
 /// Connections that send a request and never read.
@@ -26,7 +43,8 @@ class StalledReaders {
  public:
   StalledReaders(uint16_t port, size_t count, std::string_view request) : connections_(count) {
     for (size_t i = 0; i < count; ++i) {
-      if (!connections_[i].open(poller_, i, port, kReceiveBufferBytes)) fail("port {} refuses", port);
+      if (!connections_[i].open(poller_, i, port, kReceiveBufferBytes))
+        fail("port {} refuses", port);
       connections_[i].send(request);
       await_first_bytes(i);
     }
@@ -84,18 +102,45 @@ class Updates : public Workload {
   std::string session_;
 };
 
-/// Two sizes in turn, so that each update changes something.
-void update_all(uint16_t port, uint64_t changes, uint64_t instances, const std::string& session,
-                const Deadline& deadline) {
-  for (uint64_t done = 0, size = 301; done < changes; size = size == 301 ? 300 : 301) {
-    const uint64_t count = std::min(instances, changes - done);
-    Updates updates(InstanceTexts({InstanceSize::Of::kJson, size}), instances, session);
-    run_requests({.port = port, .connections = 1, .pipelining = 16, .count = count}, updates,
-                 nullptr, deadline);
-    if (updates.unchanged > 0) fail("{} updates changed nothing", updates.unchanged);
-    done += count;
+/// Changes a service's list again and again, in requests of one change and of all at once.
+class Turmoil {
+ public:
+  Turmoil(uint16_t port, uint64_t instances, std::string session)
+      : port_(port), instances_(instances), session_(std::move(session)) {}
+
+  void change_one_by_one(uint64_t changes, const Deadline& deadline) {
+    for (uint64_t done = 0; done < changes; done += instances_) {
+      const uint64_t count = std::min(instances_, changes - done);
+      Updates updates(next_texts(), instances_, session_);
+      run_requests({.port = port_, .connections = 1, .pipelining = 16, .count = count}, updates,
+                   nullptr, deadline);
+      if (updates.unchanged > 0) fail("{} updates changed nothing", updates.unchanged);
+    }
   }
-}
+
+  void change_all_at_once(uint64_t times) {
+    Client client(port_);
+    for (uint64_t i = 0; i < times; ++i) {
+      const std::string body =
+          client.call(batch_request(next_texts(), 0, instances_, 0, session_), 200);
+      if (count_of(body, "\"updated\"") != instances_) {
+        fail("a batch of updates was answered {}", body.substr(0, 500));
+      }
+    }
+  }
+
+ private:
+  /// Two sizes in turn, so that each update changes something.
+  InstanceTexts next_texts() {
+    size_ = size_ == 300 ? 301 : 300;
+    return InstanceTexts({InstanceSize::Of::kJson, size_});
+  }
+
+  uint16_t port_;
+  uint64_t instances_;
+  std::string session_;
+  size_t size_ = 300;
+};
 
 }  // namespace
 
@@ -106,15 +151,16 @@ std::string run_idle_watchers(Options& options, const Deadline& deadline) {
   options.finish();
   raise_descriptor_limit(count + 100);
   const auto session = open_sessions(port, 1, deadline);
-  register_in_batches({.port = port, .first = 0, .instances = 1'000, .services = 100, .size = {}}, session,
-                      nullptr, deadline);
+  register_in_batches({.port = port, .first = 0, .instances = 1'000, .services = 100, .size = {}},
+                      session, nullptr, deadline);
   Client client(port);
   const std::string name = service_name(0);
   const std::string watch = watch_request({{name, list_digest(client, name)}});
   { const Watchers warm_up(port, 100, watch, deadline); }
   const int64_t before = server.settled_anonymous_bytes();
   const Watchers watchers(port, count, watch, deadline);
-  return to_json(count, before, server.settled_anonymous_bytes());
+  const int64_t after = server.settled_anonymous_bytes();
+  return to_json(count, before, after, send_queue_bytes(port));
 }
 
 std::string run_stalled_watchers(Options& options, const Deadline& deadline) {
@@ -123,24 +169,32 @@ std::string run_stalled_watchers(Options& options, const Deadline& deadline) {
   const uint64_t count = options.number("watchers");
   const uint64_t instances = options.number("instances", 1'000);
   const uint64_t changes = options.number("changes", 2'000);
+  const uint64_t batches = options.number("batches", 0);
   const bool in_snapshot = options.number("in-snapshot", 0) != 0;
   options.finish();
   raise_descriptor_limit(count + 100);
   const auto session = open_sessions(port, 1, deadline);
-  register_in_batches({.port = port, .first = 0, .instances = instances, .services = 1,
+  register_in_batches({.port = port,
+                       .first = 0,
+                       .instances = instances,
+                       .services = 1,
                        .size = {InstanceSize::Of::kJson, 300}},
                       session, nullptr, deadline);
   // The changes once without watchers, so that what they leave behind anyway is not counted.
-  update_all(port, changes, instances, session.front(), deadline);
+  Turmoil turmoil(port, instances, session.front());
+  turmoil.change_one_by_one(changes, deadline);
+  turmoil.change_all_at_once(batches);
   Client client(port);
   const std::string name = service_name(0);
   const std::string digest = in_snapshot ? "AAAAAAAAAAA" : list_digest(client, name);
   const int64_t before = server.settled_anonymous_bytes();
   StalledReaders readers(port, count, watch_request({{name, digest}}));
-  update_all(port, changes, instances, session.front(), deadline);
+  turmoil.change_one_by_one(changes, deadline);
+  turmoil.change_all_at_once(batches);
   const int64_t after = server.anonymous_bytes();
+  const uint64_t kernel_bytes = send_queue_bytes(port);
   readers.check_connected();
-  return to_json(count, before, after);
+  return to_json(count, before, after, kernel_bytes);
 }
 
 }  // namespace callbook::load

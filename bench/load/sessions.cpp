@@ -1,5 +1,6 @@
 #include "load/sessions.h"
 
+#include <algorithm>
 #include <charconv>
 
 #include "load/client.h"
@@ -10,7 +11,7 @@ namespace callbook::load {
 namespace {
 
 constexpr size_t kMaxConnections = 50;
-constexpr size_t kPipelining = 16;
+constexpr size_t kMaxPipelining = 16;
 
 class Opening : public Workload {
  public:
@@ -57,7 +58,11 @@ class Closing : public Workload {
 };
 
 LoopPlan plan_for(uint16_t port, size_t count, size_t connections) {
-  return {.port = port, .connections = connections, .pipelining = kPipelining, .count = count};
+  const size_t share = (count + connections - 1) / connections;
+  return {.port = port,
+          .connections = connections,
+          .pipelining = std::min(share, kMaxPipelining),
+          .count = count};
 }
 
 }  // namespace

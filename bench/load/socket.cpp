@@ -3,14 +3,13 @@
 #include <cerrno>
 #include <cstring>
 
+#include "load/fail.h"
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-#include "load/fail.h"
 
 namespace callbook::load {
 namespace {
@@ -82,7 +81,8 @@ void raise_descriptor_limit(uint64_t needed) {
   if (getrlimit(RLIMIT_NOFILE, &limit) != 0) fail("getrlimit: {}", std::strerror(errno));
   limit.rlim_cur = limit.rlim_max;
   if (setrlimit(RLIMIT_NOFILE, &limit) != 0) fail("setrlimit: {}", std::strerror(errno));
-  if (limit.rlim_cur < needed) fail("needs {} descriptors; the limit is {}", needed, limit.rlim_cur);
+  if (limit.rlim_cur < needed)
+    fail("needs {} descriptors; the limit is {}", needed, limit.rlim_cur);
 }
 
 }  // namespace callbook::load

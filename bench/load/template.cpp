@@ -26,8 +26,8 @@ Template& Template::text(std::string_view bytes) {
 }
 
 Template& Template::gap(Gap gap, size_t width) {
-  const auto salt = static_cast<uint32_t>(
-      std::count_if(places_.begin(), places_.end(), [](const Place& place) { return place.gap == Gap::kValue; }));
+  const auto salt = static_cast<uint32_t>(std::count_if(
+      places_.begin(), places_.end(), [](const Place& place) { return place.gap == Gap::kValue; }));
   places_.push_back({gap, salt, skeleton_.size(), width});
   skeleton_.append(gap == Gap::kAddress ? "10.100.100.100" : std::string(width, 'x'));
   return *this;

@@ -19,8 +19,8 @@ struct Watchers::Sink {
     if (status != 200) fail("watch {} was answered {}", index, status);
   }
   void on_body(std::string_view part) {
-    watchers.streams_[index].events.feed(
-        part, [this](const Event& event) { on_event(index, event); });
+    watchers.streams_[index].events.feed(part,
+                                         [this](const Event& event) { on_event(index, event); });
   }
   void on_end() { fail("the server ended watch {}", index); }
 };
@@ -39,7 +39,8 @@ Watchers::Watchers(uint16_t port, size_t count, std::string_view request, const 
   open_more();
   read_until(
       [&](size_t index, const Event& event) {
-        const bool whole = event.type == "alive" || event.data.find("\"digest\":") != event.data.npos;
+        const bool whole =
+            event.type == "alive" || event.data.find("\"digest\":") != event.data.npos;
         live += whole && !streams_[index].is_live ? 1 : 0;
         streams_[index].is_live = streams_[index].is_live || whole;
       },

@@ -66,8 +66,13 @@ InstanceList::Place InstanceList::upper_bound(std::string_view id) const {
 
 const Instance* MutableInstanceList::put(ListEntry entry) {
   if (chunks_.empty()) {
-    chunks_.emplace_back(ListChunk::make(capacity_for(1)));
+    ListChunk* first = ListChunk::make(capacity_for(1));
+    first->entries()[0] = entry;
+    first->set_size(1);
+    chunks_.emplace_back(first);
     owned_.push_back(true);
+    size_ = 1;
+    return nullptr;
   }
   size_t index = chunk_of(entry.id());
   if (const ListEntry* present = find(entry.id())) {

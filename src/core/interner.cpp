@@ -28,7 +28,7 @@ std::string_view Interner::at(uint32_t index) const {
 }
 
 std::string_view Interner::store(std::string_view text) {
-  if (block_used_ + text.size() > kBlockBytes) {
+  if (blocks_.empty() || block_used_ + text.size() > kBlockBytes) {
     blocks_.push_back(std::make_unique<char[]>(kBlockBytes));
     block_used_ = 0;
   }

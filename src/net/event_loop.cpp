@@ -68,8 +68,10 @@ class TimerHandle final : public EventLoop::Timer {
 
 class SignalState : public std::enable_shared_from_this<SignalState> {
  public:
-  SignalState(asio::io_context& io, std::function<void(int)> task)
-      : signals_(io, SIGINT, SIGTERM), task_(std::move(task)) {}
+  SignalState(asio::io_context& io, const std::vector<int>& signals, std::function<void(int)> task)
+      : signals_(io), task_(std::move(task)) {
+    for (const int signal : signals) signals_.add(signal);
+  }
 
   void wait() {
     signals_.async_wait([self = shared_from_this()](boost::system::error_code error, int number) {
@@ -138,10 +140,15 @@ std::unique_ptr<EventLoop::Timer> EventLoop::after(int64_t delay_ms, std::functi
   return std::make_unique<TimerHandle>(std::move(state));
 }
 
-std::unique_ptr<EventLoop::Timer> EventLoop::on_stop_signal(std::function<void(int)> task) {
-  auto state = std::make_shared<SignalState>(impl_->io, std::move(task));
+std::unique_ptr<EventLoop::Timer> EventLoop::on_signals(const std::vector<int>& signals,
+                                                        std::function<void(int)> task) {
+  auto state = std::make_shared<SignalState>(impl_->io, signals, std::move(task));
   state->wait();
   return std::make_unique<SignalHandle>(std::move(state));
+}
+
+std::unique_ptr<EventLoop::Timer> EventLoop::on_stop_signal(std::function<void(int)> task) {
+  return on_signals({SIGINT, SIGTERM}, std::move(task));
 }
 
 base::Now SystemClock::now() const {

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <vector>
 
 #include "base/time.h"
 
@@ -35,7 +36,10 @@ class EventLoop {
   std::unique_ptr<Timer> every(int64_t period_ms, std::function<void()> task);
   /// Calls `task` once, `delay_ms` from now, unless the timer is destroyed before.
   std::unique_ptr<Timer> after(int64_t delay_ms, std::function<void()> task);
-  /// Calls `task` with the number of each SIGINT and SIGTERM that the process receives.
+  /// Calls `task` with the number of each of `signals` that the process receives.
+  std::unique_ptr<Timer> on_signals(const std::vector<int>& signals,
+                                    std::function<void(int signal)> task);
+  /// The same for SIGINT and SIGTERM.
   std::unique_ptr<Timer> on_stop_signal(std::function<void(int signal)> task);
 
   /// The loop's asio::io_context, for the .cpp files of net/ only.

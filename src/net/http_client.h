@@ -16,9 +16,9 @@ namespace callbook::net {
 /// A request that a client sends.
 struct ClientRequest {
   Method method = Method::kGet;
-  std::string target;  ///< already percent-encoded
-  std::vector<std::pair<std::string, std::string>> headers;
-  std::string body;
+  std::string target = {};  ///< already percent-encoded
+  std::vector<std::pair<std::string, std::string>> headers = {};
+  std::string body = {};
   int64_t timeout_ms = 10'000;  ///< to the whole response; for streams to its header
 };
 

@@ -1,10 +1,9 @@
 #include "net/http_client.h"
 
+#include <gtest/gtest.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-#include <gtest/gtest.h>
 
 #include "net/test_server.h"
 
@@ -142,11 +141,12 @@ TEST(HttpClient, SpeaksWithTheServer) {
 }
 
 TEST(HttpClient, ReadsEveryFramingOfAResponse) {
-  Playback server({{"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
-                    "3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n",
-                    "HTTP/1.1 200 OK\r\n\r\nuntil close"},
-                   {"HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok"},
-                   {"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhal"}});
+  Playback server(
+      {{"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+        "3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n",
+        "HTTP/1.1 200 OK\r\n\r\nuntil close"},
+       {"HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok"},
+       {"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhal"}});
   BlockingClient client(server.port());
   EXPECT_EQ(client.send({.target = "/"})->body, "abcde");
   EXPECT_EQ(client.send({.target = "/"})->body, "until close");
@@ -343,9 +343,8 @@ TEST(HttpClientStream, ABrokenStreamEndsWithAnError) {
 
 TEST(HttpClientStream, TimesOutOnTheHeaderAlone) {
   std::vector<HttpExchange> held;
-  TestServer server({}, [&](const HttpRequest&, HttpExchange exchange) {
-    held.push_back(std::move(exchange));
-  });
+  TestServer server(
+      {}, [&](const HttpRequest&, HttpExchange exchange) { held.push_back(std::move(exchange)); });
   StreamTest test(server.port(), {.target = "/", .timeout_ms = 30});
   EXPECT_TRUE(test.ends_with("timed out after 30 ms]"));
 }

@@ -113,7 +113,10 @@ void Connection::rest() {
 }
 
 void Connection::shed_memory() {
-  if (parser_ && parser_->buffered_bytes() == 0) parser_.reset();
+  if (parser_ && parser_->buffered_bytes() == 0) {
+    parser_.reset();
+    input_parsed_ = true;
+  }
   answers_.release();
 }
 

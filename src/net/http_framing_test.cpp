@@ -27,7 +27,8 @@ std::vector<BadRequest> bad_requests() {
   return {
       {"length beside encoding", post("Content-Length: 5\r\n" + chunked, "0\r\n\r\n"), 400},
       {"encoding beside length", post(chunked + "Content-Length: 5\r\n", "0\r\n\r\n"), 400},
-      {"length beside gzip", post("Content-Length: 5\r\nTransfer-Encoding: gzip\r\n", "12345"), 400},
+      {"length beside gzip", post("Content-Length: 5\r\nTransfer-Encoding: gzip\r\n", "12345"),
+       400},
       {"two different lengths", post("Content-Length: 5\r\nContent-Length: 6\r\n", "123456"), 400},
       {"the same length twice", post("Content-Length: 5\r\nContent-Length: 5\r\n", "12345"), 400},
       {"a list of lengths", post("Content-Length: 5, 5\r\n", "12345"), 400},

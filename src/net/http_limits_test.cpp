@@ -140,14 +140,16 @@ TEST(HttpLimits, PipelinedRequestsPauseReadingAndGoOn) {
 
 TEST(HttpLimits, BytesOfAnswersThatAreNotReadPauseReading) {
   const std::string body(100'000, 'x');
-  TestServer server({.max_pipelined_bytes = 300'000, .write_timeout_ms = 60'000},
-                    [&](const HttpRequest&, HttpExchange exchange) { exchange.respond(text(body)); });
+  TestServer server(
+      {.max_pipelined_bytes = 300'000, .write_timeout_ms = 60'000},
+      [&](const HttpRequest&, HttpExchange exchange) { exchange.respond(text(body)); });
   RawClient client(server.port(), 4096);
   std::string requests;
   for (int i = 0; i < 400; ++i) requests += get("/");
   client.send(requests);
   uint64_t taken = 0;
-  int rounds = 0;  // of the loop in which no request was taken: its and the kernel's buffers are full
+  int rounds =
+      0;  // of the loop in which no request was taken: its and the kernel's buffers are full
   ASSERT_TRUE(eventually([&] {
     const uint64_t now = server.stats().requests;
     rounds = std::exchange(taken, now) == now && now > 3 ? rounds + 1 : 0;

@@ -44,9 +44,9 @@ using SharedBytes = std::shared_ptr<const std::string>;
 struct HttpResponse {
   int status = 200;
   std::string_view content_type = "application/json";  ///< must be a literal or outlive sending
-  std::vector<std::pair<std::string, std::string>> headers;  ///< further fields; usually none
-  std::string body;
-  SharedBytes shared_body;  ///< sent instead of `body` when set
+  std::vector<std::pair<std::string, std::string>> headers = {};  ///< further fields; usually none
+  std::string body = {};
+  SharedBytes shared_body = {};  ///< sent instead of `body` when set
 };
 
 }  // namespace callbook::net

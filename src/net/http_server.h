@@ -19,7 +19,7 @@ struct HttpLimits {
   uint32_t max_connections = 100'000;          ///< per server; more are answered 503 and closed
   uint32_t max_header_bytes = 16 * 1024;       ///< request line and fields; over it: 431
   uint64_t max_body_bytes = 16 * 1024 * 1024;  ///< over it: 413, from Content-Length if sent
-  uint32_t max_pipelined = 1024;   ///< requests of one connection under way; then reading pauses
+  uint32_t max_pipelined = 1024;  ///< requests of one connection under way; then reading pauses
   uint32_t max_pipelined_bytes = 1024 * 1024;  ///< response bytes held for one; then likewise
   int64_t header_timeout_ms = 10'000;  ///< from a request's first byte to the end of its header
   int64_t body_timeout_ms = 30'000;    ///< from the end of the header to the end of the body

@@ -1,9 +1,8 @@
 #include "net/http_server.h"
 
+#include <gtest/gtest.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-
-#include <gtest/gtest.h>
 
 #include "net/test_server.h"
 

@@ -32,9 +32,8 @@ TEST(HttpStop, ClosesIdleConnectionsAndAcceptsNoMore) {
 
 TEST(HttpStop, FinishesWhatIsUnderWay) {
   std::vector<HttpExchange> held;
-  TestServer server({}, [&](const HttpRequest&, HttpExchange exchange) {
-    held.push_back(std::move(exchange));
-  });
+  TestServer server(
+      {}, [&](const HttpRequest&, HttpExchange exchange) { held.push_back(std::move(exchange)); });
   RawClient client(server.port());
   client.send(get("/a") + get("/b"));
   ASSERT_TRUE(eventually([&] { return server.stats().requests == 2; }));

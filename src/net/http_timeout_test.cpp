@@ -24,7 +24,8 @@ TEST(HttpTimeout, ASlowHeaderGainsNothingByDripping) {
   TestServer server({.header_timeout_ms = 40});
   RawClient client(server.port());
   client.send("GET / HTTP/1.1\r\nX: ");
-  ASSERT_TRUE(eventually([&] { return !client.send("x") || server.stats().refused_requests == 1; }));
+  ASSERT_TRUE(
+      eventually([&] { return !client.send("x") || server.stats().refused_requests == 1; }));
   EXPECT_EQ(client.read().status, 408);
 }
 

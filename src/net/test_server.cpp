@@ -1,14 +1,13 @@
 #include "net/test_server.h"
 
+#include <cerrno>
+
+#include <gtest/gtest.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-#include <cerrno>
-
-#include <gtest/gtest.h>
 
 #include "net/ascii.h"
 
@@ -140,7 +139,8 @@ WireResponse RawClient::read(bool head) {
     at = line_end + 2;
   }
   const auto length = response.headers.find("content-length");
-  if (!head && length != response.headers.end()) response.body = read_bytes(std::stoul(length->second));
+  if (!head && length != response.headers.end())
+    response.body = read_bytes(std::stoul(length->second));
   return response;
 }
 
@@ -167,9 +167,13 @@ std::string RawClient::read_all(bool* reset) {
   return std::exchange(buffer_, {});
 }
 
-bool RawClient::at_eof() { return read_all().empty() && !reset_; }
+bool RawClient::at_eof() {
+  return read_all().empty() && !reset_;
+}
 
-void RawClient::finish_sending() { ::shutdown(socket_, SHUT_WR); }
+void RawClient::finish_sending() {
+  ::shutdown(socket_, SHUT_WR);
+}
 
 void RawClient::reset() {
   const linger hard{1, 0};

@@ -156,7 +156,7 @@ base::Status Node::Impl::listen() {
     port = *bound;  // the first may have taken a free one; the others share it
   }
   const bool v6 = endpoint.host.find(':') != std::string::npos;
-  facts_.http = fmt::format(v6 ? "[{}]:{}" : "{}:{}", endpoint.host, port);
+  facts_.http = v6 ? fmt::format("[{}]:{}", endpoint.host, port) : fmt::format("{}:{}", endpoint.host, port);
   return {};
 }
 

@@ -30,12 +30,11 @@ ErrorCode code_of_status(int status) {
     case 431:
       return ErrorCode::kLimit;
     case 429:
-    case 503:
       return ErrorCode::kOverloaded;
     default:
       break;
   }
-  return status >= 400 && status < 500 ? ErrorCode::kInvalid : ErrorCode::kIo;
+  return status >= 500 ? ErrorCode::kOverloaded : ErrorCode::kInvalid;
 }
 
 ErrorCode code_of(std::string_view title, int status) {

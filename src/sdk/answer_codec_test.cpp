@@ -43,7 +43,8 @@ TEST(AnswerCodec, ReadsProblemsByTitleThenByStatus) {
         Case{503, R"({"title":"applied_not_logged"})", ErrorCode::kAppliedNotLogged},
         Case{405, R"({"title":"method_not_allowed"})", ErrorCode::kInvalid},
         Case{503, "<html>", ErrorCode::kOverloaded}, Case{404, "", ErrorCode::kNotFound},
-        Case{500, "oops", ErrorCode::kIo}, Case{413, R"({"title":7})", ErrorCode::kLimit}}) {
+        Case{500, "oops", ErrorCode::kOverloaded}, Case{302, "", ErrorCode::kInvalid},
+        Case{413, R"({"title":7})", ErrorCode::kLimit}}) {
     EXPECT_EQ(decode_problem(c.status, c.body).code, c.expected) << c.status << c.body;
     EXPECT_FALSE(decode_problem(c.status, c.body).detail.empty());
   }

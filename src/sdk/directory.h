@@ -49,7 +49,6 @@ class Directory {
  private:
   struct Incoming {
     InstanceList list;
-    uint32_t parts = 0;
     std::optional<Emptiness> emptiness;
   };
 

@@ -23,7 +23,7 @@ struct Emptiness {
 /// A snapshot, or one part of a long one.
 struct SnapshotPart {
   std::string service;
-  uint32_t part = 1;  ///< the first replaces the list, later ones add to it
+  uint32_t part = 1;  ///< 1 replaces the list, any other number adds to it
   std::vector<Instance> instances;
   std::optional<uint64_t> digest;  ///< present when the list is complete with this part
   std::optional<Emptiness> empty;

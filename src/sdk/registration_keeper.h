@@ -28,8 +28,8 @@ class RegistrationKeeper {
     /// Something stands in the way; it goes on trying.
     virtual void on_trouble(const base::Error& error) = 0;
     /// The last call. ok: stopped and closed. kSuperseded: another process holds an instance of
-    /// ours. kInvalid, kLimit, kConflict: the registry refuses what we announce. kIo: stopped, but
-    /// the session could not be closed and will expire.
+    /// ours. kInvalid, kLimit, kConflict: the registry refuses what we announce. Anything
+    /// else: stopped, but the session could not be closed and will expire.
     virtual void on_finished(const base::Status& status) = 0;
   };
 
@@ -54,6 +54,8 @@ class RegistrationKeeper {
   /// Closes the session, so that the instances leave at once; ends with on_finished() within
   /// RegistrationPlan::kCloseTimeoutMs.
   void stop();
+  /// on_finished() has been called.
+  bool finished() const { return plan_.finished(); }
 
  private:
   class StreamReader;

@@ -134,9 +134,11 @@ RegistrationPlan::Actions RegistrationPlan::beat_due() {
 RegistrationPlan::Actions RegistrationPlan::deadline_due() {
   if (phase_ != Phase::kClosing) return {};
   drop_stream();
-  finish(fatal_ ? fatal_
-                : base::Error{
-                      ErrorCode::kIo, {}, "the registry did not close the session in time", {}});
+  finish(
+      fatal_
+          ? fatal_
+          : base::Error{
+                ErrorCode::kOverloaded, {}, "the registry did not close the session in time", {}});
   return flush();
 }
 

@@ -234,7 +234,7 @@ TEST(RegistrationPlan, StopClosesTheSessionBeforeTheStream) {
 
 TEST(RegistrationPlan, StopIsBounded) {
   run(1, settled_then({{"stop", stop, "close s1, deadline 2000"},
-                       {"deadline", deadline_due, "detach, told finished io_error"},
+                       {"deadline", deadline_due, "detach, told finished overloaded"},
                        {"a late answer", closed(std::nullopt), ""}}));
   run(1, settled_then({{"stop", stop, "close s1, deadline 2000"},
                        {"refused", closed(ErrorCode::kIo), "detach, told finished io_error"}}));

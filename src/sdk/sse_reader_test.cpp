@@ -45,7 +45,7 @@ TEST(SseReader, ReadsEventsHoweverTheyAreSplit) {
       {"the id stays",
        "id:1\ndata:a\n\ndata:b\n\nid\ndata:c\n\n",
        {"message|a|1", "message|b|1", "message|c|"}},
-      {"an id with NUL is passed over", std::string("id:a\0b\ndata:x\n\n", 14), {"message|x|"}},
+      {"an id with NUL is passed over", std::string("id:a\0b\ndata:x\n\n", 15), {"message|x|"}},
       {"unknown fields", "retry:100\nfoo:bar\nDATA:n\ndata:x\n\n", {"message|x|"}},
       {"byte order mark",
        "\xEF\xBB\xBF"

@@ -156,6 +156,30 @@ TEST(Damage, TwoFilesExchangedAreNoticed) {
   EXPECT_FALSE(open_log(files).status.ok());
 }
 
+/// Another log's segment of the same number, which begins at the same place.
+TEST(Damage, AForeignFileIsNoticed) {
+  LogOptions options;
+  options.segment_bytes = 400;
+  std::string foreign;
+  for (const uint64_t first_version : {1000U, 1U}) {
+    MemoryFileSystem files;
+    Opened opened = open_log(files, options);
+    for (uint64_t i = 0; i < 20; ++i) {
+      const OwnedRecord record{first_version + i, "key", std::string(50, 'v')};
+      ASSERT_TRUE(append(*opened.log, record).ok());
+    }
+    ASSERT_TRUE(sync(*opened.log));
+    opened.log.reset();
+    if (first_version == 1) {
+      files.set_bytes(segment_path(2), foreign);
+      const Opened damaged = open_log(files, options);
+      ASSERT_FALSE(damaged.status.ok());
+      EXPECT_EQ(damaged.status.error().field, segment_path(2));
+    }
+    foreign = files.bytes(segment_path(2));
+  }
+}
+
 TEST(Damage, AShortenedBaseOrSealedSegmentIsNoticed) {
   const Sound sound = make_sound_log();
   for (const std::string& path :

@@ -12,8 +12,12 @@ base::Result<RecoveredLog> recover(FileSystem& files, const std::string& dir, bo
   auto log = Recovery(files, dir, logger, on_record, report).run();
   if (log.ok() || !may_salvage || report.damages.empty()) return log;
   // Records that were passed on already come again, which the highest version makes harmless.
+  const Damage first = report.damages.front();
   report = RecoveryReport();
-  return salvage(files, dir, logger, on_record, report);
+  log = salvage(files, dir, logger, on_record, report);
+  // Salvage looks at each file by itself and may find nothing where two do not fit together.
+  if (report.damages.empty()) report.damages.push_back(first);
+  return log;
 }
 
 }  // namespace

@@ -99,7 +99,7 @@ struct MemoryFileSystem::Disk {
   uint64_t appends_to_failure = 0;
   uint64_t bytes_kept_by_failure = 0;
   bool syncs_fail = false;
-  bool directory_syncs_fail = false;
+  uint64_t directory_syncs_to_failure = 0;
   bool truncates_fail = false;
 
   /// Counts a change; false once the disk has stopped.
@@ -311,7 +311,9 @@ base::Status MemoryFileSystem::remove(const std::string& path) {
 base::Status MemoryFileSystem::sync_directory(const std::string& dir) {
   const std::lock_guard lock(disk_->mutex);
   if (!disk_->step()) return failure(dir, "the disk has stopped");
-  if (disk_->directory_syncs_fail) return failure(dir, "fsync: injected failure");
+  if (disk_->directory_syncs_to_failure > 0 && --disk_->directory_syncs_to_failure == 0) {
+    return failure(dir, "fsync: injected failure");
+  }
   std::erase_if(disk_->unsynced_names, [&](const Disk::NameChange& change) {
     if (directory_of(change.path) != dir) return false;
     Disk::apply(change, disk_->names_on_disk);
@@ -337,7 +339,8 @@ void MemoryFileSystem::crash(Survival survival, uint64_t seed) {
   disk.operations_left.reset();
   disk.free_bytes.reset();
   disk.appends_to_failure = 0;
-  disk.syncs_fail = disk.directory_syncs_fail = disk.truncates_fail = false;
+  disk.directory_syncs_to_failure = 0;
+  disk.syncs_fail = disk.truncates_fail = false;
   if (survival == Survival::kEverything) return;
   Coins coins(seed);
   for (const Disk::NameChange& change : disk.unsynced_names) {
@@ -366,9 +369,9 @@ void MemoryFileSystem::fail_syncs(bool fail) {
   disk_->syncs_fail = fail;
 }
 
-void MemoryFileSystem::fail_directory_syncs(bool fail) {
+void MemoryFileSystem::fail_directory_sync(uint64_t nth) {
   const std::lock_guard lock(disk_->mutex);
-  disk_->directory_syncs_fail = fail;
+  disk_->directory_syncs_to_failure = nth;
 }
 
 void MemoryFileSystem::fail_truncates(bool fail) {

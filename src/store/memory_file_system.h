@@ -45,9 +45,10 @@ class MemoryFileSystem final : public FileSystem {
   void fail_append(uint64_t nth, uint64_t kept_bytes);
   /// Appends fail for lack of space once they would need more; nothing for no limit.
   void set_free_bytes(std::optional<uint64_t> bytes);
-  /// Whether syncs of files, of directories, and truncations fail.
+  /// Lets the `nth` sync of a directory from now fail; 0 for none.
+  void fail_directory_sync(uint64_t nth);
+  /// Whether syncs of files and truncations fail.
   void fail_syncs(bool fail);
-  void fail_directory_syncs(bool fail);
   void fail_truncates(bool fail);
   /// Everything that changes the disk fails after `operations` more; the last append before that
   /// writes half of its bytes. Until crash().

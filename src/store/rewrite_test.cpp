@@ -208,6 +208,27 @@ TEST(Rewrite, RefusedRecordsStayOutEvenIfTheyCannotBeCutOff) {
   EXPECT_THAT(again.records, ElementsAre(make_record(1), make_record(4), make_record(5)));
 }
 
+/// The new name may be gone after a power loss, so what it would replace must stay.
+TEST(Rewrite, KeepsTheOldFilesUntilTheNewNameIsOnTheDisk) {
+  MemoryFileSystem files;
+  Opened opened = open_log(files);
+  ASSERT_TRUE(append(*opened.log, make_record(1)).ok());
+  ASSERT_TRUE(sync(*opened.log));
+  const State state = {{make_record(1).key, make_record(1)}};
+  files.fail_directory_sync(2);  // the first is for the new segment's name
+  EXPECT_FALSE(rewrite(*opened.log, state).ok());
+  EXPECT_TRUE(files.read(segment_path(1)).ok());
+  EXPECT_FALSE(opened.log->rewriting());
+  ASSERT_TRUE(append(*opened.log, make_record(2)).ok());
+  ASSERT_TRUE(sync(*opened.log));
+  for (uint64_t seed = 0; seed < 16; ++seed) {
+    files.crash(MemoryFileSystem::Survival::kRandom, seed);
+    opened = open_log(files);
+    ASSERT_TRUE(opened.status.ok()) << opened.status.error().to_string();
+    EXPECT_THAT(opened.records, ElementsAre(make_record(1), make_record(2)));
+  }
+}
+
 TEST(Rewrite, AbandonedLeavesTheLogWhole) {
   MemoryFileSystem files;
   Opened opened = open_log(files);

@@ -133,6 +133,8 @@ def test_allowed_links(tmp_path):
     ("callbook_layer(NAME core DIR core SOURCES a.cpp USES base native)", "core may not use dialects/native"),
     ("callbook_layer(NAME core DIR core USES base LIBS callbook_net)", "names a layer in LIBS"),
     ("callbook_layer(NAME core DIR core USES base PRIVATE_LIBS callbook_net)", "names a layer in LIBS"),
+    ("set(more)\nif(x)\nset(more net)\nendif()\n"
+     "callbook_layer(NAME core DIR core USES base ${more})", "core may not use net"),
     (CORE + "target_link_libraries(callbook_core PRIVATE callbook_net)", "core may not use net"),
     ("callbook_layer(NAME core DIR core USES base other)", "core uses other, which is no layer"),
     ("callbook_layer(NAME core DIR strange USES base)", "strange is no layer"),

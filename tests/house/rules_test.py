@@ -82,8 +82,10 @@ def test_core_includes_nothing_impure(tmp_path, header):
 
 def test_a_hash_table_in_core_that_is_only_looked_up_says_so(tmp_path):
     write(tmp_path, "src/core/a.cpp", "#include <unordered_map>\n"
-          "std::unordered_map<int, int> slot_of;  // lookup only\n")
-    assert faults(tmp_path) == []
+          "std::unordered_map<int, int> slot_of;  // lookup only\n"
+          "std::unordered_map<int,\n    int>\n    slot_of;  // lookup only\n"
+          "std::unordered_map<int, int> walked;\nint a;  // lookup only\n")
+    assert faults(tmp_path) == [("src/core/a.cpp", 6, "purity")]
 
 
 @pytest.mark.parametrize("line, rule", BANNED_EVERYWHERE)

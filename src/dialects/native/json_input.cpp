@@ -249,7 +249,9 @@ struct JsonInput::Impl {
       return code == simdjson::INCORRECT_TYPE ? base::invalid("body", "must be a JSON object") : malformed(code);
     }
     if (auto status = visit(object); !status.ok()) return status;
-    return document.at_end() ? Status{} : base::invalid("body", "has more behind the JSON object");
+    const char* behind = nullptr;
+    const bool at_end = document.current_location().get(behind) == simdjson::OUT_OF_BOUNDS;
+    return at_end ? Status{} : base::invalid("body", "has more behind the JSON object");
   }
 };
 

@@ -1,2 +1,4 @@
 // Linking is the proof; see CMakeLists.txt.
-int main() { return 0; }
+int main() {
+  return 0;
+}

@@ -1,0 +1,174 @@
+// The verbs that ask the registry once and end.
+
+#include <cstdio>
+#include <memory>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include "cli/commands.h"
+#include "cli/list_text.h"
+#include "cli/name_value.h"
+#include "cli/registry_options.h"
+#include "cli/status_text.h"
+
+namespace callbook::cli {
+namespace {
+
+struct GetOptions : RegistryOptions {
+  std::string service;
+  std::string zone;
+  std::vector<std::string> metadata;  ///< "k=v"
+};
+
+struct DeregisterOptions : RegistryOptions {
+  std::string instance;  ///< "SERVICE/ID"
+};
+
+base::Result<std::vector<sdk::ServiceSummary>> all_services(const RegistryOptions& options) {
+  std::vector<sdk::ServiceSummary> services;
+  std::string after;
+  do {
+    auto page = ask<sdk::ServicePage>(options, [&](sdk::NativeClient& client, auto done) {
+      client.list_services(options.name_space, after, std::move(done));
+    });
+    if (!page.ok()) return page.error();
+    services.insert(services.end(), page->services.begin(), page->services.end());
+    after = page->next;
+  } while (!after.empty());
+  return services;
+}
+
+std::string services_json(const std::vector<sdk::ServiceSummary>& services) {
+  std::string text;
+  base::JsonWriter json(text);
+  json.begin_object().key("services").begin_array();
+  for (const sdk::ServiceSummary& one : services) {
+    json.begin_object().field("service", one.service);
+    json.field("instances", one.instances).field("version", one.version).end_object();
+  }
+  json.end_array().end_object();
+  return text;
+}
+
+int run_services(const RegistryOptions& options) {
+  const auto services = all_services(options);
+  if (!services.ok()) return report(services.error());
+  if (options.json) {
+    fmt::print("{}\n", services_json(services.value()));
+  } else if (!services.value().empty()) {
+    std::vector<std::vector<std::string>> rows = {{"SERVICE", "INSTANCES"}};
+    for (const sdk::ServiceSummary& one : services.value()) {
+      rows.push_back({one.service, std::to_string(one.instances)});
+    }
+    fmt::print("{}", table_text(rows));
+  } else {
+    complain("no services");
+  }
+  return services.value().empty() ? kNothing : kOk;
+}
+
+int run_get(const GetOptions& options) {
+  sdk::InstanceFilter filter;
+  filter.zone = options.zone;
+  for (const std::string& entry : options.metadata) filter.metadata.push_back(name_value(entry));
+
+  const auto document =
+      ask<sdk::ServiceDocument>(options, [&](sdk::NativeClient& client, auto done) {
+        client.get_service({options.name_space, options.service}, filter, std::move(done));
+      });
+  if (!document.ok()) return report(document.error());
+  const sdk::SnapshotPart& list = document.value().snapshot;
+  if (options.json) {
+    fmt::print("{}\n", document.value().json);
+  } else if (!list.instances.empty()) {
+    fmt::print("{}", instances_text(list.instances));
+  } else if (!list.empty && (!filter.zone.empty() || !filter.metadata.empty())) {
+    complain(fmt::format("no instance of {} is as asked for", options.service));
+  } else {
+    complain(emptiness_text(options.service, list.empty));
+  }
+  return list.instances.empty() ? kNothing : kOk;
+}
+
+int run_status(const RegistryOptions& options) {
+  const auto status = ask<std::string>(
+      options, [](sdk::NativeClient& client, auto done) { client.status(std::move(done)); });
+  if (!status.ok()) return report(status.error());
+  if (options.json) {
+    fmt::print("{}\n", status.value());
+    return kOk;
+  }
+  const auto text = status_text(status.value());
+  if (!text.ok()) return report(text.error());
+  fmt::print("{}", text.value());
+  return kOk;
+}
+
+int run_deregister(const DeregisterOptions& options) {
+  const size_t slash = options.instance.rfind('/');
+  if (slash == std::string::npos || slash == 0 || slash + 1 == options.instance.size()) {
+    complain(fmt::format("'{}' is no SERVICE/ID", options.instance));
+    return kUsage;
+  }
+  const sdk::ServiceName service{options.name_space, options.instance.substr(0, slash)};
+  const std::string id = options.instance.substr(slash + 1);
+  const auto version = ask<uint64_t>(options, [&](sdk::NativeClient& client, auto done) {
+    client.deregister(service, id, std::move(done));
+  });
+  if (!version.ok()) return report(version.error());
+  fmt::print("deregistered {}/{}\n", service.service, id);
+  return kOk;
+}
+
+}  // namespace
+
+void add_services_command(CLI::App& app, int& exit_code) {
+  CLI::App& verb = *app.add_subcommand("services", "List the services");
+  auto options = std::make_shared<RegistryOptions>();
+  add_json_option(verb, *options);
+  add_namespace_option(verb, *options);
+  add_registry_option(verb, *options);
+  verb.footer("Exit code: 0 found, 1 error, 2 usage, 3 no services.");
+  verb.callback([options, &exit_code] { exit_code = run_services(*options); });
+}
+
+void add_get_command(CLI::App& app, int& exit_code) {
+  CLI::App& verb = *app.add_subcommand("get", "Show the instances of a service");
+  auto options = std::make_shared<GetOptions>();
+  verb.add_option("service", options->service, "The service")->required()->type_name("SERVICE");
+  verb.add_option("--zone", options->zone, "Only those of this zone")->type_name("ZONE");
+  verb.add_option("--meta", options->metadata, "Only those with this metadata (repeatable)")
+      ->type_name("NAME=VALUE")
+      ->check(is_name_value)
+      ->allow_extra_args(false);
+  add_json_option(verb, *options);
+  add_namespace_option(verb, *options);
+  add_registry_option(verb, *options);
+  verb.footer("Exit code: 0 found, 1 error, 2 usage, 3 no instances; an empty list says why.");
+  verb.callback([options, &exit_code] { exit_code = run_get(*options); });
+}
+
+void add_status_command(CLI::App& app, int& exit_code) {
+  CLI::App& verb = *app.add_subcommand("status", "Show how the registry node is doing");
+  auto options = std::make_shared<RegistryOptions>();
+  add_json_option(verb, *options);
+  add_registry_option(verb, *options);
+  verb.callback([options, &exit_code] { exit_code = run_status(*options); });
+}
+
+void add_deregister_command(CLI::App& app, int& exit_code) {
+  CLI::App& verb = *app.add_subcommand("deregister", "Remove an instance");
+  auto options = std::make_shared<DeregisterOptions>();
+  verb.add_option("instance", options->instance, "The instance; the id is behind the last '/'")
+      ->required()
+      ->type_name("SERVICE/ID");
+  add_namespace_option(verb, *options);
+  add_registry_option(verb, *options);
+  verb.footer(
+      "A provider that still runs registers it again when it next connects.\n"
+      "Exit code: 0 removed, 1 error, 2 usage, 3 not found.");
+  verb.callback([options, &exit_code] { exit_code = run_deregister(*options); });
+}
+
+}  // namespace callbook::cli

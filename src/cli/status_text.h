@@ -1,0 +1,13 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+
+namespace callbook::cli {
+
+/// A JSON object as aligned lines "name.inner  value", for people. kInvalid if it is none.
+base::Result<std::string> status_text(std::string_view json);
+
+}  // namespace callbook::cli

@@ -1,0 +1,167 @@
+#pragma once
+
+#include <map>
+#include <sstream>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "core/registry.h"
+
+namespace callbook::core {
+
+/// Runs a registry from lines of commands and writes down what came of each, for tests that are
+/// tables of commands and expected outputs. Commands: see run_line(). Sessions have names of one
+/// word; time stands still until `advance`.
+class Script {
+ public:
+  explicit Script(RegistryOptions options = {}) : registry_(std::move(options)) {
+    static_cast<void>(registry_.step(FinishLoading{}, now_, outputs_));
+  }
+
+  /// Runs each line of `text` that begins with "> "; gives back those lines, each followed by its
+  /// outputs.
+  std::string run(std::string_view text) {
+    std::istringstream lines{std::string(text)};
+    std::string all;
+    for (std::string line; std::getline(lines, line);) {
+      if (!line.starts_with("> ")) continue;
+      all += line + "\n" + run_line(line.substr(2));
+    }
+    return all;
+  }
+
+  Registry& registry() { return registry_; }
+  base::Now& now() { return now_; }
+  const std::vector<std::pair<std::string, std::string>>& records() const { return records_; }
+
+ private:
+  using Words = std::map<std::string, std::string>;
+
+  std::string run_line(const std::string& line) {
+    std::istringstream in(line);
+    std::string verb;
+    in >> verb;
+    std::vector<std::string> plain;
+    Words named;
+    for (std::string word; in >> word;) {
+      const size_t equals = word.find('=');
+      if (equals == std::string::npos) {
+        plain.push_back(word);
+      } else {
+        named[word.substr(0, equals)] = word.substr(equals + 1);
+      }
+    }
+    if (verb == "list") return show_list(plain.at(0));
+    if (verb == "advance") {
+      now_.mono_ms += std::stoll(plain.at(0));
+      now_.wall_ms += std::stoll(plain.at(0));
+      return step(AdvanceTime{});
+    }
+    if (verb == "register") return step(registration(plain, named));
+    if (verb == "deregister") return step(DeregisterInstance{instance(plain.at(0)), {}});
+    if (verb == "refresh" && plain.at(0).find('/') != std::string::npos) {
+      return step(RefreshInstance{instance(plain.at(0))});
+    }
+    const SessionId id = session(plain.at(0));
+    if (verb == "open") return step(OpenSession{id, named.contains("ttl") ? std::stoll(named["ttl"]) : 0, plain.at(0)});
+    if (verb == "resume") return step(ResumeSession{id});
+    if (verb == "refresh") return step(RefreshSession{id});
+    if (verb == "attach") return step(AttachSession{id});
+    if (verb == "detach") return step(DetachSession{id});
+    if (verb == "close") return step(CloseSession{id});
+    return "  unknown command\n";
+  }
+
+  static SessionId session(const std::string& name) {
+    return {base::xxh64(name), name.empty() ? 0u : static_cast<uint64_t>(name[0])};
+  }
+
+  static InstanceKey instance(const std::string& text) {
+    const size_t slash = text.find('/');
+    return {{kDefaultNamespace, text.substr(0, slash)}, text.substr(slash + 1)};
+  }
+
+  static RegisterInstance registration(const std::vector<std::string>& plain, Words& named) {
+    RegisterInstance input;
+    input.key = instance(plain.at(0));
+    Registration& made = input.registration;
+    made.address = named.contains("address") ? named["address"] : "10.0.0.1";
+    made.port = static_cast<uint16_t>(named.contains("port") ? std::stoi(named["port"]) : 80);
+    if (named.contains("zone")) made.zone = named["zone"];
+    if (named.contains("meta")) made.metadata = *Metadata::from({{"m", named["meta"]}});
+    if (named.contains("session")) {
+      made.holder = {HolderKind::kSession, session(named["session"]), 0};
+    } else if (named.contains("ttl")) {
+      made.holder = {HolderKind::kTtl, {}, std::stoll(named["ttl"])};
+    }
+    return input;
+  }
+
+  std::string step(const Input& input) {
+    const auto reply = registry_.step(input, now_, outputs_);
+    std::string out = reply.ok() ? show(*reply) : "  refused " + std::string(base::name_of(reply.error().code)) + " " + reply.error().field + "\n";
+    for (const SessionEnded& ended : outputs_.sessions_ended) out += show(Reply(ended));
+    if (outputs_.instances_expired > 0) out += fmt::format("  {} own TTLs lapsed\n", outputs_.instances_expired);
+    if (!outputs_.records.empty()) out += fmt::format("  stored {}\n", outputs_.records.size());
+    for (size_t i = 0; i < outputs_.records.size(); ++i) {
+      const auto item = outputs_.records[i];
+      records_.emplace_back(item.key, item.value);
+    }
+    outputs_.clear();
+    for (const ServicePublished& published : registry_.publish()) out += show(published);
+    return out;
+  }
+
+  static std::string show(const Reply& reply) {
+    struct Shower {
+      std::string operator()(const Done&) { return ""; }
+      std::string operator()(const SessionOpened& o) { return fmt::format("  opened ttl={} heartbeat={} epoch={}\n", o.ttl_ms, o.heartbeat_ms, o.epoch); }
+      std::string operator()(const SessionRefreshed& r) { return fmt::format("  refreshed ttl={}\n", r.ttl_ms); }
+      std::string operator()(const SessionEnded& e) { return fmt::format("  ended {} instances={}\n", name_of(e.cause), e.instances); }
+      std::string operator()(const InstanceRegistered& r) {
+        constexpr std::string_view kNames[] = {"created", "updated", "unchanged"};
+        return fmt::format("  {}\n", kNames[static_cast<int>(r.effect)]);
+      }
+      std::string operator()(const InstanceRefreshed& r) { return fmt::format("  refreshed ttl={}\n", r.ttl_ms); }
+      std::string operator()(const InstanceDeregistered&) { return "  deregistered\n"; }
+    };
+    return std::visit(Shower(), reply);
+  }
+
+  static std::string show(const ServicePublished& published) {
+    if (!published.view) return "  forgotten\n";
+    const ServiceView& view = *published.view;
+    std::string out = fmt::format("  published {}:", view.key.name);
+    uint64_t digest = 0;
+    view.list.for_each([&](const ListEntry& entry) {
+      out += fmt::format(" {}", entry.id());
+      digest += entry.digest_part();
+    });
+    if (view.list.empty()) {
+      out += " nothing;";
+      for (uint8_t cause = 0; cause < kCauseCount; ++cause) {
+        if (view.departures[cause] > 0) out += fmt::format(" {}={}", name_of(static_cast<Cause>(cause)), view.departures[cause]);
+      }
+    }
+    return out + (digest == view.digest ? "\n" : " WRONG DIGEST\n");
+  }
+
+  std::string show_list(const std::string& service) {
+    const Counted counted{registry_.counts()};
+    return fmt::format("  {}: services={} instances={} sessions={} tombstones={}\n", service, counted.c.services,
+                       counted.c.instances, counted.c.sessions, counted.c.tombstones);
+  }
+  struct Counted {
+    Registry::Counts c;
+  };
+
+  Registry registry_;
+  base::Now now_{1'000'000, 1'700'000'000'000};
+  Outputs outputs_;
+  std::vector<std::pair<std::string, std::string>> records_;
+};
+
+}  // namespace callbook::core

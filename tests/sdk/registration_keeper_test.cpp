@@ -1,0 +1,177 @@
+#include "sdk/registration_keeper.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/sdk/fake_registry.h"
+#include "tests/sdk/scenario.h"
+
+namespace callbook::sdk::testing {
+namespace {
+
+using base::ErrorCode;
+
+struct Owner final : RegistrationKeeper::Owner {
+  void on_registered() override { ++registered; }
+  void on_trouble(const base::Error& error) override { troubles.push_back(error.code); }
+  void on_finished(const base::Status& status) override {
+    finished = status.ok() ? "ok" : std::string(base::name_of(status.error().code));
+  }
+  int registered = 0;
+  std::vector<ErrorCode> troubles;
+  std::string finished;
+};
+
+class RegistrationKeeperTest : public ::testing::Test {
+ protected:
+  void keep(std::vector<std::string> ids) {
+    RegistrationKeeper::Options options;
+    options.endpoint = registry.endpoint();
+    for (const std::string& id : ids) {
+      Instance instance;
+      instance.id = id;
+      instance.address = "10.0.0.7";
+      options.entries.push_back({{kDefaultNamespace, "orders"}, instance});
+    }
+    keeper = std::make_unique<RegistrationKeeper>(
+        loop, options, [] { return 0.1; }, owner);
+  }
+  auto registered(int times) {
+    return [this, times] { return owner.registered >= times; };
+  }
+  auto finished() {
+    return [this] { return !owner.finished.empty(); };
+  }
+  auto stop() {
+    return [this] { keeper->stop(); };
+  }
+
+  net::EventLoop loop;
+  FakeRegistry registry{loop};
+  Owner owner;
+  std::unique_ptr<RegistrationKeeper> keeper;
+  Scenario scenario{loop};
+};
+
+TEST_F(RegistrationKeeperTest, RegistersAllThenLeavesAtOnce) {
+  keep({"o-1", "a/b c"});
+  scenario
+      .when(
+          "registered and attached",
+          [&] { return owner.registered == 1 && registry.streams() == 1; },
+          [&] {
+            EXPECT_TRUE(registry.instances.contains("orders/o-1"));
+            EXPECT_TRUE(registry.instances.contains("orders/a/b c"));
+            keeper->stop();
+          })
+      .when("finished", finished())
+      .run();
+  EXPECT_EQ(owner.finished, "ok");
+  EXPECT_TRUE(registry.instances.empty());
+  EXPECT_TRUE(registry.sessions.empty());
+  EXPECT_TRUE(owner.troubles.empty());
+  EXPECT_EQ(registry.count("PUT /v1/sessions/"), 0u);  // the stream is the heartbeat
+}
+
+TEST_F(RegistrationKeeperTest, GoesOnWithItsSessionAfterARestart) {
+  keep({"o-1"});
+  scenario
+      .when(
+          "attached", [&] { return owner.registered == 1 && registry.streams() == 1; },
+          [&] { registry.kill(); })
+      .when(
+          "noticed", [&] { return !owner.troubles.empty(); }, [&] { registry.start(); })
+      .when("registered again", registered(2), stop())
+      .when("finished", finished())
+      .run();
+  EXPECT_EQ(registry.count("POST /v1/sessions"), 1u);
+  EXPECT_EQ(registry.count("PUT /v1/services/orders/instances/o-1"), 2u);
+  EXPECT_EQ(owner.finished, "ok");
+}
+
+TEST_F(RegistrationKeeperTest, OpensAnewWhereItsSessionIsUnknown) {
+  keep({"o-1"});
+  scenario
+      .when(
+          "attached", [&] { return owner.registered == 1 && registry.streams() == 1; },
+          [&] {
+            registry.kill();
+            registry.sessions.clear();
+            registry.instances.clear();
+          })
+      .when(
+          "noticed", [&] { return !owner.troubles.empty(); }, [&] { registry.start(); })
+      .when("registered again", registered(2))
+      .run();
+  EXPECT_EQ(registry.count("POST /v1/sessions"), 2u);
+  EXPECT_EQ(registry.sessions, std::set<std::string>{"s2"});
+  EXPECT_TRUE(registry.instances.contains("orders/o-1"));
+}
+
+TEST_F(RegistrationKeeperTest, WaitsForARegistryThatIsNotThereYet) {
+  registry.kill();
+  keep({"o-1"});
+  scenario
+      .when(
+          "noticed", [&] { return owner.troubles.size() >= 2; }, [&] { registry.start(); })
+      .when("registered", registered(1))
+      .run();
+  EXPECT_EQ(owner.troubles.front(), ErrorCode::kIo);
+}
+
+TEST_F(RegistrationKeeperTest, HeartbeatsWhileItCannotAttach) {
+  registry.heartbeat_ms = 5;
+  registry.problems["/attach"] = {503, "overloaded"};
+  keep({"o-1"});
+  scenario
+      .when(
+          "beats", [&] { return registry.count("PUT /v1/sessions/s1/heartbeat") >= 3; },
+          [&] { registry.problems.clear(); })
+      .when("attached", [&] { return registry.streams() == 1; })
+      .run();
+  EXPECT_EQ(registry.count("POST /v1/sessions"), 1u);
+}
+
+TEST_F(RegistrationKeeperTest, ASilentStreamIsALostOne) {
+  registry.heartbeat_ms = 5;
+  keep({"o-1"});
+  scenario.when("attached again", [&] { return registry.count("GET /v1/sessions/s1/attach") >= 2; })
+      .run();
+  EXPECT_EQ(owner.troubles.front(), ErrorCode::kIo);
+}
+
+TEST_F(RegistrationKeeperTest, StopsWhenSuperseded) {
+  keep({"o-1"});
+  scenario
+      .when(
+          "attached", [&] { return owner.registered == 1 && registry.streams() == 1; },
+          [&] { registry.push("event:ended\ndata:{\"title\":\"superseded\",\"status\":409}\n\n"); })
+      .when("finished", finished())
+      .run();
+  EXPECT_EQ(owner.finished, "superseded");
+  EXPECT_EQ(registry.count("POST /v1/sessions"), 1u);
+}
+
+TEST_F(RegistrationKeeperTest, StopsWhenRefused) {
+  registry.problems["/instances/"] = {422, "limit_exceeded"};
+  keep({"o-1"});
+  scenario.when("finished", finished()).run();
+  EXPECT_EQ(owner.finished, "limit_exceeded");
+  EXPECT_TRUE(registry.sessions.empty());  // it did not leave the session behind
+}
+
+TEST_F(RegistrationKeeperTest, ASessionEndedByOthersIsOpenedAnew) {
+  keep({"o-1"});
+  scenario
+      .when(
+          "attached", [&] { return owner.registered == 1 && registry.streams() == 1; },
+          [&] {
+            registry.sessions.clear();
+            registry.push("event:ended\ndata:{\"title\":\"not_found\",\"status\":404}\n\n");
+          })
+      .when("registered again", registered(2))
+      .run();
+  EXPECT_EQ(registry.sessions, std::set<std::string>{"s2"});
+}
+
+}  // namespace
+}  // namespace callbook::sdk::testing
