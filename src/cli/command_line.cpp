@@ -35,9 +35,7 @@ int run_command(std::vector<std::string> arguments) {
   app.set_version_flag("--version", std::string("callbook ") + CALLBOOK_VERSION);
   app.require_subcommand(1);
   app.footer("The environment's CALLBOOK_REGISTRY stands in for --registry.");
-#ifdef CALLBOOK_HAS_SERVER
   add_server_command(app, exit_code);
-#endif
   add_register_command(app, wrapped, exit_code);
   add_deregister_command(app, exit_code);
   add_services_command(app, exit_code);

@@ -15,7 +15,7 @@ namespace callbook::cli {
 
 /// One run of `callbook register`: keeps an instance registered until a signal says stop, or as
 /// long as a wrapped command runs. Loop's thread only.
-class ProviderRun final : private sdk::RegistrationKeeper::Owner {
+class ProviderRun final : public sdk::RegistrationKeeper::Owner {
  public:
   struct Options {
     sdk::RegistrationKeeper::Options registration;  ///< of one instance

@@ -109,12 +109,17 @@ bool Catalog::merge(const InstanceRecord& record, uint64_t version, base::Now no
                         take_registration ? record.cause : present.cause,
                         take_registration ? record.removed_wall_ms : present.removed_wall_ms,
                         holder, liveness};
+    if (kind == RegistrationKind::kNone) {
+      tombstone.removed_wall_ms = static_cast<int64_t>(liveness.stamp.hlc >> 16);
+    }
     bury(service, record.id, tombstone, version);
     return true;
   }
 
   const HolderState holder_now = holder_state(holder, liveness);
   if (holder_now == HolderState::kEnded) {
+    const bool known = present.kind == RegistrationKind::kForgotten && present.stamp == record.stamp;
+    if (known && !take_liveness) return false;
     Tombstone tombstone = forgotten(holder, liveness);
     tombstone.stamp = take_registration ? record.stamp : present.stamp;
     bury(service, record.id, tombstone, version);

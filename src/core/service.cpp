@@ -72,7 +72,7 @@ void Service::put_tombstone(std::string_view id, Tombstone tombstone, uint64_t v
   } else if (const auto waiting = waiting_.find(id); waiting != waiting_.end()) {
     waiting_.erase(waiting);
   }
-  ++departures_[static_cast<size_t>(tombstone.cause)];
+  if (tombstone.kind != RegistrationKind::kNone) ++departures_[static_cast<size_t>(tombstone.cause)];
   tombstones_.emplace(std::string(id), tombstone);
 }
 
@@ -86,7 +86,8 @@ void Service::take_from_list(std::string_view id) {
 void Service::forget_tombstone(std::string_view id) {
   const auto found = tombstones_.find(id);
   if (found == tombstones_.end()) return;
-  --departures_[static_cast<size_t>(found->second.cause)];
+  const Tombstone& tombstone = found->second;
+  if (tombstone.kind != RegistrationKind::kNone) --departures_[static_cast<size_t>(tombstone.cause)];
   tombstones_.erase(found);
 }
 

@@ -6,7 +6,6 @@
 #include "dialects/native/json_output.h"
 #include "dialects/native/long_poll.h"
 #include "dialects/native/native_dialect.h"
-#include "dialects/native/problem.h"
 #include "dialects/native/watch_stream.h"
 
 namespace callbook::native {
@@ -118,7 +117,7 @@ void NativeDialect::watch_by_query(Call& call) {
 
 void NativeDialect::watch_by_body(Call& call) {
   const auto space = call.query.take("namespace");
-  if (!accept(call, space)) return;
+  if (!accept(call, space) || !accept_body(call)) return;
   auto wanted = json_.watch(call.request.body, space->value_or(std::string(core::kDefaultNamespace)));
   if (!accept(call, wanted)) return;
   start_watch(call, std::move(*wanted), std::nullopt);
@@ -154,7 +153,7 @@ void NativeDialect::start_watch(Call& call, WatchBody body, std::optional<uint64
   front_.submit(core::AttachSession{*session}, core::Ack::kLocal,
                 [this, begin, services = std::move(wanted), exchange = std::move(call.exchange)](
                     const base::Result<core::Reply>& reply) mutable {
-                  if (!reply.ok()) return exchange.respond(problem(reply.error()));
+                  if (!reply.ok()) return exchange.respond(failure(reply.error()));
                   const auto& opened = std::get<core::SessionOpened>(*reply);
                   begin(exchange, std::move(services),
                         std::make_unique<SessionTie>(front_, opened.id, opened.heartbeat_ms));

@@ -51,9 +51,9 @@ size_t EventEncoder::KeyHash::operator()(const Key& key) const {
 
 const EncodedEvent& EventEncoder::encode(const core::ServiceKey& name,
                                          const core::ServiceView* view, const core::Owed& owed,
-                                         bool with_id) {
+                                         bool with_id, uint64_t published) {
   if (view == nullptr) {
-    uncached_ = make_snapshot(name, nullptr, owed, false);
+    uncached_ = make_snapshot(name, nullptr, owed, with_id, published);
     return uncached_;
   }
   const bool delta = owed.kind == core::Owed::Kind::kDelta;
@@ -66,7 +66,7 @@ const EncodedEvent& EventEncoder::encode(const core::ServiceKey& name,
   }
   ++misses_;
   evict();
-  EncodedEvent made = delta ? make_delta(*view, owed, with_id) : make_snapshot(name, view, owed, with_id);
+  EncodedEvent made = delta ? make_delta(*view, owed, with_id) : make_snapshot(name, view, owed, with_id, view->version);
   cached_bytes_ += made.piece->size();
   order_.push_back(key);
   return cache_.emplace(std::move(key), std::move(made)).first->second;
@@ -94,7 +94,7 @@ void EventEncoder::append_head(std::string& out, std::string_view event, uint64_
 
 EncodedEvent EventEncoder::make_snapshot(const core::ServiceKey& name,
                                          const core::ServiceView* view, const core::Owed& owed,
-                                         bool with_id) const {
+                                         bool with_id, uint64_t id_version) const {
   EncodedEvent made;
   std::string instances;
   base::JsonWriter list(instances);
@@ -113,7 +113,7 @@ EncodedEvent EventEncoder::make_snapshot(const core::ServiceKey& name,
   std::string out;
   out.reserve(instances.size() + 256);
   const uint64_t version = view == nullptr ? 0 : view->version;
-  append_head(out, "snapshot", version, with_id && made.complete && view != nullptr);
+  append_head(out, "snapshot", id_version, with_id && made.complete);
   base::JsonWriter json(out);
   json.begin_object();
   append_service_key(json, name);

@@ -31,9 +31,10 @@ class EventEncoder {
   explicit EventEncoder(std::string boot_id) : boot_id_(std::move(boot_id)) {}
 
   /// The event that `owed` (not kNothing) asks for. `view` is null for an unknown service named
-  /// `key`. `with_id`: the stream would be complete through this event. Valid until the next call.
+  /// `key`. `with_id`: the stream would be complete through this event; `published` is the version of
+  /// the whole catalog. Valid until the next call.
   const EncodedEvent& encode(const core::ServiceKey& key, const core::ServiceView* view,
-                             const core::Owed& owed, bool with_id);
+                             const core::Owed& owed, bool with_id, uint64_t published);
 
   net::SharedBytes alive(uint64_t version, bool with_id) const;
   /// The version of an event id of this boot, or nothing.
@@ -58,7 +59,7 @@ class EventEncoder {
   };
 
   EncodedEvent make_snapshot(const core::ServiceKey& key, const core::ServiceView* view,
-                             const core::Owed& owed, bool with_id) const;
+                             const core::Owed& owed, bool with_id, uint64_t id_version) const;
   EncodedEvent make_delta(const core::ServiceView& view, const core::Owed& owed, bool with_id) const;
   void append_head(std::string& out, std::string_view event, uint64_t version, bool with_id) const;
   void evict();

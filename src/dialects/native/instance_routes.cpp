@@ -1,7 +1,6 @@
 #include "dialects/native/batch_call.h"
 #include "dialects/native/json_output.h"
 #include "dialects/native/native_dialect.h"
-#include "dialects/native/problem.h"
 #include "dialects/native/registered_json.h"
 
 namespace callbook::native {
@@ -14,14 +13,14 @@ void NativeDialect::register_instance(Call& call) {
   auto key = take_instance_key(call);
   const auto ack = take_ack(call);
   if (!accept(call, key) || !accept(call, ack) || !accept(call, call.query.finish()) ||
-      !accept(call, check_body(call))) {
+      !accept_body(call)) {
     return;
   }
   auto registration = json_.registration(call.request.body);
   if (!accept(call, registration)) return;
   front_.submit(core::RegisterInstance{std::move(*key), std::move(*registration), {}}, *ack,
-                [exchange = std::move(call.exchange)](const Result<Reply>& reply) mutable {
-                  if (!reply.ok()) return exchange.respond(problem(reply.error()));
+                [this, exchange = std::move(call.exchange)](const Result<Reply>& reply) mutable {
+                  if (!reply.ok()) return exchange.respond(failure(reply.error()));
                   const auto& registered = std::get<core::InstanceRegistered>(*reply);
                   net::HttpResponse response;
                   response.status = status_of(registered.effect);
@@ -37,8 +36,8 @@ void NativeDialect::refresh_instance(Call& call) {
   auto key = take_instance_key(call);
   if (!accept(call, key) || !accept(call, call.query.finish())) return;
   front_.submit(core::RefreshInstance{std::move(*key)}, Ack::kLocal,
-                [exchange = std::move(call.exchange)](const Result<Reply>& reply) mutable {
-                  if (!reply.ok()) return exchange.respond(problem(reply.error()));
+                [this, exchange = std::move(call.exchange)](const Result<Reply>& reply) mutable {
+                  if (!reply.ok()) return exchange.respond(failure(reply.error()));
                   net::HttpResponse response;
                   base::JsonWriter(response.body)
                       .begin_object()
@@ -69,8 +68,8 @@ void NativeDialect::deregister_instance(Call& call) {
   const auto ack = take_ack(call);
   if (!accept(call, key) || !accept(call, ack) || !accept(call, call.query.finish())) return;
   front_.submit(core::DeregisterInstance{std::move(*key), {}}, *ack,
-                [exchange = std::move(call.exchange)](const Result<Reply>& reply) mutable {
-                  if (!reply.ok()) return exchange.respond(problem(reply.error()));
+                [this, exchange = std::move(call.exchange)](const Result<Reply>& reply) mutable {
+                  if (!reply.ok()) return exchange.respond(failure(reply.error()));
                   net::HttpResponse response;
                   base::JsonWriter(response.body)
                       .begin_object()

@@ -103,7 +103,7 @@ const NativeDialect::Route* NativeDialect::match(net::Method method,
 }
 
 void NativeDialect::handle(const net::HttpRequest& request, net::HttpExchange exchange) {
-  Call call{request, {}, {}, std::move(exchange)};
+  Call call{request, {}, {}, std::move(exchange), *this};
   const auto segments = net::split_path(request.path);
   if (!accept(call, segments)) return;
   bool path_known = false;
@@ -116,8 +116,7 @@ void NativeDialect::handle(const net::HttpRequest& request, net::HttpExchange ex
     return call.exchange.respond(problem_with_status(405, error));
   }
   if (route->needs_ready && !front_.ready()) {
-    const base::Error error{base::ErrorCode::kNotReady, "", "the registry is still loading its catalog", std::nullopt};
-    return call.exchange.respond(problem(error, spread_retry_ms()));
+    return call.fail({base::ErrorCode::kNotReady, "", "the registry is still loading its catalog", std::nullopt});
   }
   auto query = Query::parse(request.query);
   if (!accept(call, query)) return;
@@ -134,9 +133,8 @@ int64_t NativeDialect::spread_retry_ms() {
   return 200 + static_cast<int64_t>(retry_seed_ % 1800);
 }
 
-void NativeDialect::Call::fail(const base::Error& error) {
-  const bool later = error.code == base::ErrorCode::kAppliedNotLogged || error.code == base::ErrorCode::kOverloaded;
-  exchange.respond(problem(error, later ? 1000 : 0));
+net::HttpResponse NativeDialect::failure(const base::Error& error) {
+  return problem(error, status_of(error) == 503 ? spread_retry_ms() : 0);
 }
 
 void NativeDialect::Call::answer(int status, std::string body) {
@@ -170,11 +168,13 @@ base::Result<core::Ack> NativeDialect::take_ack(Call& call) {
   return base::invalid("ack", "must be local or logged");
 }
 
-base::Status NativeDialect::check_body(const Call& call) const {
+bool NativeDialect::accept_body(Call& call) const {
   const uint64_t size = call.request.body.size();
-  if (size <= limits_.max_request_body_bytes) return {};
-  return base::over_limit("body", fmt::format("is {} bytes long; the limit here is {}", size, limits_.max_request_body_bytes),
-                          static_cast<int64_t>(limits_.max_request_body_bytes));
+  const uint64_t most = limits_.max_request_body_bytes;
+  if (size <= most) return true;
+  const auto detail = fmt::format("is {} bytes long; the limit here is {}", size, most);
+  call.exchange.respond(problem_with_status(413, base::over_limit("body", detail, static_cast<int64_t>(most))));
+  return false;
 }
 
 NativeDialect::Stats NativeDialect::stats() const {

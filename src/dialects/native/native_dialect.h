@@ -20,7 +20,7 @@ namespace callbook::native {
 struct NativeLimits {
   uint32_t max_watched_services = 1'000;       ///< of one stream
   uint32_t max_batch_lines = 20'000;           ///< of one batch
-  uint64_t max_request_body_bytes = 64 * 1024; ///< but for batches and watches
+  uint64_t max_request_body_bytes = 1024 * 1024;  ///< but for batches
   int64_t max_wait_ms = 600'000;               ///< of a long poll
 };
 
@@ -40,6 +40,9 @@ class NativeDialect final : public net::HttpHandler {
   /// "GET /v1/services/{service}", one of each route.
   static std::vector<std::string> routes();
 
+  /// The answer that `error` gets here; those worth trying again say when, spread at random.
+  net::HttpResponse failure(const base::Error& error);
+
   struct Stats {
     size_t watch_streams = 0;
     size_t attach_streams = 0;
@@ -56,7 +59,9 @@ class NativeDialect final : public net::HttpHandler {
     Query query;
     net::HttpExchange exchange;
 
-    void fail(const base::Error& error);
+    NativeDialect& dialect;
+
+    void fail(const base::Error& error) { exchange.respond(dialect.failure(error)); }
     void answer(int status, std::string body);
   };
 
@@ -98,7 +103,8 @@ class NativeDialect final : public net::HttpHandler {
   base::Result<core::ServiceKey> take_service_key(Call& call);
   base::Result<core::InstanceKey> take_instance_key(Call& call);
   base::Result<core::Ack> take_ack(Call& call);
-  base::Status check_body(const Call& call) const;
+  /// Answers 413 and says false when the body is too long for anything but a batch.
+  bool accept_body(Call& call) const;
   int64_t spread_retry_ms();
 
   core::Front& front_;

@@ -2,7 +2,6 @@
 
 #include "dialects/native/attach_stream.h"
 #include "dialects/native/native_dialect.h"
-#include "dialects/native/problem.h"
 
 namespace callbook::native {
 namespace {
@@ -31,7 +30,7 @@ std::string opened_json(const core::SessionOpened& opened, const core::NodeFacts
 
 void NativeDialect::open_session(Call& call) {
   const auto ack = take_ack(call);
-  if (!accept(call, ack) || !accept(call, call.query.finish()) || !accept(call, check_body(call))) return;
+  if (!accept(call, ack) || !accept(call, call.query.finish()) || !accept_body(call)) return;
   SessionBody body;
   if (!call.request.body.empty()) {
     auto read = json_.session(call.request.body);
@@ -46,7 +45,7 @@ void NativeDialect::open_session(Call& call) {
                               : core::Input(core::OpenSession{front_.new_session_id(), body.ttl_ms, body.client});
   front_.submit(std::move(input), *ack,
                 [this, resumes, exchange = std::move(call.exchange)](const Result<Reply>& reply) mutable {
-                  if (!reply.ok()) return exchange.respond(problem(reply.error()));
+                  if (!reply.ok()) return exchange.respond(failure(reply.error()));
                   net::HttpResponse response;
                   response.status = resumes ? 200 : 201;
                   response.body = opened_json(std::get<core::SessionOpened>(*reply), front_.facts());
@@ -58,8 +57,8 @@ void NativeDialect::refresh_session(Call& call) {
   const auto id = session_named(call);
   if (!accept(call, id) || !accept(call, call.query.finish())) return;
   front_.submit(core::RefreshSession{*id}, Ack::kLocal,
-                [exchange = std::move(call.exchange)](const Result<Reply>& reply) mutable {
-                  if (!reply.ok()) return exchange.respond(problem(reply.error()));
+                [this, exchange = std::move(call.exchange)](const Result<Reply>& reply) mutable {
+                  if (!reply.ok()) return exchange.respond(failure(reply.error()));
                   const auto& refreshed = std::get<core::SessionRefreshed>(*reply);
                   net::HttpResponse response;
                   base::JsonWriter(response.body)
@@ -76,7 +75,7 @@ void NativeDialect::attach_session(Call& call) {
   if (!accept(call, id) || !accept(call, call.query.finish())) return;
   front_.submit(core::AttachSession{*id}, Ack::kLocal,
                 [this, exchange = std::move(call.exchange)](const Result<Reply>& reply) mutable {
-                  if (!reply.ok()) return exchange.respond(problem(reply.error()));
+                  if (!reply.ok()) return exchange.respond(failure(reply.error()));
                   const auto& opened = std::get<core::SessionOpened>(*reply);
                   auto stream = std::make_unique<AttachStream>(
                       front_, attachments_, opened,
@@ -91,8 +90,8 @@ void NativeDialect::close_session(Call& call) {
   const auto ack = take_ack(call);
   if (!accept(call, id) || !accept(call, ack) || !accept(call, call.query.finish())) return;
   front_.submit(core::CloseSession{*id}, *ack,
-                [exchange = std::move(call.exchange)](const Result<Reply>& reply) mutable {
-                  if (!reply.ok()) return exchange.respond(problem(reply.error()));
+                [this, exchange = std::move(call.exchange)](const Result<Reply>& reply) mutable {
+                  if (!reply.ok()) return exchange.respond(failure(reply.error()));
                   net::HttpResponse response;
                   base::JsonWriter(response.body)
                       .begin_object()

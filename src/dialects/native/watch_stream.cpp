@@ -39,7 +39,8 @@ net::StreamPiece WatchStream::pull() {
 net::StreamPiece WatchStream::send(Followed& service, const core::ServiceView* view,
                                    const core::Owed& owed) {
   const bool last_due = next_due_ + 1 == due_.size();
-  const EncodedEvent& event = encoder_.encode(service.key, view, owed, last_due);
+  const EncodedEvent& event = 
+      encoder_.encode(service.key, view, owed, last_due, front_.catalog().version());
   if (owed.kind == core::Owed::Kind::kDelta) {
     service.cursor.sent_delta(*view, event.to);
   } else {

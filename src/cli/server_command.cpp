@@ -1,0 +1,93 @@
+#include <cstdio>
+#include <cstdlib>
+#include <map>
+#include <memory>
+#include <string>
+
+#include <CLI/CLI.hpp>
+
+#include "cli/commands.h"
+#include "dialects/native/native_dialect.h"
+#include "node/config.h"
+#include "node/console_logger.h"
+#include "node/node.h"
+#include "node/settings.h"
+
+namespace callbook::cli {
+namespace {
+
+/// What was typed, before it is known what it means: flags win over the environment and the file.
+struct ServerFlags {
+  std::map<std::string, std::string> values;  ///< by Setting::key
+  std::map<std::string, bool> switches;
+  std::string file;
+  bool print_routes = false;
+};
+
+base::Status gather(const ServerFlags& flags, node::Config& config) {
+  const char* from_environment = std::getenv("CALLBOOK_CONFIG");
+  const std::string file = !flags.file.empty()            ? flags.file
+                           : from_environment != nullptr ? from_environment
+                                                          : "";
+  if (!file.empty()) {
+    if (auto status = node::apply_file(config, file); !status.ok()) return status;
+  }
+  if (auto status = node::apply_environment(config, [](const char* name) { return std::getenv(name); }); !status.ok()) {
+    return status;
+  }
+  for (const node::Setting& setting : node::settings()) {
+    const std::string key(setting.key);
+    if (const auto on = flags.switches.find(key); on != flags.switches.end() && on->second) {
+      if (auto status = setting.set(config, "true"); !status.ok()) return status;
+    }
+    const auto value = flags.values.find(key);
+    if (value == flags.values.end() || value->second.empty()) continue;
+    if (auto status = setting.set(config, value->second); !status.ok()) {
+      return base::invalid(setting.flag(), status.error().detail);
+    }
+  }
+  return node::check(config);
+}
+
+int run_server(const ServerFlags& flags) {
+  if (flags.print_routes) {
+    for (const std::string& route : native::NativeDialect::routes()) std::printf("%s\n", route.c_str());
+    return kOk;
+  }
+  node::Config config;
+  if (auto status = gather(flags, config); !status.ok()) {
+    std::fprintf(stderr, "callbook: %s: %s\n", status.error().field.c_str(), status.error().detail.c_str());
+    return kUsage;
+  }
+  const auto logger = node::make_console_logger();
+  node::Node server(std::move(config), *logger);
+  const auto status = server.run([](const std::string& line) {
+    std::printf("%s\n", line.c_str());
+    std::fflush(stdout);
+  });
+  if (status.ok()) return kOk;
+  std::fprintf(stderr, "callbook: %s\n", status.error().to_string().c_str());
+  return kFailed;
+}
+
+}  // namespace
+
+void add_server_command(CLI::App& app, int& exit_code) {
+  CLI::App* verb = app.add_subcommand("server", "Run a registry node");
+  auto flags = std::make_shared<ServerFlags>();
+  verb->add_option("--config", flags->file, "TOML file; flags and CALLBOOK_* variables win over it")->type_name("FILE");
+  verb->add_flag("--print-routes", flags->print_routes, "Print the routes of the native API and exit");
+  for (const node::Setting& setting : node::settings()) {
+    const std::string key(setting.key);
+    const std::string help(setting.help);
+    CLI::Option* option = setting.is_switch
+                              ? verb->add_flag(setting.flag(), flags->switches[key], help)
+                              : verb->add_option(setting.flag(), flags->values[key], help)
+                                    ->type_name("")
+                                    ->default_str(setting.get(node::Config()));
+    option->group(setting.section.empty() ? "Node" : std::string(setting.section));
+  }
+  verb->callback([flags, &exit_code] { exit_code = run_server(*flags); });
+}
+
+}  // namespace callbook::cli
