@@ -109,7 +109,11 @@ bool Catalog::merge(const InstanceRecord& record, uint64_t version, base::Now no
                         take_registration ? record.cause : present.cause,
                         take_registration ? record.removed_wall_ms : present.removed_wall_ms,
                         holder, liveness};
-    if (kind == RegistrationKind::kNone) {
+    const bool by_liveness = kind == RegistrationKind::kNone ||
+                             (kind == RegistrationKind::kForgotten && holder.kind == HolderKind::kTtl);
+    if (by_liveness) {
+      // The latest word of its end counts, not the first that happened to arrive.
+      tombstone.cause = liveness.cause;
       tombstone.removed_wall_ms = static_cast<int64_t>(liveness.stamp.hlc >> 16);
     }
     bury(service, record.id, tombstone, version);

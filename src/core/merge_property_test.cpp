@@ -5,6 +5,7 @@
 #include <map>
 #include <random>
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "core/registry.h"
@@ -143,6 +144,28 @@ Ending merge_all(const std::vector<Fact>& facts, const std::vector<size_t>& orde
   return ending;
 }
 
+std::string describe(const std::string& key, const std::string& value) {
+  const auto decoded = decode_record(key, value);
+  if (const auto* session = std::get_if<SessionRecord>(&*decoded)) {
+    return fmt::format("session {} epoch {} ended {}", session->id.high, session->liveness.epoch, session->liveness.ended);
+  }
+  const auto& one = std::get<InstanceRecord>(*decoded);
+  return fmt::format("{}/{} kind {} stamp {}@{} cause {} removed {} holder {} {} liveness {} {}@{} ended {}", one.service.name, one.id,
+                     static_cast<int>(one.kind), one.stamp.hlc, one.stamp.node, name_of(one.cause), one.removed_wall_ms,
+                     static_cast<int>(one.body.holder.kind), one.body.holder.session.high, one.liveness.epoch,
+                     one.liveness.stamp.hlc, one.liveness.stamp.node, one.liveness.ended);
+}
+
+/// The first record in which two endings differ, for a reader of a failure.
+std::string difference(const Ending& a, const Ending& b) {
+  for (const auto& [key, value] : a.records) {
+    const auto other = b.records.find(key);
+    if (other == b.records.end()) return "only in one: " + describe(key, value);
+    if (other->second != value) return describe(key, value) + "\n" + describe(key, other->second);
+  }
+  return "records agree, but for some that only the other has";
+}
+
 TEST(Merge, AnyOrderGivesTheSameCatalog) {
   uint64_t operations = 0;
   uint64_t instances = 0;
@@ -169,7 +192,8 @@ TEST(Merge, AnyOrderGivesTheSameCatalog) {
       }
       arrivals.insert(arrivals.end(), late.begin(), late.end());
       operations += arrivals.size();
-      ASSERT_EQ(merge_all(facts, arrivals), expected) << "seed " << seed << " variant " << variant;
+      const Ending ending = merge_all(facts, arrivals);
+      ASSERT_TRUE(ending == expected) << "seed " << seed << " variant " << variant << "\n" << difference(ending, expected);
     }
   }
   EXPECT_GE(operations, 1'000'000u);

@@ -56,7 +56,9 @@ class Client {
         return true;
       });
     }
-    if (end && owed.may_complete) EXPECT_EQ(digest(), view == nullptr ? 0 : view->digest);
+    if (end && owed.may_complete) {
+      EXPECT_EQ(digest(), view == nullptr ? 0 : view->digest);
+    }
     cursor_.sent_snapshot(view, last, end);
   }
 
@@ -120,7 +122,11 @@ TEST(WatchCursor, EveryClientEndsWithTheListHoweverSlowItIs) {
     const int ids = seed % 3 == 0 ? 30 : 400;
     for (int step = 0; step < 3'000; ++step) {
       const int id = static_cast<int>(random() % static_cast<uint32_t>(ids));
-      if (random() % 3 == 0) service.remove(id); else service.put(id, static_cast<int>(random() % 100));
+      if (random() % 3 == 0) {
+        service.remove(id);
+      } else {
+        service.put(id, static_cast<int>(random() % 100));
+      }
       if (random() % 4 == 0) service.publish();
       // The first is quick, the last pulls hardly ever.
       for (size_t c = 0; c < clients.size(); ++c) {
