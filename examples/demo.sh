@@ -48,6 +48,7 @@ of_orders() {
 has_instances() { [[ $(of_orders 'len(orders["instances"])') == "$1" ]]; }
 
 start_registry() {  # [PORT]
+  rm -f "$folder/ready"  # a former ready line must not be taken for the new one
   "$callbook" server --node demo --http "127.0.0.1:${1:-0}" --data "$folder/data" \
     >"$folder/ready" 2>>"$folder/registry.log" &
   registry_pid=$!

@@ -23,7 +23,8 @@ int main(int argc, char** argv) {
     if (entry.is_regular_file()) inputs.push_back(entry.path());
   }
   if (error || inputs.empty()) {
-    std::fprintf(stderr, "%s: no inputs (%s)\n", argv[1], error.message().c_str());
+    const std::string reason = error ? error.message() : "the folder is empty";
+    std::fprintf(stderr, "%s: no inputs: %s\n", argv[1], reason.c_str());
     return 1;
   }
   std::sort(inputs.begin(), inputs.end());

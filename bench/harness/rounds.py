@@ -1,12 +1,18 @@
 """Measuring something and its ceiling in turn, so that a noisy neighbour hits both."""
 
-from statistics import median
+from statistics import mean, median
 
 
 def in_turn(rounds, ceiling, measure):
-    """Calls both `rounds` times, each ceiling just before its measurement."""
-    pairs = [(ceiling(), measure()) for _ in range(rounds)]
-    return [pair[0] for pair in pairs], [pair[1] for pair in pairs]
+    """ceiling, measurement, ceiling, … and a ceiling last: each measurement stands between two.
+    Returns for each round the mean of its two ceilings, and the measurements."""
+    ceilings, measured = [ceiling()], []
+    for _ in range(rounds):
+        measured.append(measure())
+        ceilings.append(ceiling())
+    around = [{key: mean((before[key], after[key])) for key in before}
+              for before, after in zip(ceilings, ceilings[1:])]
+    return around, measured
 
 
 def median_of(results, key):

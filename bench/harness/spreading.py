@@ -8,7 +8,7 @@ from .table import Row, at_most
 def fanout_rows(tools, watchers, providers, rounds, changes, worst_p50, worst_p99):
     with tools.server() as server:
         ceiling, measured = in_turn(
-            rounds, lambda: ceilings.fanout(tools, watchers, max(10, changes // 4)),
+            rounds, lambda: ceilings.fanout(tools, watchers, max(8, changes // 6)),
             lambda: tools.load("fanout", server, watchers=watchers, providers=providers,
                                changes=changes, timeout_s=120))
     rows = []

@@ -71,6 +71,12 @@ class Stage {
                     deadline);
   }
 
+  /// Leaves the service empty; fails the program if the server counts other instances than we do.
+  void close(uint64_t instances, const Deadline& deadline) const {
+    const uint64_t left = close_sessions(port_, {session_}, 1, deadline);
+    if (left != instances) fail("{} instances left instead of {}", left, instances);
+  }
+
   std::string expected() const { return digest_text(digest_); }
   uint64_t providers() const { return providers_; }
   Client& control() { return control_; }
@@ -144,6 +150,7 @@ std::string run_fanout(Options& options, const Deadline& deadline) {
     gone_bytes.push_back(gone.bytes_per_watcher);
   }
   const int64_t cpu_ns = stage.server().cpu_ns() - cpu_before_ns;
+  stage.close(stage.providers(), deadline);
   const double deliveries = static_cast<double>(latencies.size() * watchers.size());
   return fmt::format(
       R"({{"changes":{},"p50_ms":{:.3f},"p99_ms":{:.3f},"max_ms":{:.3f},"put_bytes":{:.1f},)"
@@ -170,6 +177,7 @@ std::string run_burst(Options& options, const Deadline& deadline) {
     stage.check_batch(changes);
   }
   const int64_t cpu_ns = stage.server().cpu_ns() - cpu_before_ns;
+  stage.close(stage.providers() + rounds * changes, deadline);
   const uint64_t bytes = (watchers.bytes_read() - bytes_before) / rounds;
   return fmt::format(
       R"({{"rounds":{},"p50_ms":{:.3f},"max_ms":{:.3f},"bytes":{},"server_cpu_us":{:.3f}}})",

@@ -27,34 +27,11 @@ void put_u8(std::string& out, uint8_t value) { out.push_back(static_cast<char>(v
 void put_u32(std::string& out, uint32_t value) { put_fixed(out, value); }
 void put_u64(std::string& out, uint64_t value) { put_fixed(out, value); }
 
-void put_varint(std::string& out, uint64_t value) {
-  while (value >= 0x80) {
-    out.push_back(static_cast<char>(value | 0x80));
-    value >>= 7;
-  }
-  out.push_back(static_cast<char>(value));
-}
-
-void put_string(std::string& out, std::string_view value) {
-  put_varint(out, value.size());
-  out.append(value);
-}
-
-std::string_view ByteReader::bytes(size_t count) {
-  if (count > rest_.size()) {
-    fail();
-    return {};
-  }
-  std::string_view taken = rest_.substr(0, count);
-  rest_.remove_prefix(count);
-  return taken;
-}
-
 uint8_t ByteReader::u8() { return get_fixed<uint8_t>(bytes(1)); }
 uint32_t ByteReader::u32() { return get_fixed<uint32_t>(bytes(4)); }
 uint64_t ByteReader::u64() { return get_fixed<uint64_t>(bytes(8)); }
 
-uint64_t ByteReader::varint() {
+uint64_t ByteReader::long_varint() {
   uint64_t value = 0;
   for (size_t i = 0; i < rest_.size() && i < 10; ++i) {
     const auto byte = static_cast<unsigned char>(rest_[i]);
@@ -67,15 +44,6 @@ uint64_t ByteReader::varint() {
   }
   fail();
   return 0;
-}
-
-std::string_view ByteReader::string() {
-  const uint64_t size = varint();
-  if (size > rest_.size()) {
-    fail();
-    return {};
-  }
-  return bytes(size);
 }
 
 }  // namespace callbook::base

@@ -13,8 +13,17 @@ namespace callbook::base {
 void put_u8(std::string& out, uint8_t value);
 void put_u32(std::string& out, uint32_t value);
 void put_u64(std::string& out, uint64_t value);
-void put_varint(std::string& out, uint64_t value);
-void put_string(std::string& out, std::string_view value);
+inline void put_varint(std::string& out, uint64_t value) {
+  while (value >= 0x80) {
+    out.push_back(static_cast<char>(value | 0x80));
+    value >>= 7;
+  }
+  out.push_back(static_cast<char>(value));
+}
+inline void put_string(std::string& out, std::string_view value) {
+  put_varint(out, value.size());
+  out.append(value);
+}
 
 /// Reads what the functions above wrote. Bytes are borrowed and must outlive the reader and every
 /// view taken from it. After the first failure every read fails and yields zero or an empty view:
@@ -26,16 +35,36 @@ class ByteReader {
   uint8_t u8();
   uint32_t u32();
   uint64_t u64();
-  uint64_t varint();
-  std::string_view string();
-  std::string_view bytes(size_t count);
+  uint64_t varint() {
+    if (!rest_.empty() && static_cast<unsigned char>(rest_.front()) < 0x80) {
+      const auto value = static_cast<unsigned char>(rest_.front());
+      rest_.remove_prefix(1);
+      return value;
+    }
+    return long_varint();
+  }
+  std::string_view string() { return bytes(varint()); }
+  std::string_view bytes(size_t count) {
+    if (count > rest_.size()) {
+      fail();
+      return {};
+    }
+    const std::string_view taken = rest_.substr(0, count);
+    rest_.remove_prefix(count);
+    return taken;
+  }
 
   bool ok() const { return ok_; }
   bool at_end() const { return rest_.empty(); }
   std::string_view rest() const { return rest_; }
-  void fail() { ok_ = false; rest_ = {}; }
+  void fail() {
+    ok_ = false;
+    rest_ = {};
+  }
 
  private:
+  uint64_t long_varint();
+
   std::string_view rest_;
   bool ok_ = true;
 };

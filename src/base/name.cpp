@@ -1,6 +1,8 @@
 #include "base/name.h"
 
+#include <algorithm>
 #include <array>
+#include <cstring>
 
 #include <fmt/format.h>
 
@@ -9,12 +11,42 @@ namespace {
 
 constexpr size_t kMaxAddressBytes = 253;  // RFC 1035: a DNS name as text
 
-bool is_alphanumeric(char c) {
+constexpr bool is_alphanumeric(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
 }
 
-bool is_name_char(char c) {
-  return is_alphanumeric(c) || std::string_view("._-:@~+/").find(c) != std::string_view::npos;
+constexpr std::array<bool, 256> allow(std::string_view others) {
+  std::array<bool, 256> allowed{};
+  for (size_t c = 0; c < allowed.size(); ++c) {
+    const char byte = static_cast<char>(c);
+    allowed[c] = is_alphanumeric(byte) || others.find(byte) != std::string_view::npos;
+  }
+  return allowed;
+}
+
+constexpr std::array<bool, 256> kNameChars = allow("._-:@~+/");
+constexpr std::array<bool, 256> kAddressChars = allow(".-_:%");
+
+/// The first byte of `text` that is not allowed, or its size.
+size_t find_other(std::string_view text, const std::array<bool, 256>& allowed) {
+  size_t at = 0;
+  while (at < text.size() && allowed[static_cast<unsigned char>(text[at])]) ++at;
+  return at;
+}
+
+/// How many bytes from `at` on are printable ASCII, eight at a time: nearly all text is.
+size_t printable_ascii(std::string_view text, size_t at) {
+  constexpr uint64_t kOnes = 0x0101010101010101;
+  constexpr uint64_t kHigh = 0x8080808080808080;
+  const size_t begin = at;
+  for (; at + 8 <= text.size(); at += 8) {
+    uint64_t lane;
+    std::memcpy(&lane, text.data() + at, sizeof lane);
+    const uint64_t below_space = (lane - kOnes * 0x20) & ~lane;
+    const uint64_t is_delete = (lane ^ kOnes * 0x7F) - kOnes;
+    if (((lane | below_space | is_delete) & kHigh) != 0) break;
+  }
+  return at - begin;
 }
 
 std::string show(char c) {
@@ -61,10 +93,8 @@ Status check_name(std::string_view field, std::string_view name) {
     return over_limit(field, fmt::format("is {} bytes long; the limit is {}", name.size(), kMaxNameBytes),
                       kMaxNameBytes);
   }
-  for (char c : name) {
-    if (!is_name_char(c)) {
-      return invalid(field, fmt::format("holds {}; allowed are letters, digits and . _ - : @ ~ + /", show(c)));
-    }
+  if (const size_t at = find_other(name, kNameChars); at < name.size()) {
+    return invalid(field, fmt::format("holds {}; allowed are letters, digits and . _ - : @ ~ + /", show(name[at])));
   }
   return check_segments(field, name);
 }
@@ -75,10 +105,8 @@ Status check_address(std::string_view field, std::string_view address) {
     return over_limit(field, fmt::format("is {} bytes long; the limit is {}", address.size(), kMaxAddressBytes),
                       kMaxAddressBytes);
   }
-  for (char c : address) {
-    if (!is_alphanumeric(c) && std::string_view(".-_:%").find(c) == std::string_view::npos) {
-      return invalid(field, fmt::format("holds {}; expected an IP address or a DNS name", show(c)));
-    }
+  if (const size_t at = find_other(address, kAddressChars); at < address.size()) {
+    return invalid(field, fmt::format("holds {}; expected an IP address or a DNS name", show(address[at])));
   }
   return {};
 }
@@ -88,7 +116,7 @@ Status check_text(std::string_view field, std::string_view text, size_t max_byte
     return over_limit(field, fmt::format("is {} bytes long; the limit is {}", text.size(), max_bytes),
                       static_cast<int64_t>(max_bytes));
   }
-  for (size_t at = 0; at < text.size();) {
+  for (size_t at = printable_ascii(text, 0); at < text.size();) {
     const auto byte = static_cast<unsigned char>(text[at]);
     if (byte < 0x20 || byte == 0x7F) {
       return invalid(field, fmt::format("holds the control character 0x{:02x}", byte));

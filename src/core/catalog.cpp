@@ -130,8 +130,8 @@ bool Catalog::merge(const InstanceRecord& record, uint64_t version, base::Now no
     return true;
   }
   if (take_registration) {
-    install(service, make_instance(service, record.id, record.body, record.stamp, version), holder,
-            liveness, holder_now == HolderState::kUnknown, now.mono_ms);
+    install(service, make_instance(service, record.id, record.body, record.stamp, version),
+            present.body, holder, liveness, holder_now == HolderState::kUnknown, now.mono_ms);
   } else if (holder.kind == HolderKind::kTtl) {
     ttl_slots_[present.body->holder_slot].liveness = liveness;
   } else {
@@ -168,15 +168,14 @@ Instance::Ptr Catalog::make_instance(const Service& service, std::string_view id
   return made;
 }
 
-void Catalog::install(Service& service, Instance::Ptr instance, const Holder& holder,
-                      const Liveness& liveness, bool waiting, int64_t now_ms) {
+void Catalog::install(Service& service, Instance::Ptr instance, const Instance* replaced,
+                      const Holder& holder, const Liveness& liveness, bool waiting,
+                      int64_t now_ms) {
   const Instance& added = *instance;
   const uint64_t version = added.version;
-  if (const Instance* live = service.find_live(added.id())) {
-    release_holder(*live);
-    --instance_count_;
-  } else if (const Instance* waited = service.find_waiting(added.id())) {
-    release_holder(*waited);
+  if (replaced != nullptr) {
+    release_holder(*replaced);
+    if (service.find_waiting(added.id()) == nullptr) --instance_count_;
   }
   if (holder.kind == HolderKind::kSession) {
     sessions_.add_instance(sessions_.slot_for(holder.session), added);

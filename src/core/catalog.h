@@ -115,8 +115,8 @@ class Catalog {
   Tombstone forgotten(const Holder& holder, const Liveness& liveness);
   Instance::Ptr make_instance(const Service& service, std::string_view id,
                               const RegistrationView& body, Stamp stamp, uint64_t version);
-  void install(Service& service, Instance::Ptr instance, const Holder& holder,
-               const Liveness& liveness, bool waiting, int64_t now_ms);
+  void install(Service& service, Instance::Ptr instance, const Instance* replaced,
+               const Holder& holder, const Liveness& liveness, bool waiting, int64_t now_ms);
   void bury(Service& service, std::string_view id, Tombstone tombstone, uint64_t version);
   void release_holder(const Instance& instance);
   void take_ttl_slot(const Instance& instance, const Holder& holder, const Liveness& liveness,

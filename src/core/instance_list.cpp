@@ -64,43 +64,42 @@ InstanceList::Place InstanceList::upper_bound(std::string_view id) const {
   return {index, static_cast<uint32_t>(place - chunk.entries())};
 }
 
-const Instance* MutableInstanceList::put(ListEntry entry) {
+std::optional<ListEntry> MutableInstanceList::put(ListEntry entry) {
   if (chunks_.empty()) {
-    ListChunk* first = ListChunk::make(capacity_for(1));
-    first->entries()[0] = entry;
-    first->set_size(1);
-    chunks_.emplace_back(first);
+    chunks_.emplace_back(ListChunk::make(capacity_for(1)));
     owned_.push_back(true);
-    size_ = 1;
-    return nullptr;
+    insert(0, 0, entry);
+    return std::nullopt;
   }
   size_t index = chunk_of(entry.id());
-  if (const ListEntry* present = find(entry.id())) {
-    const Instance* replaced = &present->instance();
-    const auto offset = present - chunks_[index]->entries();
-    own(index, 0).entries()[offset] = entry;
-    return replaced;
+  auto place = static_cast<uint32_t>(lower_entry(*chunks_[index], entry.id()) - chunks_[index]->entries());
+  if (place < chunks_[index]->size() && chunks_[index]->entries()[place].id() == entry.id()) {
+    return std::exchange(own(index, 0).entries()[place], entry);
   }
   if (chunks_[index]->size() == ListChunk::kMaxEntries) {
     split(index);
-    index = chunk_of(entry.id());
+    if (place > chunks_[index]->size()) place -= chunks_[index++]->size();
   }
-  ListChunk& chunk = own(index, 1);
-  auto* place = const_cast<ListEntry*>(lower_entry(chunk, entry.id()));
-  ListEntry* const end = chunk.entries() + chunk.size();
-  std::copy_backward(place, end, end + 1);
-  *place = entry;
-  chunk.set_size(chunk.size() + 1);
-  ++size_;
-  return nullptr;
+  insert(index, place, entry);
+  return std::nullopt;
 }
 
-const Instance* MutableInstanceList::erase(std::string_view id) {
-  const ListEntry* present = find(id);
-  if (present == nullptr) return nullptr;
-  const Instance* removed = &present->instance();
+void MutableInstanceList::insert(size_t index, uint32_t place, ListEntry entry) {
+  ListChunk& chunk = own(index, 1);
+  ListEntry* const at = chunk.entries() + place;
+  ListEntry* const end = chunk.entries() + chunk.size();
+  std::copy_backward(at, end, end + 1);
+  *at = entry;
+  chunk.set_size(chunk.size() + 1);
+  ++size_;
+}
+
+std::optional<ListEntry> MutableInstanceList::erase(std::string_view id) {
+  if (chunks_.empty()) return std::nullopt;
   const size_t index = chunk_of(id);
-  const auto offset = present - chunks_[index]->entries();
+  const auto offset = lower_entry(*chunks_[index], id) - chunks_[index]->entries();
+  if (offset == chunks_[index]->size() || chunks_[index]->entries()[offset].id() != id) return std::nullopt;
+  const ListEntry removed = chunks_[index]->entries()[offset];
   --size_;
   if (chunks_[index]->size() == 1) {
     drop(index);

@@ -3,6 +3,7 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
+#include <optional>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -125,13 +126,14 @@ class InstanceList {
 class MutableInstanceList : public InstanceList {
  public:
   /// Puts the entry in its place; returns the entry of the same id that it replaced, if any.
-  const Instance* put(ListEntry entry);
-  /// Takes out the entry of `id`; returns its instance, or nullptr.
-  const Instance* erase(std::string_view id);
+  std::optional<ListEntry> put(ListEntry entry);
+  /// Takes out the entry of `id`, if there is one.
+  std::optional<ListEntry> erase(std::string_view id);
   /// The list as it is now, to publish. From here on its chunks are immutable.
   InstanceList share();
 
  private:
+  void insert(size_t chunk, uint32_t place, ListEntry entry);
   ListChunk& own(size_t chunk, uint32_t room);
   void split(size_t chunk);
   void drop(size_t chunk);

@@ -38,11 +38,19 @@ TEST_F(InstanceLists, AgreeWithAMapUnderRandomChanges) {
     if (random() % 3 != 0) {
       const Instance* added = make(id);
       const auto before = model.find(id);
-      EXPECT_EQ(list.put(ListEntry(added, InstanceState::kUp)), before == model.end() ? nullptr : before->second);
+      const auto replaced = list.put(ListEntry(added, InstanceState::kUp));
+      ASSERT_EQ(replaced.has_value(), before != model.end());
+      if (replaced) {
+        EXPECT_EQ(&replaced->instance(), before->second);
+      }
       model[id] = added;
     } else {
       const auto before = model.find(id);
-      EXPECT_EQ(list.erase(id), before == model.end() ? nullptr : before->second);
+      const auto removed = list.erase(id);
+      ASSERT_EQ(removed.has_value(), before != model.end());
+      if (removed) {
+        EXPECT_EQ(&removed->instance(), before->second);
+      }
       model.erase(id);
     }
     if (random() % 50 == 0) static_cast<void>(list.share());

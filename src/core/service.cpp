@@ -20,6 +20,7 @@ const Instance* Service::find_live(std::string_view id) const {
 }
 
 const Instance* Service::find_waiting(std::string_view id) const {
+  if (waiting_.empty()) return nullptr;
   const auto found = waiting_.find(id);
   return found == waiting_.end() ? nullptr : found->second.get();
 }
@@ -31,19 +32,19 @@ const Tombstone* Service::find_tombstone(std::string_view id) const {
 
 void Service::put_live(Instance::Ptr instance, InstanceState state, Cause cause, uint64_t version) {
   const Instance& added = *instance;
-  forget_tombstone(added.id());
-  if (const auto waiting = waiting_.find(added.id()); waiting != waiting_.end()) waiting_.erase(waiting);
+  if (!tombstones_.empty()) forget_tombstone(added.id());
+  if (!waiting_.empty()) waiting_.erase(std::string(added.id()));
 
   const ListEntry entry(instance.release(), state);
+  const std::optional<ListEntry> replaced = list_.put(entry);
   uint64_t replaced_part = 0;
-  const ListEntry* present = list_.find(added.id());
-  if (present != nullptr) replaced_part = present->digest_part();
-  const Instance* replaced = list_.put(entry);
-  if (replaced != nullptr) bin_->retire(Instance::Ptr(replaced));
-
+  if (replaced) {
+    replaced_part = replaced->digest_part();
+    bin_->retire(Instance::Ptr(&replaced->instance()));
+  }
   const uint64_t part = entry.digest_part();
   digest_ += part - replaced_part;
-  if (replaced == nullptr || part != replaced_part) note(added.id(), cause, false, version);
+  if (!replaced || part != replaced_part) note(added.id(), cause, false, version);
 }
 
 void Service::put_waiting(Instance::Ptr instance, uint64_t version) {
@@ -79,8 +80,10 @@ void Service::put_tombstone(std::string_view id, Tombstone tombstone, uint64_t v
 void Service::drop_tombstone(std::string_view id) { forget_tombstone(id); }
 
 void Service::take_from_list(std::string_view id) {
-  digest_ -= list_.find(id)->digest_part();
-  bin_->retire(Instance::Ptr(list_.erase(id)));
+  const std::optional<ListEntry> removed = list_.erase(id);
+  CALLBOOK_CHECK(removed.has_value());
+  digest_ -= removed->digest_part();
+  bin_->retire(Instance::Ptr(&removed->instance()));
 }
 
 void Service::forget_tombstone(std::string_view id) {

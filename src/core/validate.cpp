@@ -43,7 +43,11 @@ Status check_metadata_pair(std::string_view name, std::string_view value, const 
   if (auto status = base::check_text("metadata", name, limits.max_metadata_name_bytes); !status.ok()) {
     return status;
   }
-  return base::check_text(fmt::format("metadata.{}", name), value, limits.max_metadata_value_bytes);
+  auto status = base::check_text("metadata", value, limits.max_metadata_value_bytes);
+  if (status.ok()) return status;
+  base::Error error = status.error();
+  error.field = fmt::format("metadata.{}", name);
+  return error;
 }
 
 Status check_metadata(const Metadata& metadata, const Limits& limits) {

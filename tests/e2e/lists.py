@@ -3,6 +3,7 @@
 
 import base64
 import json
+import time
 from functools import lru_cache
 
 MASK = (1 << 64) - 1
@@ -192,10 +193,11 @@ class Lists:
         held.take_digest(data)
 
     def follow(self, stream, condition, seconds=30):
-        """Takes in events until `condition(self)` holds. Returns the events."""
+        """Takes in events until `condition(self)` holds, for at most `seconds`. Returns them."""
         events = []
+        end = time.monotonic() + seconds
         while not condition(self):
-            events.append(self.take(stream.event(seconds)))
+            events.append(self.take(stream.event(end - time.monotonic())))
         return events
 
     def follow_to(self, stream, service, digest, seconds=30):

@@ -21,8 +21,7 @@ std::vector<std::string_view> split_lines(std::string_view body) {
   return lines;
 }
 
-std::string result_line(const base::Result<core::Reply>& reply) {
-  std::string out;
+void append_result(std::string& out, const base::Result<core::Reply>& reply) {
   base::JsonWriter json(out);
   json.begin_object();
   if (!reply.ok()) {
@@ -39,7 +38,6 @@ std::string result_line(const base::Result<core::Reply>& reply) {
   }
   json.end_object();
   out += '\n';
-  return out;
 }
 
 }  // namespace
@@ -66,14 +64,12 @@ void BatchCall::start(core::Front& front, JsonInput& json, std::string_view body
 }
 
 void BatchCall::finish_line(size_t line, const base::Result<core::Reply>& reply) {
-  results_[line] = result_line(reply);
+  results_[line] = reply;
   if (++finished_ < results_.size()) return;
   net::HttpResponse response;
   response.content_type = "application/x-ndjson";
-  size_t size = 0;
-  for (const std::string& result : results_) size += result.size();
-  response.body.reserve(size);
-  for (const std::string& result : results_) response.body += result;
+  response.body.reserve(results_.size() * 64);
+  for (const auto& result : results_) append_result(response.body, result);
   exchange_.respond(std::move(response));
 }
 

@@ -18,11 +18,12 @@ class BatchCall : public std::enable_shared_from_this<BatchCall> {
                     core::Ack ack, net::HttpExchange exchange);
 
  private:
-  BatchCall(net::HttpExchange exchange, size_t lines) : exchange_(std::move(exchange)), results_(lines) {}
+  BatchCall(net::HttpExchange exchange, size_t lines)
+      : exchange_(std::move(exchange)), results_(lines, core::Reply(core::Done{})) {}
   void finish_line(size_t line, const base::Result<core::Reply>& reply);
 
   net::HttpExchange exchange_;
-  std::vector<std::string> results_;
+  std::vector<base::Result<core::Reply>> results_;
   size_t finished_ = 0;
 };
 
