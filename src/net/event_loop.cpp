@@ -117,6 +117,7 @@ EventLoop::~EventLoop() = default;
 void EventLoop::run() {
   const auto work = asio::make_work_guard(impl_->io);
   impl_->io.run();
+  impl_->io.restart();  // so that run() can be called again after a stop()
 }
 
 void EventLoop::stop() {

@@ -1,0 +1,117 @@
+#include <unistd.h>
+
+#include <cstdlib>
+#include <fstream>
+#include <map>
+#include <set>
+
+#include <gtest/gtest.h>
+
+#include "node/settings.h"
+
+namespace callbook::node {
+namespace {
+
+class File {
+ public:
+  explicit File(const std::string& text) {
+    char name[] = "/tmp/callbook-config-XXXXXX";
+    const int fd = mkstemp(name);
+    path_ = name;
+    std::ofstream(path_) << text;
+    close(fd);
+  }
+  ~File() { unlink(path_.c_str()); }
+  const std::string& path() const { return path_; }
+
+ private:
+  std::string path_;
+};
+
+TEST(Settings, HaveOneNameEach) {
+  std::set<std::string> flags;
+  std::set<std::string> variables;
+  for (const Setting& setting : settings()) {
+    EXPECT_TRUE(flags.insert(setting.flag()).second) << setting.flag();
+    EXPECT_TRUE(variables.insert(setting.variable()).second);
+    Config config;
+    EXPECT_TRUE(setting.set(config, setting.get(config)).ok() || setting.get(config).empty()) << setting.flag();
+  }
+  EXPECT_TRUE(flags.contains("--max-metadata-entries"));
+  EXPECT_TRUE(variables.contains("CALLBOOK_MAX_METADATA_ENTRIES"));
+}
+
+TEST(Settings, EachNumberReachesItsPlace) {
+  for (const Setting& setting : settings()) {
+    if (setting.is_switch || setting.section.empty()) continue;
+    Config config;
+    ASSERT_TRUE(setting.set(config, "4321").ok()) << setting.flag();
+    EXPECT_EQ(setting.get(config), "4321") << setting.flag();
+    for (const Setting& other : settings()) {
+      if (other.key != setting.key) {
+        EXPECT_EQ(other.get(config), other.get(Config())) << setting.flag() << " changed " << other.flag();
+      }
+    }
+    for (const char* bad : {"", "x", "-1", "1.5", "5k", "99999999999999999999"}) {
+      EXPECT_FALSE(setting.set(config, bad).ok()) << setting.flag() << " took " << bad;
+    }
+  }
+}
+
+TEST(Settings, TheEnvironmentWinsOverTheFile) {
+  const File file("node = \"from-file\"\ndev = true\n[limits]\nmax_services = 7\nmax_weight = 9\n");
+  Config config;
+  ASSERT_TRUE(apply_file(config, file.path()).ok());
+  const std::map<std::string, const char*> environment = {{"CALLBOOK_NODE", "from-env"}, {"CALLBOOK_MAX_WEIGHT", "11"}};
+  const auto lookup = [&](const char* name) {
+    const auto found = environment.find(name);
+    return found == environment.end() ? nullptr : found->second;
+  };
+  ASSERT_TRUE(apply_environment(config, lookup).ok());
+  EXPECT_EQ(config.node, "from-env");
+  EXPECT_TRUE(config.dev);
+  EXPECT_EQ(config.limits.max_services, 7u);
+  EXPECT_EQ(config.limits.max_weight, 11u);
+}
+
+TEST(Settings, MistakesInTheFileAreNamed) {
+  const std::map<std::string, std::string> kMistakes = {
+      {"colour = \"red\"\n", "colour"},
+      {"[limits]\nmax_servces = 7\n", "limits.max_servces"},
+      {"[limts]\nmax_services = 7\n", "limts.max_services"},
+      {"[limits]\nmax_services = \"many\"\n", "max_services"},
+      {"[limits]\nmax_services = 0\n", "max_services"},
+      {"[limits]\nmax_services = [1]\n", "limits.max_services"},
+      {"dev = 1\n", "dev"},
+      {"node = \n", "config"},
+  };
+  for (const auto& [text, field] : kMistakes) {
+    const File file(text);
+    Config config;
+    const auto status = apply_file(config, file.path());
+    ASSERT_FALSE(status.ok()) << text;
+    EXPECT_EQ(status.error().field, field) << text;
+  }
+  Config config;
+  EXPECT_FALSE(apply_file(config, "/nonexistent/callbook.toml").ok());
+}
+
+TEST(Config, PlainHttpStaysOnLoopbackUnlessAllowed) {
+  Config config;
+  EXPECT_TRUE(check(config).ok());
+  for (const char* open : {"0.0.0.0:7070", "10.0.0.1:7070", "[::]:7070", "example.org:7070"}) {
+    config.http = open;
+    config.insecure_bind = false;
+    ASSERT_FALSE(check(config).ok()) << open;
+    EXPECT_EQ(check(config).error().field, "http");
+    config.insecure_bind = true;
+    EXPECT_TRUE(check(config).ok()) << open;
+  }
+  for (const char* bad : {"", "7070", ":7070", "localhost", "localhost:", "localhost:x", "localhost:65536", "::1:7070"}) {
+    EXPECT_FALSE(parse_endpoint("http", bad).ok()) << bad;
+  }
+  EXPECT_EQ(parse_endpoint("http", "[::1]:0")->host, "::1");
+}
+
+}  // namespace
+}  // namespace callbook::node
