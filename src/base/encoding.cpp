@@ -23,13 +23,25 @@ T get_fixed(std::string_view bytes) {
 
 }  // namespace
 
-void put_u8(std::string& out, uint8_t value) { out.push_back(static_cast<char>(value)); }
-void put_u32(std::string& out, uint32_t value) { put_fixed(out, value); }
-void put_u64(std::string& out, uint64_t value) { put_fixed(out, value); }
+void put_u8(std::string& out, uint8_t value) {
+  out.push_back(static_cast<char>(value));
+}
+void put_u32(std::string& out, uint32_t value) {
+  put_fixed(out, value);
+}
+void put_u64(std::string& out, uint64_t value) {
+  put_fixed(out, value);
+}
 
-uint8_t ByteReader::u8() { return get_fixed<uint8_t>(bytes(1)); }
-uint32_t ByteReader::u32() { return get_fixed<uint32_t>(bytes(4)); }
-uint64_t ByteReader::u64() { return get_fixed<uint64_t>(bytes(8)); }
+uint8_t ByteReader::u8() {
+  return get_fixed<uint8_t>(bytes(1));
+}
+uint32_t ByteReader::u32() {
+  return get_fixed<uint32_t>(bytes(4));
+}
+uint64_t ByteReader::u64() {
+  return get_fixed<uint64_t>(bytes(8));
+}
 
 uint64_t ByteReader::long_varint() {
   uint64_t value = 0;

@@ -6,16 +6,26 @@ namespace callbook::base {
 
 std::string_view name_of(ErrorCode code) {
   switch (code) {
-    case ErrorCode::kInvalid: return "invalid";
-    case ErrorCode::kLimit: return "limit_exceeded";
-    case ErrorCode::kNotFound: return "not_found";
-    case ErrorCode::kSuperseded: return "superseded";
-    case ErrorCode::kConflict: return "conflict";
-    case ErrorCode::kNotReady: return "not_ready";
-    case ErrorCode::kOverloaded: return "overloaded";
-    case ErrorCode::kAppliedNotLogged: return "applied_not_logged";
-    case ErrorCode::kCorrupt: return "corrupt";
-    case ErrorCode::kIo: return "io_error";
+    case ErrorCode::kInvalid:
+      return "invalid";
+    case ErrorCode::kLimit:
+      return "limit_exceeded";
+    case ErrorCode::kNotFound:
+      return "not_found";
+    case ErrorCode::kSuperseded:
+      return "superseded";
+    case ErrorCode::kConflict:
+      return "conflict";
+    case ErrorCode::kNotReady:
+      return "not_ready";
+    case ErrorCode::kOverloaded:
+      return "overloaded";
+    case ErrorCode::kAppliedNotLogged:
+      return "applied_not_logged";
+    case ErrorCode::kCorrupt:
+      return "corrupt";
+    case ErrorCode::kIo:
+      return "io_error";
   }
   return "unknown";
 }

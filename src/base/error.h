@@ -7,7 +7,8 @@
 
 namespace callbook::base {
 
-/// What went wrong, in terms that a caller can act on. One value exists per reaction, not per place.
+/// What went wrong, in terms that a caller can act on. One value exists per reaction, not per
+/// place.
 enum class ErrorCode : uint8_t {
   kInvalid,           ///< the input breaks a rule; repeating it cannot help
   kLimit,             ///< the input is over a limit; `limit` says which number

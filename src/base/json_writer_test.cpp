@@ -9,7 +9,11 @@ TEST(JsonWriter, PlacesCommasAndNesting) {
   std::string out;
   JsonWriter json(out);
   json.begin_object().field("a", 1).key("b").begin_array().value("x").value(true).end_array();
-  json.key("c").begin_object().end_object().field("d", uint64_t{18446744073709551615u}).end_object();
+  json.key("c")
+      .begin_object()
+      .end_object()
+      .field("d", uint64_t{18446744073709551615u})
+      .end_object();
   EXPECT_EQ(out, R"({"a":1,"b":["x",true],"c":{},"d":18446744073709551615})");
 }
 

@@ -62,7 +62,8 @@ Status check_segments(std::string_view field, std::string_view name) {
     if (segment.empty()) {
       return invalid(field, "must not begin or end with '/' nor hold an empty part");
     }
-    if (segment == "." || segment == "..") return invalid(field, "must not hold '.' or '..' as a part");
+    if (segment == "." || segment == "..")
+      return invalid(field, "must not hold '.' or '..' as a part");
     begin = end + 1;
   }
   return {};
@@ -90,11 +91,13 @@ size_t utf8_sequence(std::string_view text, size_t at) {
 Status check_name(std::string_view field, std::string_view name) {
   if (name.empty()) return invalid(field, "must not be empty");
   if (name.size() > kMaxNameBytes) {
-    return over_limit(field, fmt::format("is {} bytes long; the limit is {}", name.size(), kMaxNameBytes),
+    return over_limit(field,
+                      fmt::format("is {} bytes long; the limit is {}", name.size(), kMaxNameBytes),
                       kMaxNameBytes);
   }
   if (const size_t at = find_other(name, kNameChars); at < name.size()) {
-    return invalid(field, fmt::format("holds {}; allowed are letters, digits and . _ - : @ ~ + /", show(name[at])));
+    return invalid(field, fmt::format("holds {}; allowed are letters, digits and . _ - : @ ~ + /",
+                                      show(name[at])));
   }
   return check_segments(field, name);
 }
@@ -102,18 +105,21 @@ Status check_name(std::string_view field, std::string_view name) {
 Status check_address(std::string_view field, std::string_view address) {
   if (address.empty()) return invalid(field, "must not be empty");
   if (address.size() > kMaxAddressBytes) {
-    return over_limit(field, fmt::format("is {} bytes long; the limit is {}", address.size(), kMaxAddressBytes),
-                      kMaxAddressBytes);
+    return over_limit(
+        field, fmt::format("is {} bytes long; the limit is {}", address.size(), kMaxAddressBytes),
+        kMaxAddressBytes);
   }
   if (const size_t at = find_other(address, kAddressChars); at < address.size()) {
-    return invalid(field, fmt::format("holds {}; expected an IP address or a DNS name", show(address[at])));
+    return invalid(
+        field, fmt::format("holds {}; expected an IP address or a DNS name", show(address[at])));
   }
   return {};
 }
 
 Status check_text(std::string_view field, std::string_view text, size_t max_bytes) {
   if (text.size() > max_bytes) {
-    return over_limit(field, fmt::format("is {} bytes long; the limit is {}", text.size(), max_bytes),
+    return over_limit(field,
+                      fmt::format("is {} bytes long; the limit is {}", text.size(), max_bytes),
                       static_cast<int64_t>(max_bytes));
   }
   for (size_t at = printable_ascii(text, 0); at < text.size();) {

@@ -78,7 +78,9 @@ class UniqueFunction<R(Args...)> {
 
   template <typename Target>
   static constexpr Actions kInlineActions = {
-      [](Storage& s, Args&&... args) -> R { return in_place<Target>(s)(std::forward<Args>(args)...); },
+      [](Storage& s, Args&&... args) -> R {
+        return in_place<Target>(s)(std::forward<Args>(args)...);
+      },
       [](Storage& from, Storage& to) noexcept {
         new (&to) Target(std::move(in_place<Target>(from)));
         in_place<Target>(from).~Target();
@@ -87,7 +89,9 @@ class UniqueFunction<R(Args...)> {
 
   template <typename Target>
   static constexpr Actions kHeapActions = {
-      [](Storage& s, Args&&... args) -> R { return on_heap<Target>(s)(std::forward<Args>(args)...); },
+      [](Storage& s, Args&&... args) -> R {
+        return on_heap<Target>(s)(std::forward<Args>(args)...);
+      },
       [](Storage& from, Storage& to) noexcept { to.pointer = from.pointer; },
       [](Storage& s) noexcept { delete &on_heap<Target>(s); }};
 

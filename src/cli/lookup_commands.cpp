@@ -39,6 +39,11 @@ base::Result<std::vector<sdk::ServiceSummary>> all_services(const RegistryOption
   return services;
 }
 
+/// A document as the server sent it, without the line feed that it may end with.
+std::string_view trimmed(std::string_view json) {
+  return json.substr(0, json.find_last_not_of(" \r\n") + 1);
+}
+
 std::string services_json(const std::vector<sdk::ServiceSummary>& services) {
   std::string text;
   base::JsonWriter json(text);
@@ -80,7 +85,7 @@ int run_get(const GetOptions& options) {
   if (!document.ok()) return report(document.error());
   const sdk::SnapshotPart& list = document.value().snapshot;
   if (options.json) {
-    fmt::print("{}\n", document.value().json);
+    fmt::print("{}\n", trimmed(document.value().json));
   } else if (!list.instances.empty()) {
     fmt::print("{}", instances_text(list.instances));
   } else if (!list.empty && (!filter.zone.empty() || !filter.metadata.empty())) {
@@ -96,7 +101,7 @@ int run_status(const RegistryOptions& options) {
       options, [](sdk::NativeClient& client, auto done) { client.status(std::move(done)); });
   if (!status.ok()) return report(status.error());
   if (options.json) {
-    fmt::print("{}\n", status.value());
+    fmt::print("{}\n", trimmed(status.value()));
     return kOk;
   }
   const auto text = status_text(status.value());

@@ -7,7 +7,6 @@
 #include <CLI/CLI.hpp>
 
 #include "cli/commands.h"
-#include "dialects/native/native_dialect.h"
 #include "node/config.h"
 #include "node/console_logger.h"
 #include "node/node.h"
@@ -26,13 +25,15 @@ struct ServerFlags {
 
 base::Status gather(const ServerFlags& flags, node::Config& config) {
   const char* from_environment = std::getenv("CALLBOOK_CONFIG");
-  const std::string file = !flags.file.empty()            ? flags.file
+  const std::string file = !flags.file.empty()           ? flags.file
                            : from_environment != nullptr ? from_environment
-                                                          : "";
+                                                         : "";
   if (!file.empty()) {
     if (auto status = node::apply_file(config, file); !status.ok()) return status;
   }
-  if (auto status = node::apply_environment(config, [](const char* name) { return std::getenv(name); }); !status.ok()) {
+  if (auto status =
+          node::apply_environment(config, [](const char* name) { return std::getenv(name); });
+      !status.ok()) {
     return status;
   }
   for (const node::Setting& setting : node::settings()) {
@@ -51,12 +52,13 @@ base::Status gather(const ServerFlags& flags, node::Config& config) {
 
 int run_server(const ServerFlags& flags) {
   if (flags.print_routes) {
-    for (const std::string& route : native::NativeDialect::routes()) std::printf("%s\n", route.c_str());
+    for (const std::string& route : node::Node::routes()) std::printf("%s\n", route.c_str());
     return kOk;
   }
   node::Config config;
   if (auto status = gather(flags, config); !status.ok()) {
-    std::fprintf(stderr, "callbook: %s: %s\n", status.error().field.c_str(), status.error().detail.c_str());
+    std::fprintf(stderr, "callbook: %s: %s\n", status.error().field.c_str(),
+                 status.error().detail.c_str());
     return kUsage;
   }
   const auto logger = node::make_console_logger();
@@ -75,8 +77,10 @@ int run_server(const ServerFlags& flags) {
 void add_server_command(CLI::App& app, int& exit_code) {
   CLI::App* verb = app.add_subcommand("server", "Run a registry node");
   auto flags = std::make_shared<ServerFlags>();
-  verb->add_option("--config", flags->file, "TOML file; flags and CALLBOOK_* variables win over it")->type_name("FILE");
-  verb->add_flag("--print-routes", flags->print_routes, "Print the routes of the native API and exit");
+  verb->add_option("--config", flags->file, "TOML file; flags and CALLBOOK_* variables win over it")
+      ->type_name("FILE");
+  verb->add_flag("--print-routes", flags->print_routes,
+                 "Print the routes of the native API and exit");
   for (const node::Setting& setting : node::settings()) {
     const std::string key(setting.key);
     const std::string help(setting.help);

@@ -7,7 +7,8 @@
 
 namespace callbook::core {
 
-Catalog::Catalog(SessionTable& sessions, LeaseWheel& leases) : sessions_(sessions), leases_(leases) {}
+Catalog::Catalog(SessionTable& sessions, LeaseWheel& leases)
+    : sessions_(sessions), leases_(leases) {}
 Catalog::~Catalog() = default;
 
 Service* Catalog::find(ServiceKeyView key) const {
@@ -76,14 +77,20 @@ bool Catalog::is_unchanged(const Instance& present, const Holder& holder,
 
 Catalog::HolderState Catalog::holder_state(const Holder& holder, const Liveness& liveness) {
   switch (holder.kind) {
-    case HolderKind::kPersistent: return HolderState::kAlive;
-    case HolderKind::kTtl: return liveness.ended ? HolderState::kEnded : HolderState::kAlive;
-    case HolderKind::kSession: break;
+    case HolderKind::kPersistent:
+      return HolderState::kAlive;
+    case HolderKind::kTtl:
+      return liveness.ended ? HolderState::kEnded : HolderState::kAlive;
+    case HolderKind::kSession:
+      break;
   }
   switch (sessions_.at(sessions_.slot_for(holder.session)).state) {
-    case Session::State::kOpen: return HolderState::kAlive;
-    case Session::State::kEnded: return HolderState::kEnded;
-    case Session::State::kUnknown: break;
+    case Session::State::kOpen:
+      return HolderState::kAlive;
+    case Session::State::kEnded:
+      return HolderState::kEnded;
+    case Session::State::kUnknown:
+      break;
   }
   return HolderState::kUnknown;
 }
@@ -105,12 +112,15 @@ bool Catalog::merge(const InstanceRecord& record, uint64_t version, base::Now no
   const RegistrationKind kind = take_registration ? record.kind : present.kind;
   const Holder holder = take_registration ? record.body.holder : present.holder;
   if (kind != RegistrationKind::kBody) {
-    Tombstone tombstone{kind, take_registration ? record.stamp : present.stamp,
+    Tombstone tombstone{kind,
+                        take_registration ? record.stamp : present.stamp,
                         take_registration ? record.cause : present.cause,
                         take_registration ? record.removed_wall_ms : present.removed_wall_ms,
-                        holder, liveness};
-    const bool by_liveness = kind == RegistrationKind::kNone ||
-                             (kind == RegistrationKind::kForgotten && holder.kind == HolderKind::kTtl);
+                        holder,
+                        liveness};
+    const bool by_liveness =
+        kind == RegistrationKind::kNone ||
+        (kind == RegistrationKind::kForgotten && holder.kind == HolderKind::kTtl);
     if (by_liveness) {
       // The latest word of its end counts, not the first that happened to arrive.
       tombstone.cause = liveness.cause;
@@ -122,7 +132,8 @@ bool Catalog::merge(const InstanceRecord& record, uint64_t version, base::Now no
 
   const HolderState holder_now = holder_state(holder, liveness);
   if (holder_now == HolderState::kEnded) {
-    const bool known = present.kind == RegistrationKind::kForgotten && present.stamp == record.stamp;
+    const bool known =
+        present.kind == RegistrationKind::kForgotten && present.stamp == record.stamp;
     if (known && !take_liveness) return false;
     Tombstone tombstone = forgotten(holder, liveness);
     tombstone.stamp = take_registration ? record.stamp : present.stamp;
@@ -281,7 +292,8 @@ void Catalog::forget_tombstone(Service& service, std::string_view id) {
 
 void Catalog::sort_ages() {
   std::sort(ages_.begin(), ages_.end(), [](const Aged& a, const Aged& b) {
-    return std::tie(a.removed_wall_ms, a.service, a.id) < std::tie(b.removed_wall_ms, b.service, b.id);
+    return std::tie(a.removed_wall_ms, a.service, a.id) <
+           std::tie(b.removed_wall_ms, b.service, b.id);
   });
 }
 

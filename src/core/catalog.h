@@ -132,7 +132,8 @@ class Catalog {
   Interner interner_;
   std::vector<std::unique_ptr<Service>> services_;
   std::vector<uint32_t> free_services_;
-  std::unordered_map<ServiceKey, uint32_t, ServiceKeyHash, ServiceKeyEqual> index_of_;  // lookup only
+  std::unordered_map<ServiceKey, uint32_t, ServiceKeyHash, ServiceKeyEqual>
+      index_of_;  // lookup only
   std::vector<uint32_t> changed_;
   std::vector<uint32_t> forgotten_;
   std::vector<TtlSlot> ttl_slots_;

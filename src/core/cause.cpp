@@ -4,16 +4,26 @@ namespace callbook::core {
 
 std::string_view name_of(Cause cause) {
   switch (cause) {
-    case Cause::kNone: return "none";
-    case Cause::kRegistered: return "registered";
-    case Cause::kDeregistered: return "deregistered";
-    case Cause::kDrained: return "drained";
-    case Cause::kSessionClosed: return "session_closed";
-    case Cause::kSessionExpired: return "session_expired";
-    case Cause::kProbeRefused: return "probe_refused";
-    case Cause::kProbeTimedOut: return "probe_timed_out";
-    case Cause::kHomeLost: return "home_lost";
-    case Cause::kAddressTaken: return "address_taken";
+    case Cause::kNone:
+      return "none";
+    case Cause::kRegistered:
+      return "registered";
+    case Cause::kDeregistered:
+      return "deregistered";
+    case Cause::kDrained:
+      return "drained";
+    case Cause::kSessionClosed:
+      return "session_closed";
+    case Cause::kSessionExpired:
+      return "session_expired";
+    case Cause::kProbeRefused:
+      return "probe_refused";
+    case Cause::kProbeTimedOut:
+      return "probe_timed_out";
+    case Cause::kHomeLost:
+      return "home_lost";
+    case Cause::kAddressTaken:
+      return "address_taken";
   }
   return "unknown";
 }

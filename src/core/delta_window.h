@@ -57,7 +57,11 @@ class DeltaRecorder {
   static constexpr uint32_t kMaxGeneration = 2048;
 
   /// Forgets everything at or below `version`: cursors below it need a snapshot.
-  void reset(uint64_t version) { window_ = DeltaWindow(); window_.floor_ = version; capacity_ = 0; }
+  void reset(uint64_t version) {
+    window_ = DeltaWindow();
+    window_.floor_ = version;
+    capacity_ = 0;
+  }
 
   void append(Change change) {
     if (window_.newer_.count == capacity_) rotate();

@@ -13,9 +13,8 @@ base::Status sort_unique(std::vector<Pair>& pairs, std::string_view field) {
   if (!std::is_sorted(pairs.begin(), pairs.end(), by_name)) {
     std::sort(pairs.begin(), pairs.end(), by_name);
   }
-  const auto twin = std::adjacent_find(pairs.begin(), pairs.end(), [](const Pair& a, const Pair& b) {
-    return a.first == b.first;
-  });
+  const auto twin = std::adjacent_find(
+      pairs.begin(), pairs.end(), [](const Pair& a, const Pair& b) { return a.first == b.first; });
   if (twin == pairs.end()) return {};
   return base::invalid(fmt::format("{}.{}", field, twin->first), "is given twice");
 }

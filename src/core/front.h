@@ -26,9 +26,9 @@ using Completion = base::UniqueFunction<void(const base::Result<Reply>&)>;
 struct NodeFacts {
   std::string name;
   std::string datacenter;
-  std::string version;   ///< of the software
-  std::string boot_id;   ///< new at every start; part of event ids
-  std::string http;      ///< "127.0.0.1:7070", as clients reach it
+  std::string version;  ///< of the software
+  std::string boot_id;  ///< new at every start; part of event ids
+  std::string http;     ///< "127.0.0.1:7070", as clients reach it
   int64_t started_wall_ms = 0;
 };
 

@@ -16,6 +16,8 @@ Stamp HybridClock::next(base::Now now) {
   return Stamp{last_hlc_, node_};
 }
 
-void HybridClock::observe(uint64_t hlc) { last_hlc_ = std::max(last_hlc_, hlc); }
+void HybridClock::observe(uint64_t hlc) {
+  last_hlc_ = std::max(last_hlc_, hlc);
+}
 
 }  // namespace callbook::core

@@ -1,9 +1,9 @@
 #pragma once
 
+#include <string_view>
+
 #include "base/time.h"
 #include "core/stamp.h"
-
-#include <string_view>
 
 namespace callbook::core {
 

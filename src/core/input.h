@@ -74,9 +74,8 @@ struct FinishLoading {
 /// Time has passed.
 struct AdvanceTime {};
 
-using Input =
-    std::variant<OpenSession, ResumeSession, RefreshSession, AttachSession, DetachSession,
-                 CloseSession, RegisterInstance, RefreshInstance, DeregisterInstance, MergeRecord,
-                 FinishLoading, AdvanceTime>;
+using Input = std::variant<OpenSession, ResumeSession, RefreshSession, AttachSession, DetachSession,
+                           CloseSession, RegisterInstance, RefreshInstance, DeregisterInstance,
+                           MergeRecord, FinishLoading, AdvanceTime>;
 
 }  // namespace callbook::core

@@ -31,7 +31,8 @@ void append_number(std::string& out, uint64_t number) {
 
 std::string_view name_of(InstanceState state) {
   switch (state) {
-    case InstanceState::kUp: return "up";
+    case InstanceState::kUp:
+      return "up";
   }
   return "unknown";
 }

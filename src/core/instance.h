@@ -42,9 +42,7 @@ class Instance {
   uint16_t port() const { return port_; }
   uint32_t weight() const { return weight_; }
   HolderKind holder_kind() const { return holder_kind_; }
-  std::string_view packed() const {
-    return {bytes() + id_bytes_ + address_bytes_, packed_bytes_};
-  }
+  std::string_view packed() const { return {bytes() + id_bytes_ + address_bytes_, packed_bytes_}; }
   /// Whether it was made from the same content as `registration` with its body `packed`.
   bool same_content(const RegistrationView& registration, std::string_view packed) const;
   /// Bytes of this allocation.
@@ -57,9 +55,9 @@ class Instance {
 
   // Core-only.
   mutable Stamp stamp;
-  mutable uint32_t service = 0;              ///< index in the catalog
-  mutable uint32_t holder_slot = kNoSlot;    ///< session slot, or lease slot of an own TTL
-  mutable uint32_t holder_position = 0;      ///< place in the session's list
+  mutable uint32_t service = 0;            ///< index in the catalog
+  mutable uint32_t holder_slot = kNoSlot;  ///< session slot, or lease slot of an own TTL
+  mutable uint32_t holder_position = 0;    ///< place in the session's list
 
  private:
   Instance() = default;

@@ -12,10 +12,9 @@ namespace {
 
 const ListEntry* lower_entry(const ListChunk& chunk, std::string_view id) {
   const ListEntry* begin = chunk.entries();
-  return std::lower_bound(begin, begin + chunk.size(), id,
-                          [](const ListEntry& entry, std::string_view wanted) {
-                            return entry.id() < wanted;
-                          });
+  return std::lower_bound(
+      begin, begin + chunk.size(), id,
+      [](const ListEntry& entry, std::string_view wanted) { return entry.id() < wanted; });
 }
 
 /// Room grows with the chunk, so that a million services of one instance stay small.
@@ -72,7 +71,8 @@ std::optional<ListEntry> MutableInstanceList::put(ListEntry entry) {
     return std::nullopt;
   }
   size_t index = chunk_of(entry.id());
-  auto place = static_cast<uint32_t>(lower_entry(*chunks_[index], entry.id()) - chunks_[index]->entries());
+  auto place =
+      static_cast<uint32_t>(lower_entry(*chunks_[index], entry.id()) - chunks_[index]->entries());
   if (place < chunks_[index]->size() && chunks_[index]->entries()[place].id() == entry.id()) {
     return std::exchange(own(index, 0).entries()[place], entry);
   }
@@ -98,7 +98,8 @@ std::optional<ListEntry> MutableInstanceList::erase(std::string_view id) {
   if (chunks_.empty()) return std::nullopt;
   const size_t index = chunk_of(id);
   const auto offset = lower_entry(*chunks_[index], id) - chunks_[index]->entries();
-  if (offset == chunks_[index]->size() || chunks_[index]->entries()[offset].id() != id) return std::nullopt;
+  if (offset == chunks_[index]->size() || chunks_[index]->entries()[offset].id() != id)
+    return std::nullopt;
   const ListEntry removed = chunks_[index]->entries()[offset];
   --size_;
   if (chunks_[index]->size() == 1) {

@@ -20,7 +20,9 @@ class ListEntry {
   ListEntry(const Instance* instance, InstanceState state)
       : bits_(reinterpret_cast<uintptr_t>(instance) | static_cast<uintptr_t>(state)) {}
 
-  const Instance& instance() const { return *reinterpret_cast<const Instance*>(bits_ & ~kStateBits); }
+  const Instance& instance() const {
+    return *reinterpret_cast<const Instance*>(bits_ & ~kStateBits);
+  }
   InstanceState state() const { return static_cast<InstanceState>(bits_ & kStateBits); }
   std::string_view id() const { return instance().id(); }
   uint64_t digest_part() const { return core::digest_part(instance().content_hash, state()); }

@@ -68,11 +68,13 @@ TEST_F(InstanceLists, AgreeWithAMapUnderRandomChanges) {
 
 TEST_F(InstanceLists, ASharedVersionDoesNotChangeWithTheOriginal) {
   MutableInstanceList list;
-  for (int i = 0; i < 500; ++i) list.put(ListEntry(make("i-" + std::to_string(1000 + i)), InstanceState::kUp));
+  for (int i = 0; i < 500; ++i)
+    list.put(ListEntry(make("i-" + std::to_string(1000 + i)), InstanceState::kUp));
   const InstanceList before = list.share();
   const auto ids_before = ids(before);
   for (int i = 0; i < 500; i += 2) list.erase("i-" + std::to_string(1000 + i));
-  for (int i = 0; i < 500; ++i) list.put(ListEntry(make("j-" + std::to_string(i)), InstanceState::kUp));
+  for (int i = 0; i < 500; ++i)
+    list.put(ListEntry(make("j-" + std::to_string(i)), InstanceState::kUp));
   EXPECT_EQ(ids(before), ids_before);
   EXPECT_EQ(before.size(), 500u);
   EXPECT_EQ(list.size(), 750u);
@@ -80,7 +82,8 @@ TEST_F(InstanceLists, ASharedVersionDoesNotChangeWithTheOriginal) {
 
 TEST_F(InstanceLists, GoOnAfterAnIdWhetherItIsThereOrNot) {
   MutableInstanceList list;
-  for (int i = 0; i < 400; i += 2) list.put(ListEntry(make("i-" + std::to_string(1000 + i)), InstanceState::kUp));
+  for (int i = 0; i < 400; i += 2)
+    list.put(ListEntry(make("i-" + std::to_string(1000 + i)), InstanceState::kUp));
   for (const std::string after : {"i-1101", "i-1100"}) {
     std::string first;
     EXPECT_FALSE(list.visit_after(after, [&](const ListEntry& entry) {
@@ -89,7 +92,8 @@ TEST_F(InstanceLists, GoOnAfterAnIdWhetherItIsThereOrNot) {
     }));
     EXPECT_EQ(first, "i-1102");
   }
-  EXPECT_TRUE(list.visit_after("i-1398", [](const ListEntry&) { return false; })) << "nothing is after the last";
+  EXPECT_TRUE(list.visit_after("i-1398", [](const ListEntry&) { return false; }))
+      << "nothing is after the last";
 }
 
 }  // namespace

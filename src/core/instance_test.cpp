@@ -8,7 +8,8 @@ namespace callbook::core {
 namespace {
 
 RegistrationView full(const NamedPorts& ports, const Metadata& metadata) {
-  return {"10.0.0.7", 8080, "zone-a", 7, ports.bytes(), metadata.bytes(), {HolderKind::kTtl, {}, 5000}};
+  return {
+      "10.0.0.7", 8080, "zone-a", 7, ports.bytes(), metadata.bytes(), {HolderKind::kTtl, {}, 5000}};
 }
 
 TEST(Instance, KeepsWhatItWasMadeOf) {
@@ -28,7 +29,9 @@ TEST(Instance, KeepsWhatItWasMadeOf) {
   const PackedBody read(instance->packed(), interner);
   EXPECT_EQ(read.zone(), "zone-a");
   std::string text;
-  read.for_each_port([&](std::string_view name, uint16_t port) { text += std::string(name) + std::to_string(port) + " "; });
+  read.for_each_port([&](std::string_view name, uint16_t port) {
+    text += std::string(name) + std::to_string(port) + " ";
+  });
   read.for_each_metadata([&](std::string_view name, std::string_view value) {
     text += std::string(name.substr(0, 3)) + "=" + std::string(value) + " ";
   });

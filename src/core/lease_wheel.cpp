@@ -33,7 +33,9 @@ void LeaseWheel::renew(LeaseId id, int64_t now_ms) {
   if (!lease.scheduled) schedule(id, now_ms / kTickMs);
 }
 
-void LeaseWheel::suspend(LeaseId id) { leases_[id].deadline_ms = kNever; }
+void LeaseWheel::suspend(LeaseId id) {
+  leases_[id].deadline_ms = kNever;
+}
 
 void LeaseWheel::remove(LeaseId id) {
   Lease& lease = leases_[id];

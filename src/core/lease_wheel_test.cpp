@@ -21,7 +21,10 @@ TEST(LeaseWheel, AgreesWithASimpleModelUnderRandomUse) {
   uint32_t next_slot = 0;
   std::vector<LeaseOwner> lapsed;
   for (int step = 0; step < 200'000; ++step) {
-    const auto pick = [&] { return std::next(model.begin(), static_cast<std::ptrdiff_t>(random() % std::min<size_t>(model.size(), 50))); };
+    const auto pick = [&] {
+      return std::next(model.begin(),
+                       static_cast<std::ptrdiff_t>(random() % std::min<size_t>(model.size(), 50)));
+    };
     const uint32_t choice = random() % 10;
     if (choice < 3 || model.empty()) {
       const int64_t ttl_ms = random() % 20 == 0 ? 700'000 : 1'000 + random() % 20'000;
@@ -45,7 +48,8 @@ TEST(LeaseWheel, AgreesWithASimpleModelUnderRandomUse) {
         wheel.remove(model[owner.slot].id);
         model.erase(owner.slot);
       }
-      for (const auto& [slot, one] : model) ASSERT_GT(one.deadline_ms, now_ms - 100) << "lapsed late";
+      for (const auto& [slot, one] : model)
+        ASSERT_GT(one.deadline_ms, now_ms - 100) << "lapsed late";
     }
     ASSERT_EQ(wheel.size(), model.size());
   }

@@ -65,7 +65,8 @@ class FactMaker {
       add(record, facts);
     }
     if (below(2) == 0) return;
-    record.liveness = {epochs + 1, stamp(), 1, true, below(2) == 0 ? Cause::kSessionClosed : Cause::kSessionExpired};
+    record.liveness = {epochs + 1, stamp(), 1, true,
+                       below(2) == 0 ? Cause::kSessionClosed : Cause::kSessionExpired};
     record.ended_wall_ms = static_cast<int64_t>(record.liveness.stamp.hlc >> 16);
     add(record, facts);
   }
@@ -88,7 +89,8 @@ class FactMaker {
     } else if (kind < 3) {
       record.kind = RegistrationKind::kNone;  // only word of a lapse
       record.stamp = {};
-      record.liveness = {100 + static_cast<uint32_t>(below(3)), stamp(), 1, true, Cause::kSessionExpired};
+      record.liveness = {100 + static_cast<uint32_t>(below(3)), stamp(), 1, true,
+                         Cause::kSessionExpired};
     } else {
       record.kind = RegistrationKind::kBody;
       record.cause = Cause::kRegistered;
@@ -105,7 +107,8 @@ class FactMaker {
       record.body.holder = {HolderKind::kSession, {below(kSessions) + 1, 7}, 0};
     } else if (kind < 9) {
       record.body.holder = {HolderKind::kTtl, {}, 5'000};
-      record.liveness = {1 + static_cast<uint32_t>(below(5)), record.stamp, record.stamp.node, false, Cause::kNone};
+      record.liveness = {1 + static_cast<uint32_t>(below(5)), record.stamp, record.stamp.node,
+                         false, Cause::kNone};
     }
   }
 
@@ -133,7 +136,8 @@ Ending merge_all(const std::vector<Fact>& facts, const std::vector<size_t>& orde
   RecordBatch batch;
   Registry::DumpCursor cursor;
   registry.dump(cursor, SIZE_MAX / 2, batch);
-  for (size_t i = 0; i < batch.size(); ++i) ending.records[std::string(batch[i].key)] = batch[i].value;
+  for (size_t i = 0; i < batch.size(); ++i)
+    ending.records[std::string(batch[i].key)] = batch[i].value;
   for (const ServicePublished& published : registry.publish()) {
     uint64_t digest = 0;
     published.view->list.for_each([&](const ListEntry& entry) { digest += entry.digest_part(); });
@@ -147,13 +151,16 @@ Ending merge_all(const std::vector<Fact>& facts, const std::vector<size_t>& orde
 std::string describe(const std::string& key, const std::string& value) {
   const auto decoded = decode_record(key, value);
   if (const auto* session = std::get_if<SessionRecord>(&*decoded)) {
-    return fmt::format("session {} epoch {} ended {}", session->id.high, session->liveness.epoch, session->liveness.ended);
+    return fmt::format("session {} epoch {} ended {}", session->id.high, session->liveness.epoch,
+                       session->liveness.ended);
   }
   const auto& one = std::get<InstanceRecord>(*decoded);
-  return fmt::format("{}/{} kind {} stamp {}@{} cause {} removed {} holder {} {} liveness {} {}@{} ended {}", one.service.name, one.id,
-                     static_cast<int>(one.kind), one.stamp.hlc, one.stamp.node, name_of(one.cause), one.removed_wall_ms,
-                     static_cast<int>(one.body.holder.kind), one.body.holder.session.high, one.liveness.epoch,
-                     one.liveness.stamp.hlc, one.liveness.stamp.node, one.liveness.ended);
+  return fmt::format(
+      "{}/{} kind {} stamp {}@{} cause {} removed {} holder {} {} liveness {} {}@{} ended {}",
+      one.service.name, one.id, static_cast<int>(one.kind), one.stamp.hlc, one.stamp.node,
+      name_of(one.cause), one.removed_wall_ms, static_cast<int>(one.body.holder.kind),
+      one.body.holder.session.high, one.liveness.epoch, one.liveness.stamp.hlc,
+      one.liveness.stamp.node, one.liveness.ended);
 }
 
 /// The first record in which two endings differ, for a reader of a failure.
@@ -188,12 +195,15 @@ TEST(Merge, AnyOrderGivesTheSameCatalog) {
       for (size_t i : order) {
         const uint64_t luck = random() % 5;
         (luck == 0 ? late : arrivals).push_back(i);
-        if (luck == 1) arrivals.insert(arrivals.begin() + static_cast<std::ptrdiff_t>(random() % arrivals.size()), i);
+        if (luck == 1)
+          arrivals.insert(
+              arrivals.begin() + static_cast<std::ptrdiff_t>(random() % arrivals.size()), i);
       }
       arrivals.insert(arrivals.end(), late.begin(), late.end());
       operations += arrivals.size();
       const Ending ending = merge_all(facts, arrivals);
-      ASSERT_TRUE(ending == expected) << "seed " << seed << " variant " << variant << "\n" << difference(ending, expected);
+      ASSERT_TRUE(ending == expected) << "seed " << seed << " variant " << variant << "\n"
+                                      << difference(ending, expected);
     }
   }
   EXPECT_GE(operations, 1'000'000u);

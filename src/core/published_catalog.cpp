@@ -17,7 +17,9 @@ Subscriber::~Subscriber() {
 
 PublishedCatalog::PublishedCatalog() = default;
 
-PublishedCatalog::~PublishedCatalog() { CALLBOOK_CHECK(subscriptions_ == 0); }
+PublishedCatalog::~PublishedCatalog() {
+  CALLBOOK_CHECK(subscriptions_ == 0);
+}
 
 const ServiceViewPtr& PublishedCatalog::find(ServiceKeyView key) const {
   const auto found = index_of_.find(key);

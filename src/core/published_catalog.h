@@ -86,7 +86,8 @@ class PublishedCatalog {
   void note(Watched& watched);
 
   std::vector<ServiceViewPtr> views_;  ///< by ServiceView::index
-  std::unordered_map<ServiceKey, uint32_t, ServiceKeyHash, ServiceKeyEqual> index_of_;  // lookup only
+  std::unordered_map<ServiceKey, uint32_t, ServiceKeyHash, ServiceKeyEqual>
+      index_of_;  // lookup only
   std::unordered_map<ServiceKey, std::unique_ptr<Watched>, ServiceKeyHash, ServiceKeyEqual>
       watched_;  // lookup only
   std::vector<Subscriber*> due_;

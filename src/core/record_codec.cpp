@@ -97,7 +97,8 @@ void get_body(ByteReader& reader, RegistrationView& body) {
   body.port = static_cast<uint16_t>(port);
   body.weight = static_cast<uint32_t>(weight);
   const auto ignore = [](auto&&...) {};
-  if (!for_each_port(body.ports, ignore) || !for_each_metadata(body.metadata, ignore)) reader.fail();
+  if (!for_each_port(body.ports, ignore) || !for_each_metadata(body.metadata, ignore))
+    reader.fail();
 }
 
 base::Error corrupt(std::string_view what) {

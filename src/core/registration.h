@@ -18,8 +18,8 @@ enum class HolderKind : uint8_t {
 
 struct Holder {
   HolderKind kind = HolderKind::kPersistent;
-  SessionId session;    ///< for kSession
-  int64_t ttl_ms = 0;   ///< for kTtl
+  SessionId session;   ///< for kSession
+  int64_t ttl_ms = 0;  ///< for kTtl
 
   bool operator==(const Holder&) const = default;
 };

@@ -48,7 +48,8 @@ Registry::~Registry() = default;
 Result<Reply> Registry::step(const Input& input, Now now, Outputs& out) {
   if (loading_ && !std::holds_alternative<MergeRecord>(input) &&
       !std::holds_alternative<FinishLoading>(input)) {
-    return Error{ErrorCode::kNotReady, "", "the registry is still loading its catalog", std::nullopt};
+    return Error{ErrorCode::kNotReady, "", "the registry is still loading its catalog",
+                 std::nullopt};
   }
   return std::visit([&](const auto& wanted) { return apply(wanted, now, out); }, input);
 }
@@ -59,7 +60,8 @@ Registry::Counts Registry::counts() const {
 }
 
 int64_t Registry::asked_heartbeat_ms(int64_t ttl_ms) const {
-  const int64_t spread_ms = int64_t{sessions_.open_count()} * 1000 / options_.timing.max_heartbeats_per_s;
+  const int64_t spread_ms =
+      int64_t{sessions_.open_count()} * 1000 / options_.timing.max_heartbeats_per_s;
   return std::max(ttl_ms / options_.timing.missed_heartbeats, spread_ms);
 }
 
@@ -77,8 +79,9 @@ Result<Session*> Registry::open_session(const SessionId& id) {
 Result<Reply> Registry::apply(const OpenSession& input, Now now, Outputs& out) {
   if (auto status = validate(input, options_.limits); !status.ok()) return status.error();
   if (sessions_.open_count() >= options_.limits.max_sessions) {
-    return base::over_limit("session", fmt::format("{} sessions are open, which is the limit", sessions_.open_count()),
-                            options_.limits.max_sessions);
+    return base::over_limit(
+        "session", fmt::format("{} sessions are open, which is the limit", sessions_.open_count()),
+        options_.limits.max_sessions);
   }
   CALLBOOK_CHECK(input.id != SessionId{});
   if (sessions_.find(input.id) != nullptr) {
@@ -89,13 +92,15 @@ Result<Reply> Registry::apply(const OpenSession& input, Now now, Outputs& out) {
   Session& session = sessions_.at(slot);
   const int64_t missed = options_.timing.missed_heartbeats;
   const int64_t least_ttl_ms = asked_heartbeat_ms(0) * missed;
-  const int64_t wanted_ms = input.ttl_ms != 0 ? input.ttl_ms : options_.timing.heartbeat_ms * missed;
+  const int64_t wanted_ms =
+      input.ttl_ms != 0 ? input.ttl_ms : options_.timing.heartbeat_ms * missed;
   session.ttl_ms = std::max(wanted_ms, least_ttl_ms);
   session.client = input.client;
   session.opened = clock_.next(now);
   session.liveness = {1, session.opened, node_, false, Cause::kNone};
   sessions_.set_state(session, Session::State::kOpen);
-  session.lease = leases_.add({static_cast<uint8_t>(LeaseKind::kSession), slot}, session.ttl_ms, now.mono_ms);
+  session.lease =
+      leases_.add({static_cast<uint8_t>(LeaseKind::kSession), slot}, session.ttl_ms, now.mono_ms);
   emit(session, out);
   return Reply(opened(session));
 }
@@ -167,11 +172,13 @@ Result<Reply> Registry::apply(const RegisterInstance& input, Now now, Outputs& o
   clock_.observe(input.after.hlc);
   const Stamp stamp = clock_.next(now);
   if (present.body != nullptr && catalog_.is_unchanged(*present.body, body.holder, body)) {
-    // Nobody is told, but the newer stamp is kept: a deregistration in flight from before must lose.
+    // Nobody is told, but the newer stamp is kept: a deregistration in flight from before must
+    // lose.
     present.body->stamp = stamp;
     if (body.holder.kind == HolderKind::kTtl) catalog_.renew_ttl(*present.body, now.mono_ms);
     emit(*known, input.key.id, out);
-    return Reply(InstanceRegistered{InstanceRegistered::Effect::kUnchanged, known->version(), stamp});
+    return Reply(
+        InstanceRegistered{InstanceRegistered::Effect::kUnchanged, known->version(), stamp});
   }
 
   InstanceRecord record;
@@ -204,19 +211,23 @@ Status Registry::check_capacity(const RegisterInstance& input, const Service* se
                                 const KeyState& present) {
   const Limits& limits = options_.limits;
   if (service == nullptr && catalog_.service_count() >= limits.max_services) {
-    return base::over_limit("service", fmt::format("{} services are known, which is the limit", limits.max_services),
-                            limits.max_services);
+    return base::over_limit(
+        "service", fmt::format("{} services are known, which is the limit", limits.max_services),
+        limits.max_services);
   }
   if (present.body == nullptr && catalog_.instance_count() >= limits.max_instances) {
-    return base::over_limit("id", fmt::format("{} instances are registered, which is the limit", limits.max_instances),
-                            limits.max_instances);
+    return base::over_limit(
+        "id", fmt::format("{} instances are registered, which is the limit", limits.max_instances),
+        limits.max_instances);
   }
   if (input.registration.holder.kind != HolderKind::kSession) return {};
   const Session* session = sessions_.find(input.registration.holder.session);
   const bool adds = present.body == nullptr || !(present.holder == input.registration.holder);
   if (session != nullptr && adds && session->instances.size() >= limits.max_instances_per_session) {
-    return base::over_limit("session", fmt::format("carries {} instances, which is the limit", limits.max_instances_per_session),
-                            limits.max_instances_per_session);
+    return base::over_limit(
+        "session",
+        fmt::format("carries {} instances, which is the limit", limits.max_instances_per_session),
+        limits.max_instances_per_session);
   }
   return {};
 }
@@ -256,7 +267,8 @@ Result<Reply> Registry::apply(const RefreshInstance& input, Now now, Outputs&) {
 Result<Reply> Registry::apply(const DeregisterInstance& input, Now now, Outputs& out) {
   if (auto status = validate(input.key); !status.ok()) return status.error();
   Service* service = catalog_.find(input.key.service);
-  const KeyState present = service == nullptr ? KeyState{} : catalog_.state_of(*service, input.key.id);
+  const KeyState present =
+      service == nullptr ? KeyState{} : catalog_.state_of(*service, input.key.id);
   if (present.body == nullptr) return no_instance(input.key);
 
   clock_.observe(input.after.hlc);

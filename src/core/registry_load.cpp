@@ -126,8 +126,13 @@ void Registry::write_instance(const Service& service, std::string_view id, const
       base::put_string(metadata, name);
       base::put_string(metadata, value);
     });
-    record.body = {state.body->address(), state.body->port(), body.zone(), state.body->weight(),
-                   ports,                 metadata,           {}};
+    record.body = {state.body->address(),
+                   state.body->port(),
+                   body.zone(),
+                   state.body->weight(),
+                   ports,
+                   metadata,
+                   {}};
   }
   record.body.holder = state.holder;
   batch.begin(version);

@@ -373,7 +373,8 @@ TEST(Registry, ManySessionsAreAskedForFewerHeartbeats) {
 TEST(Registry, RefusesEverythingWhileItLoads) {
   Registry registry{RegistryOptions{}};
   Outputs outputs;
-  for (const Input& input : {Input(OpenSession{{1, 1}, 0, "x"}), Input(RefreshSession{{1, 1}}), Input(AdvanceTime{})}) {
+  for (const Input& input :
+       {Input(OpenSession{{1, 1}, 0, "x"}), Input(RefreshSession{{1, 1}}), Input(AdvanceTime{})}) {
     const auto reply = registry.step(input, {}, outputs);
     ASSERT_FALSE(reply.ok());
     EXPECT_EQ(reply.error().code, base::ErrorCode::kNotReady);
@@ -382,7 +383,8 @@ TEST(Registry, RefusesEverythingWhileItLoads) {
 }
 
 /// Feeds what one registry stored to another, as a restart does.
-void load(Registry& registry, const std::vector<std::pair<std::string, std::string>>& records, base::Now now) {
+void load(Registry& registry, const std::vector<std::pair<std::string, std::string>>& records,
+          base::Now now) {
   Outputs outputs;
   uint64_t version = 0;
   for (const auto& [key, value] : records) {
@@ -419,9 +421,11 @@ TEST(RegistryLoad, ComesBackTheSameAndLeasesStartAnew) {
   std::map<std::string, std::string> shown;
   for (const ServicePublished& published : restarted.publish()) {
     std::string& text = shown[published.view->key.name];
-    published.view->list.for_each([&](const ListEntry& entry) { text += std::string(entry.id()) + " "; });
+    published.view->list.for_each(
+        [&](const ListEntry& entry) { text += std::string(entry.id()) + " "; });
   }
-  EXPECT_EQ(shown, (std::map<std::string, std::string>{{"gone", ""}, {"orders", "o-1 o-3 "}, {"stock", "s-1 "}}));
+  EXPECT_EQ(shown, (std::map<std::string, std::string>{
+                       {"gone", ""}, {"orders", "o-1 o-3 "}, {"stock", "s-1 "}}));
 
   Outputs outputs;
   ASSERT_TRUE(restarted.step(AdvanceTime{}, {50'000 + 3'900, later.wall_ms + 3'900}, outputs).ok());

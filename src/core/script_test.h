@@ -66,7 +66,9 @@ class Script {
       return step(RefreshInstance{instance(plain.at(0))});
     }
     const SessionId id = session(plain.at(0));
-    if (verb == "open") return step(OpenSession{id, named.contains("ttl") ? std::stoll(named["ttl"]) : 0, plain.at(0)});
+    if (verb == "open")
+      return step(
+          OpenSession{id, named.contains("ttl") ? std::stoll(named["ttl"]) : 0, plain.at(0)});
     if (verb == "resume") return step(ResumeSession{id});
     if (verb == "refresh") return step(RefreshSession{id});
     if (verb == "attach") return step(AttachSession{id});
@@ -102,9 +104,12 @@ class Script {
 
   std::string step(const Input& input) {
     const auto reply = registry_.step(input, now_, outputs_);
-    std::string out = reply.ok() ? show(*reply) : "  refused " + std::string(base::name_of(reply.error().code)) + " " + reply.error().field + "\n";
+    std::string out = reply.ok() ? show(*reply)
+                                 : "  refused " + std::string(base::name_of(reply.error().code)) +
+                                       " " + reply.error().field + "\n";
     for (const SessionEnded& ended : outputs_.sessions_ended) out += show(Reply(ended));
-    if (outputs_.instances_expired > 0) out += fmt::format("  {} own TTLs lapsed\n", outputs_.instances_expired);
+    if (outputs_.instances_expired > 0)
+      out += fmt::format("  {} own TTLs lapsed\n", outputs_.instances_expired);
     if (!outputs_.records.empty()) out += fmt::format("  stored {}\n", outputs_.records.size());
     for (size_t i = 0; i < outputs_.records.size(); ++i) {
       const auto item = outputs_.records[i];
@@ -118,14 +123,23 @@ class Script {
   static std::string show(const Reply& reply) {
     struct Shower {
       std::string operator()(const Done&) { return ""; }
-      std::string operator()(const SessionOpened& o) { return fmt::format("  opened ttl={} heartbeat={} epoch={}\n", o.ttl_ms, o.heartbeat_ms, o.epoch); }
-      std::string operator()(const SessionRefreshed& r) { return fmt::format("  refreshed ttl={}\n", r.ttl_ms); }
-      std::string operator()(const SessionEnded& e) { return fmt::format("  ended {} instances={}\n", name_of(e.cause), e.instances); }
+      std::string operator()(const SessionOpened& o) {
+        return fmt::format("  opened ttl={} heartbeat={} epoch={}\n", o.ttl_ms, o.heartbeat_ms,
+                           o.epoch);
+      }
+      std::string operator()(const SessionRefreshed& r) {
+        return fmt::format("  refreshed ttl={}\n", r.ttl_ms);
+      }
+      std::string operator()(const SessionEnded& e) {
+        return fmt::format("  ended {} instances={}\n", name_of(e.cause), e.instances);
+      }
       std::string operator()(const InstanceRegistered& r) {
         constexpr std::string_view kNames[] = {"created", "updated", "unchanged"};
         return fmt::format("  {}\n", kNames[static_cast<int>(r.effect)]);
       }
-      std::string operator()(const InstanceRefreshed& r) { return fmt::format("  refreshed ttl={}\n", r.ttl_ms); }
+      std::string operator()(const InstanceRefreshed& r) {
+        return fmt::format("  refreshed ttl={}\n", r.ttl_ms);
+      }
       std::string operator()(const InstanceDeregistered&) { return "  deregistered\n"; }
     };
     return std::visit(Shower(), reply);
@@ -143,7 +157,8 @@ class Script {
     if (view.list.empty()) {
       out += " nothing;";
       for (uint8_t cause = 0; cause < kCauseCount; ++cause) {
-        if (view.departures[cause] > 0) out += fmt::format(" {}={}", name_of(static_cast<Cause>(cause)), view.departures[cause]);
+        if (view.departures[cause] > 0)
+          out += fmt::format(" {}={}", name_of(static_cast<Cause>(cause)), view.departures[cause]);
       }
     }
     return out + (digest == view.digest ? "\n" : " WRONG DIGEST\n");
@@ -151,8 +166,9 @@ class Script {
 
   std::string show_list(const std::string& service) {
     const Counted counted{registry_.counts()};
-    return fmt::format("  {}: services={} instances={} sessions={} tombstones={}\n", service, counted.c.services,
-                       counted.c.instances, counted.c.sessions, counted.c.tombstones);
+    return fmt::format("  {}: services={} instances={} sessions={} tombstones={}\n", service,
+                       counted.c.services, counted.c.instances, counted.c.sessions,
+                       counted.c.tombstones);
   }
   struct Counted {
     Registry::Counts c;

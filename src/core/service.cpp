@@ -11,7 +11,8 @@ Service::Service(uint32_t index, ServiceKeyView key, const Interner& interner, b
 
 Service::~Service() {
   // Published lists may outlive the service; they hold bins, so the bin takes over what is live.
-  list_.for_each([this](const ListEntry& entry) { bin_->retire(Instance::Ptr(&entry.instance())); });
+  list_.for_each(
+      [this](const ListEntry& entry) { bin_->retire(Instance::Ptr(&entry.instance())); });
 }
 
 const Instance* Service::find_live(std::string_view id) const {
@@ -73,11 +74,14 @@ void Service::put_tombstone(std::string_view id, Tombstone tombstone, uint64_t v
   } else if (const auto waiting = waiting_.find(id); waiting != waiting_.end()) {
     waiting_.erase(waiting);
   }
-  if (tombstone.kind != RegistrationKind::kNone) ++departures_[static_cast<size_t>(tombstone.cause)];
+  if (tombstone.kind != RegistrationKind::kNone)
+    ++departures_[static_cast<size_t>(tombstone.cause)];
   tombstones_.emplace(std::string(id), tombstone);
 }
 
-void Service::drop_tombstone(std::string_view id) { forget_tombstone(id); }
+void Service::drop_tombstone(std::string_view id) {
+  forget_tombstone(id);
+}
 
 void Service::take_from_list(std::string_view id) {
   const std::optional<ListEntry> removed = list_.erase(id);
@@ -90,7 +94,8 @@ void Service::forget_tombstone(std::string_view id) {
   const auto found = tombstones_.find(id);
   if (found == tombstones_.end()) return;
   const Tombstone& tombstone = found->second;
-  if (tombstone.kind != RegistrationKind::kNone) --departures_[static_cast<size_t>(tombstone.cause)];
+  if (tombstone.kind != RegistrationKind::kNone)
+    --departures_[static_cast<size_t>(tombstone.cause)];
   tombstones_.erase(found);
 }
 

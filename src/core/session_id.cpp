@@ -17,7 +17,9 @@ bool parse_half(std::string_view text, uint64_t& half) {
 
 }  // namespace
 
-std::string to_text(SessionId id) { return fmt::format("{:016x}{:016x}", id.high, id.low); }
+std::string to_text(SessionId id) {
+  return fmt::format("{:016x}{:016x}", id.high, id.low);
+}
 
 std::optional<SessionId> session_id_from(std::string_view text) {
   SessionId id;

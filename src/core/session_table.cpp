@@ -23,7 +23,9 @@ uint32_t SessionTable::slot_for(const SessionId& id) {
   return place->second;
 }
 
-uint32_t SessionTable::slot_of(const Session& session) const { return slot_of_.at(session.id); }
+uint32_t SessionTable::slot_of(const Session& session) const {
+  return slot_of_.at(session.id);
+}
 
 void SessionTable::forget(uint32_t slot) {
   Session& session = slots_[slot];

@@ -11,11 +11,13 @@ using base::Status;
 
 Status check_ttl(int64_t ttl_ms, const Limits& limits) {
   if (ttl_ms < limits.min_ttl_ms) {
-    return base::over_limit("ttl_ms", fmt::format("is {}; the least is {}", ttl_ms, limits.min_ttl_ms),
+    return base::over_limit("ttl_ms",
+                            fmt::format("is {}; the least is {}", ttl_ms, limits.min_ttl_ms),
                             limits.min_ttl_ms);
   }
   if (ttl_ms > limits.max_ttl_ms) {
-    return base::over_limit("ttl_ms", fmt::format("is {}; the most is {}", ttl_ms, limits.max_ttl_ms),
+    return base::over_limit("ttl_ms",
+                            fmt::format("is {}; the most is {}", ttl_ms, limits.max_ttl_ms),
                             limits.max_ttl_ms);
   }
   return {};
@@ -32,15 +34,17 @@ Status check_ports(const NamedPorts& ports, const Limits& limits) {
     }
   });
   if (status.ok() && count > limits.max_named_ports) {
-    return base::over_limit("ports", fmt::format("holds {} ports; the limit is {}", count, limits.max_named_ports),
-                            limits.max_named_ports);
+    return base::over_limit(
+        "ports", fmt::format("holds {} ports; the limit is {}", count, limits.max_named_ports),
+        limits.max_named_ports);
   }
   return status;
 }
 
 Status check_metadata_pair(std::string_view name, std::string_view value, const Limits& limits) {
   if (name.empty()) return base::invalid("metadata", "holds an empty name");
-  if (auto status = base::check_text("metadata", name, limits.max_metadata_name_bytes); !status.ok()) {
+  if (auto status = base::check_text("metadata", name, limits.max_metadata_name_bytes);
+      !status.ok()) {
     return status;
   }
   auto status = base::check_text("metadata", value, limits.max_metadata_value_bytes);
@@ -62,12 +66,16 @@ Status check_metadata(const Metadata& metadata, const Limits& limits) {
     }
   });
   if (count > limits.max_metadata_entries) {
-    return base::over_limit("metadata", fmt::format("holds {} entries; the limit is {}", count, limits.max_metadata_entries),
-                            limits.max_metadata_entries);
+    return base::over_limit(
+        "metadata",
+        fmt::format("holds {} entries; the limit is {}", count, limits.max_metadata_entries),
+        limits.max_metadata_entries);
   }
   if (status.ok() && bytes > limits.max_metadata_bytes) {
-    return base::over_limit("metadata", fmt::format("holds {} bytes; the limit is {}", bytes, limits.max_metadata_bytes),
-                            limits.max_metadata_bytes);
+    return base::over_limit(
+        "metadata",
+        fmt::format("holds {} bytes; the limit is {}", bytes, limits.max_metadata_bytes),
+        limits.max_metadata_bytes);
   }
   return status;
 }
@@ -90,13 +98,15 @@ Status validate(const OpenSession& input, const Limits& limits) {
 Status validate(const RegisterInstance& input, const Limits& limits) {
   const Registration& registration = input.registration;
   if (auto status = validate(input.key); !status.ok()) return status;
-  if (auto status = base::check_address("address", registration.address); !status.ok()) return status;
+  if (auto status = base::check_address("address", registration.address); !status.ok())
+    return status;
   if (!registration.zone.empty()) {
     if (auto status = base::check_name("zone", registration.zone); !status.ok()) return status;
   }
   if (registration.weight > limits.max_weight) {
-    return base::over_limit("weight", fmt::format("is {}; the most is {}", registration.weight, limits.max_weight),
-                            limits.max_weight);
+    return base::over_limit(
+        "weight", fmt::format("is {}; the most is {}", registration.weight, limits.max_weight),
+        limits.max_weight);
   }
   if (registration.holder.kind == HolderKind::kTtl) {
     if (auto status = check_ttl(registration.holder.ttl_ms, limits); !status.ok()) return status;

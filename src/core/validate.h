@@ -6,8 +6,8 @@
 
 namespace callbook::core {
 
-// What an input must be like whatever the state. One place for every dialect; fields are named as
-// in the native API.
+/// What an input must be like whatever the state. One place for every dialect; errors name fields
+/// as the native API does, and the limit that was broken.
 
 base::Status validate(const OpenSession& input, const Limits& limits);
 base::Status validate(const RegisterInstance& input, const Limits& limits);

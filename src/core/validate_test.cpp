@@ -38,16 +38,35 @@ TEST(Validate, NamesTheFieldAndTheLimit) {
       {"address", 253, [](RegisterInstance& r) { r.registration.address = std::string(254, 'a'); }},
       {"zone", -1, [](RegisterInstance& r) { r.registration.zone = "a zone"; }},
       {"weight", 65'535, [](RegisterInstance& r) { r.registration.weight = 65'536; }},
-      {"ttl_ms", 1'000, [](RegisterInstance& r) { r.registration.holder = {HolderKind::kTtl, {}, 999}; }},
-      {"ttl_ms", 86'400'000, [](RegisterInstance& r) { r.registration.holder = {HolderKind::kTtl, {}, 86'400'001}; }},
-      {"ports.x", -1, [](RegisterInstance& r) { r.registration.ports = *NamedPorts::from({{"x", 0}}); }},
-      {"ports", -1, [](RegisterInstance& r) { r.registration.ports = *NamedPorts::from({{"a b", 1}}); }},
+      {"ttl_ms", 1'000,
+       [](RegisterInstance& r) {
+         r.registration.holder = {HolderKind::kTtl, {}, 999};
+       }},
+      {"ttl_ms", 86'400'000,
+       [](RegisterInstance& r) {
+         r.registration.holder = {HolderKind::kTtl, {}, 86'400'001};
+       }},
+      {"ports.x", -1,
+       [](RegisterInstance& r) {
+         r.registration.ports = *NamedPorts::from({{"x", 0}});
+       }},
+      {"ports", -1,
+       [](RegisterInstance& r) {
+         r.registration.ports = *NamedPorts::from({{"a b", 1}});
+       }},
       {"metadata", 64, [](RegisterInstance& r) { r.registration.metadata = entries(65, 1); }},
       {"metadata", 64, [](RegisterInstance& r) { r.registration.metadata = entries(10'000, 1); }},
-      {"metadata.k0", 1'024, [](RegisterInstance& r) { r.registration.metadata = entries(1, 1'025); }},
+      {"metadata.k0", 1'024,
+       [](RegisterInstance& r) { r.registration.metadata = entries(1, 1'025); }},
       {"metadata", 8'192, [](RegisterInstance& r) { r.registration.metadata = entries(9, 1'000); }},
-      {"metadata.a", -1, [](RegisterInstance& r) { r.registration.metadata = *Metadata::from({{"a", "x\ny"}}); }},
-      {"metadata", -1, [](RegisterInstance& r) { r.registration.metadata = *Metadata::from({{"", "x"}}); }},
+      {"metadata.a", -1,
+       [](RegisterInstance& r) {
+         r.registration.metadata = *Metadata::from({{"a", "x\ny"}});
+       }},
+      {"metadata", -1,
+       [](RegisterInstance& r) {
+         r.registration.metadata = *Metadata::from({{"", "x"}});
+       }},
   };
   for (const Fault& fault : kFaults) {
     RegisterInstance input = good();
@@ -66,7 +85,9 @@ TEST(Validate, AcceptsWhatIsJustAtItsLimit) {
            [](RegisterInstance& r) { r.registration.metadata = entries(1, 1'024); },
            [](RegisterInstance& r) { r.registration.weight = 65'535; },
            [](RegisterInstance& r) { r.registration.weight = 0; },
-           [](RegisterInstance& r) { r.registration.holder = {HolderKind::kTtl, {}, 1'000}; },
+           [](RegisterInstance& r) {
+             r.registration.holder = {HolderKind::kTtl, {}, 1'000};
+           },
            [](RegisterInstance& r) { r.key.service.name = std::string(128, 'a'); }}) {
     RegisterInstance input = good();
     spoil(input);

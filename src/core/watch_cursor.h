@@ -16,8 +16,8 @@ struct Owed {
     kDelta      ///< changes after version `from`, as they stand in the present view
   };
   Kind kind = Kind::kNothing;
-  bool first = false;          ///< of a snapshot: the part that replaces what the client has
-  bool may_complete = false;   ///< of a snapshot: its last part makes the list whole
+  bool first = false;         ///< of a snapshot: the part that replaces what the client has
+  bool may_complete = false;  ///< of a snapshot: its last part makes the list whole
   std::string_view after;
   uint64_t from = 0;
 };

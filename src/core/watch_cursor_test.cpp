@@ -96,7 +96,9 @@ class Changing {
     input.registration.port = static_cast<uint16_t>(port);
     apply(input);
   }
-  void remove(int id) { apply(DeregisterInstance{{{"default", "orders"}, "i-" + std::to_string(1000 + id)}, {}}); }
+  void remove(int id) {
+    apply(DeregisterInstance{{{"default", "orders"}, "i-" + std::to_string(1000 + id)}, {}});
+  }
   void publish() {
     for (const ServicePublished& published : registry_.publish()) view_ = published.view;
   }
@@ -132,12 +134,14 @@ TEST(WatchCursor, EveryClientEndsWithTheListHoweverSlowItIs) {
       for (size_t c = 0; c < clients.size(); ++c) {
         if (random() % (1u << c) != 0) continue;
         clients[c].pull(service.view(), 1 + random() % 40);
-        if (random() % 200 == 0 && clients[c].whole()) clients[c].resume(WatchCursor::with_digest(clients[c].digest()));
+        if (random() % 200 == 0 && clients[c].whole())
+          clients[c].resume(WatchCursor::with_digest(clients[c].digest()));
       }
     }
     service.publish();
     for (Client& client : clients) {
-      for (int pulls = 0; client.pull(service.view(), 25); ++pulls) ASSERT_LT(pulls, 1'000) << "does not come to an end";
+      for (int pulls = 0; client.pull(service.view(), 25); ++pulls)
+        ASSERT_LT(pulls, 1'000) << "does not come to an end";
       EXPECT_EQ(client.digest(), service.view()->digest) << "seed " << seed;
       EXPECT_EQ(client.list().size(), service.view()->list.size());
     }
@@ -168,7 +172,8 @@ TEST(WatchCursor, ABurstComesAsOneDeltaAndAFarAwayCursorGetsASnapshot) {
   EXPECT_TRUE(near.pull(service.view(), 1'000));
   EXPECT_FALSE(near.pull(service.view(), 1'000));
   EXPECT_EQ(near.snapshots(), 0);
-  for (uint32_t i = 0; i < 3 * DeltaRecorder::kMaxGeneration; ++i) service.put(static_cast<int>(i % 100), static_cast<int>(3 + i % 7));
+  for (uint32_t i = 0; i < 3 * DeltaRecorder::kMaxGeneration; ++i)
+    service.put(static_cast<int>(i % 100), static_cast<int>(3 + i % 7));
   service.publish();
   Client far(WatchCursor::at_version(then));
   EXPECT_TRUE(far.pull(service.view(), 1'000));

@@ -38,10 +38,13 @@ base::Status check(const Config& config) {
   const auto http = parse_endpoint("http", config.http);
   if (!http.ok()) return http.error();
   if (!is_loopback(http->host) && !config.insecure_bind) {
-    return base::invalid("http", fmt::format("{} is not a loopback address. This version has neither TLS nor tokens: whoever "
-                                             "reaches the port can register and deregister anything. Give --insecure-bind if "
-                                             "the network around it is trusted",
-                                             http->host));
+    return base::invalid(
+        "http",
+        fmt::format(
+            "{} is not a loopback address. This version has neither TLS nor tokens: whoever "
+            "reaches the port can register and deregister anything. Give --insecure-bind if "
+            "the network around it is trusted",
+            http->host));
   }
   if (!config.dev && config.data.empty()) return base::invalid("data", "must name a directory");
   if (config.limits.min_ttl_ms > config.limits.max_ttl_ms) {

@@ -1,11 +1,10 @@
-#include <unistd.h>
-
 #include <cstdlib>
 #include <fstream>
 #include <map>
 #include <set>
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include "node/settings.h"
 
@@ -35,7 +34,8 @@ TEST(Settings, HaveOneNameEach) {
     EXPECT_TRUE(flags.insert(setting.flag()).second) << setting.flag();
     EXPECT_TRUE(variables.insert(setting.variable()).second);
     Config config;
-    EXPECT_TRUE(setting.set(config, setting.get(config)).ok() || setting.get(config).empty()) << setting.flag();
+    EXPECT_TRUE(setting.set(config, setting.get(config)).ok() || setting.get(config).empty())
+        << setting.flag();
   }
   EXPECT_TRUE(flags.contains("--max-metadata-entries"));
   EXPECT_TRUE(variables.contains("CALLBOOK_MAX_METADATA_ENTRIES"));
@@ -49,7 +49,8 @@ TEST(Settings, EachNumberReachesItsPlace) {
     EXPECT_EQ(setting.get(config), "4321") << setting.flag();
     for (const Setting& other : settings()) {
       if (other.key != setting.key) {
-        EXPECT_EQ(other.get(config), other.get(Config())) << setting.flag() << " changed " << other.flag();
+        EXPECT_EQ(other.get(config), other.get(Config()))
+            << setting.flag() << " changed " << other.flag();
       }
     }
     for (const char* bad : {"", "x", "-1", "1.5", "5k", "99999999999999999999"}) {
@@ -62,7 +63,8 @@ TEST(Settings, TheEnvironmentWinsOverTheFile) {
   const File file("node = \"from-file\"\ndev = true\n[limits]\nmax_services = 7\nmax_weight = 9\n");
   Config config;
   ASSERT_TRUE(apply_file(config, file.path()).ok());
-  const std::map<std::string, const char*> environment = {{"CALLBOOK_NODE", "from-env"}, {"CALLBOOK_MAX_WEIGHT", "11"}};
+  const std::map<std::string, const char*> environment = {{"CALLBOOK_NODE", "from-env"},
+                                                          {"CALLBOOK_MAX_WEIGHT", "11"}};
   const auto lookup = [&](const char* name) {
     const auto found = environment.find(name);
     return found == environment.end() ? nullptr : found->second;
@@ -107,7 +109,8 @@ TEST(Config, PlainHttpStaysOnLoopbackUnlessAllowed) {
     config.insecure_bind = true;
     EXPECT_TRUE(check(config).ok()) << open;
   }
-  for (const char* bad : {"", "7070", ":7070", "localhost", "localhost:", "localhost:x", "localhost:65536", "::1:7070"}) {
+  for (const char* bad : {"", "7070", ":7070", "localhost", "localhost:", "localhost:x",
+                          "localhost:65536", "::1:7070"}) {
     EXPECT_FALSE(parse_endpoint("http", bad).ok()) << bad;
   }
   EXPECT_EQ(parse_endpoint("http", "[::1]:0")->host, "::1");

@@ -20,10 +20,14 @@ class ConsoleLogger final : public base::Logger {
  private:
   static spdlog::level::level_enum level_of(base::LogLevel level) {
     switch (level) {
-      case base::LogLevel::kDebug: return spdlog::level::debug;
-      case base::LogLevel::kInfo: return spdlog::level::info;
-      case base::LogLevel::kWarn: return spdlog::level::warn;
-      case base::LogLevel::kError: return spdlog::level::err;
+      case base::LogLevel::kDebug:
+        return spdlog::level::debug;
+      case base::LogLevel::kInfo:
+        return spdlog::level::info;
+      case base::LogLevel::kWarn:
+        return spdlog::level::warn;
+      case base::LogLevel::kError:
+        return spdlog::level::err;
     }
     return spdlog::level::info;
   }
@@ -33,6 +37,8 @@ class ConsoleLogger final : public base::Logger {
 
 }  // namespace
 
-std::unique_ptr<base::Logger> make_console_logger() { return std::make_unique<ConsoleLogger>(); }
+std::unique_ptr<base::Logger> make_console_logger() {
+  return std::make_unique<ConsoleLogger>();
+}
 
 }  // namespace callbook::node

@@ -90,19 +90,21 @@ void CoreDriver::answer(Pending& pending, base::Result<core::Reply> reply) {
 }
 
 void CoreDriver::answer_when_durable(Pending& pending, base::Result<core::Reply> reply) {
-  auto answer = std::make_unique<Answer>(Answer{std::move(pending.submission.done), std::move(reply)});
-  store_->when_durable([this, front = pending.front, held = std::move(answer)](const base::Status& status) {
-    if (!status.ok()) held->reply = status.error();
-    answers_[front].push_back(std::move(*held));
-    // Many become durable together: they are delivered as one.
-    if (!scheduled_durable_) {
-      scheduled_durable_ = true;
-      loop_.post([this] {
-        scheduled_durable_ = false;
-        deliver_all();
+  auto answer =
+      std::make_unique<Answer>(Answer{std::move(pending.submission.done), std::move(reply)});
+  store_->when_durable(
+      [this, front = pending.front, held = std::move(answer)](const base::Status& status) {
+        if (!status.ok()) held->reply = status.error();
+        answers_[front].push_back(std::move(*held));
+        // Many become durable together: they are delivered as one.
+        if (!scheduled_durable_) {
+          scheduled_durable_ = true;
+          loop_.post([this] {
+            scheduled_durable_ = false;
+            deliver_all();
+          });
+        }
       });
-    }
-  });
 }
 
 void CoreDriver::count(const core::Input& input, const base::Result<core::Reply>& reply) {
@@ -152,7 +154,8 @@ void CoreDriver::tick() {
   report_.sessions_expired += outputs_.sessions_ended.size();
   report_.instances_expired += outputs_.instances_expired;
   for (const core::SessionEnded& ended : outputs_.sessions_ended) {
-    logger_.info("session {} lapsed; {} instances left with it", core::to_text(ended.id), ended.instances);
+    logger_.info("session {} lapsed; {} instances left with it", core::to_text(ended.id),
+                 ended.instances);
   }
   if (store_) {
     store_->write(outputs_.records);

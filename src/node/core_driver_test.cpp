@@ -18,17 +18,22 @@ class Driven : public testing::Test {
     auto registry = std::make_unique<core::Registry>(core::RegistryOptions{});
     core::Outputs outputs;
     store::RecoveryReport report;
-    auto log = store::Log::open(files_, "data", {}, silence_,
-                                [&](const store::Record& record) -> base::Status {
-                                  auto reply = registry->step({core::MergeRecord{record.version, record.key, record.value}}, clock_.now(), outputs);
-                                  return reply.ok() ? base::Status{} : base::Status(reply.error());
-                                },
-                                &report);
+    auto log = store::Log::open(
+        files_, "data", {}, silence_,
+        [&](const store::Record& record) -> base::Status {
+          auto reply = registry->step({core::MergeRecord{record.version, record.key, record.value}},
+                                      clock_.now(), outputs);
+          return reply.ok() ? base::Status{} : base::Status(reply.error());
+        },
+        &report);
     ASSERT_TRUE(log.ok()) << log.error().to_string();
-    static_cast<void>(registry->step(core::FinishLoading{report.last_version}, clock_.now(), outputs));
-    driver_ = std::make_unique<CoreDriver>(loop_, clock_, board_, silence_, std::move(registry), 1,
-                                           [this](size_t, Delivery delivery) { take(std::move(delivery)); });
-    driver_->start(std::make_unique<StoreKeeper>(loop_, worker_, driver_->registry(), std::move(*log), silence_, 1'000));
+    static_cast<void>(
+        registry->step(core::FinishLoading{report.last_version}, clock_.now(), outputs));
+    driver_ = std::make_unique<CoreDriver>(
+        loop_, clock_, board_, silence_, std::move(registry), 1,
+        [this](size_t, Delivery delivery) { take(std::move(delivery)); });
+    driver_->start(std::make_unique<StoreKeeper>(loop_, worker_, driver_->registry(),
+                                                 std::move(*log), silence_, 1'000));
   }
 
   void take(Delivery delivery) {
@@ -120,7 +125,8 @@ TEST_F(Driven, AFullDiskFailsLoggedAcksOnlyAndHeals) {
   files_.crash(store::MemoryFileSystem::Survival::kSynced);
   driver_.reset();
   open();
-  EXPECT_EQ(driver_->registry().counts().instances, 3u) << "the heal wrote what the full disk had refused";
+  EXPECT_EQ(driver_->registry().counts().instances, 3u)
+      << "the heal wrote what the full disk had refused";
 }
 
 TEST_F(Driven, AnFsyncErrorFailsLoggedAcksAndHealsIntoNewFiles) {

@@ -18,14 +18,16 @@ void IoFront::submit(core::Input input, core::Ack ack, core::Completion done) {
   if (outbox_.size() > 1) return;
   parts_.own_loop->post([this] {
     auto batch = std::make_shared<std::vector<Submission>>(std::exchange(outbox_, {}));
-    parts_.core_loop->post([this, batch] { parts_.driver->submit(parts_.index, std::move(*batch)); });
+    parts_.core_loop->post(
+        [this, batch] { parts_.driver->submit(parts_.index, std::move(*batch)); });
   });
 }
 
 void IoFront::refuse_later(core::Completion done) {
   auto held = std::make_shared<core::Completion>(std::move(done));
   parts_.own_loop->post([held] {
-    (*held)(base::Error{base::ErrorCode::kNotReady, "", "the registry is still loading its catalog", std::nullopt});
+    (*held)(base::Error{base::ErrorCode::kNotReady, "", "the registry is still loading its catalog",
+                        std::nullopt});
   });
 }
 

@@ -22,8 +22,9 @@ class MetricWriter {
  private:
   template <typename Number>
   void write(std::string_view name, std::string_view help, std::string_view type, Number value) {
-    fmt::format_to(std::back_inserter(out_), "# HELP callbook_{0} {1}\n# TYPE callbook_{0} {2}\ncallbook_{0} {3}\n",
-                   name, help, type, value);
+    fmt::format_to(std::back_inserter(out_),
+                   "# HELP callbook_{0} {1}\n# TYPE callbook_{0} {2}\ncallbook_{0} {3}\n", name,
+                   help, type, value);
   }
   std::string out_;
 };
@@ -64,12 +65,14 @@ void write_core(MetricWriter& out, const CoreReport& core) {
   out.counter("heartbeats_total", "Heartbeats of sessions and instances.", core.heartbeats);
   out.counter("batches_total", "Batches of inputs that the core applied.", core.batches);
   out.counter("publications_total", "Publications to the I/O threads.", core.publications);
-  out.gauge("loop_lag_ms", "Longest delay of the core's tick since the last look.", core.loop_lag_ms);
+  out.gauge("loop_lag_ms", "Longest delay of the core's tick since the last look.",
+            core.loop_lag_ms);
 }
 
 void write_store(MetricWriter& out, const CoreReport& core) {
   if (core.in_memory) return;
-  out.gauge("store_degraded", "1 while writes do not reach the disk.", core.degraded.empty() ? 0 : 1);
+  out.gauge("store_degraded", "1 while writes do not reach the disk.",
+            core.degraded.empty() ? 0 : 1);
   out.gauge("store_bytes", "Bytes of the store's files.", core.store.bytes);
   out.gauge("store_segments", "Segments of the store.", core.store.segments);
   out.counter("store_records_total", "Records appended.", core.store.appended_records);
@@ -84,16 +87,19 @@ void write_store(MetricWriter& out, const CoreReport& core) {
 void write_fronts(MetricWriter& out, const FrontReport& all) {
   out.gauge("http_connections", "Open connections.", all.http.connections_open);
   out.counter("http_connections_total", "Connections accepted.", all.http.connections_accepted);
-  out.counter("http_connections_refused_total", "Connections over the limit.", all.http.connections_refused);
+  out.counter("http_connections_refused_total", "Connections over the limit.",
+              all.http.connections_refused);
   out.counter("http_requests_total", "Requests served.", all.http.requests);
-  out.counter("http_requests_refused_total", "Requests malformed, too large or too slow.", all.http.refused_requests);
+  out.counter("http_requests_refused_total", "Requests malformed, too large or too slow.",
+              all.http.refused_requests);
   out.gauge("http_streams", "Open streams.", all.http.streams_open);
   out.gauge("watches", "Open watch streams.", all.native.watch_streams);
   out.gauge("attachments", "Open attach streams.", all.native.attach_streams);
   out.gauge("long_polls", "Requests that wait for a change.", all.native.long_polls);
   out.gauge("subscriptions", "Services watched, summed over streams.", all.subscriptions);
   out.counter("events_encoded_total", "Watch events encoded.", all.native.events_encoded);
-  out.counter("events_shared_total", "Watch events sent from an encoding made for another stream.", all.native.events_shared);
+  out.counter("events_shared_total", "Watch events sent from an encoding made for another stream.",
+              all.native.events_shared);
 }
 
 }  // namespace
@@ -101,7 +107,8 @@ void write_fronts(MetricWriter& out, const FrontReport& all) {
 std::string metrics_text(const Board::Snapshot& board, const core::NodeFacts& facts) {
   MetricWriter out;
   out.gauge("ready", "1 while the node serves.", board.state == "serving" ? 1 : 0);
-  out.gauge("start_time_seconds", "When the node started, Unix time.", facts.started_wall_ms / 1000);
+  out.gauge("start_time_seconds", "When the node started, Unix time.",
+            facts.started_wall_ms / 1000);
   write_core(out, board.core);
   write_store(out, board.core);
   write_fronts(out, sum(board.fronts));
@@ -126,7 +133,9 @@ std::string status_json(const Board::Snapshot& board, const core::NodeFacts& fac
       .field("watches", uint64_t{all.native.watch_streams})
       .field("connections", all.http.connections_open)
       .field("catalog_version", board.core.version);
-  json.field("store", board.core.in_memory ? "memory" : board.core.degraded.empty() ? "ok" : "degraded");
+  json.field("store", board.core.in_memory          ? "memory"
+                      : board.core.degraded.empty() ? "ok"
+                                                    : "degraded");
   json.end_object();
   out += '\n';
   return out;

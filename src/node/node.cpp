@@ -1,13 +1,12 @@
 #include "node/node.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <atomic>
 #include <thread>
 #include <vector>
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include "core/registry.h"
 #include "dialects/native/native_dialect.h"
@@ -35,7 +34,8 @@ std::string host_name() {
 std::string boot_id_from(uint64_t random_bits) {
   constexpr std::string_view kDigits = "0123456789abcdefghijklmnopqrstuvwxyz";
   std::string id;
-  for (int i = 0; i < 6; ++i, random_bits /= kDigits.size()) id += kDigits[random_bits % kDigits.size()];
+  for (int i = 0; i < 6; ++i, random_bits /= kDigits.size())
+    id += kDigits[random_bits % kDigits.size()];
   return id;
 }
 
@@ -135,13 +135,16 @@ void Node::Impl::make_lanes() {
       });
   for (size_t i = 0; i < count; ++i) {
     Lane& lane = *lanes_[i];
-    lane.front = std::make_unique<IoFront>(IoFront::Parts{i, &lane.loop, &core_loop(), driver_.get(), &board_,
-                                                          &clock_, &facts_, &config_.limits});
+    lane.front = std::make_unique<IoFront>(IoFront::Parts{
+        i, &lane.loop, &core_loop(), driver_.get(), &board_, &clock_, &facts_, &config_.limits});
     if (i == 0) facts_.boot_id = boot_id_from(lane.front->new_session_id().low);
-    lane.dialect = std::make_unique<native::NativeDialect>(*lane.front, lane.loop, config_.native_limits);
-    lane.server = std::make_unique<net::HttpServer>(lane.loop, *lane.dialect, config_.http_limits, logger_);
+    lane.dialect =
+        std::make_unique<native::NativeDialect>(*lane.front, lane.loop, config_.native_limits);
+    lane.server =
+        std::make_unique<net::HttpServer>(lane.loop, *lane.dialect, config_.http_limits, logger_);
     lane.front->make_report = [&lane] {
-      return FrontReport{lane.server->stats(), lane.dialect->stats(), lane.front->catalog().subscriptions()};
+      return FrontReport{lane.server->stats(), lane.dialect->stats(),
+                         lane.front->catalog().subscriptions()};
     };
     lane.reporter = lane.loop.every(kReportMs, [&lane] { lane.front->report(); });
   }
@@ -156,7 +159,8 @@ base::Status Node::Impl::listen() {
     port = *bound;  // the first may have taken a free one; the others share it
   }
   const bool v6 = endpoint.host.find(':') != std::string::npos;
-  facts_.http = v6 ? fmt::format("[{}]:{}", endpoint.host, port) : fmt::format("{}:{}", endpoint.host, port);
+  facts_.http =
+      v6 ? fmt::format("[{}]:{}", endpoint.host, port) : fmt::format("{}:{}", endpoint.host, port);
   return {};
 }
 
@@ -195,7 +199,8 @@ Node::Impl::Loaded Node::Impl::replay() {
       if (abandon_load_.load(std::memory_order_relaxed)) {
         return base::Error{base::ErrorCode::kConflict, "", "stopped while loading", std::nullopt};
       }
-      const auto reply = registry.step(core::MergeRecord{record.version, record.key, record.value}, clock_.now(), outputs);
+      const auto reply = registry.step(core::MergeRecord{record.version, record.key, record.value},
+                                       clock_.now(), outputs);
       return reply.ok() ? base::Status{} : base::Status(reply.error());
     };
     auto log = store::Log::open(*files_, config_.data, config_.log, logger_, merge, &report);
@@ -207,8 +212,9 @@ Node::Impl::Loaded Node::Impl::replay() {
   }
   static_cast<void>(registry.step(core::FinishLoading{report.last_version}, clock_.now(), outputs));
   const auto counts = registry.counts();
-  logger_.info("loaded {} records ({} bytes) in {} ms: {} services, {} instances, {} sessions", report.records,
-               report.bytes, clock_.now().mono_ms - began_ms, counts.services, counts.instances, counts.sessions);
+  logger_.info("loaded {} records ({} bytes) in {} ms: {} services, {} instances, {} sessions",
+               report.records, report.bytes, clock_.now().mono_ms - began_ms, counts.services,
+               counts.instances, counts.sessions);
   return loaded;
 }
 
@@ -218,8 +224,9 @@ void Node::Impl::begin_service(Loaded loaded) {
   if (!loaded.status.ok()) return give_up(loaded.status.error());
   std::unique_ptr<StoreKeeper> keeper;
   if (loaded.log) {
-    keeper = std::make_unique<StoreKeeper>(core_loop(), worker_, driver_->registry(), std::move(loaded.log),
-                                           logger_, config_.sync_interval_ms);
+    keeper =
+        std::make_unique<StoreKeeper>(core_loop(), worker_, driver_->registry(),
+                                      std::move(loaded.log), logger_, config_.sync_interval_ms);
   }
   driver_->start(std::move(keeper));
   board_.set_state("serving");
@@ -231,8 +238,8 @@ void Node::Impl::begin_service(Loaded loaded) {
 }
 
 std::string Node::Impl::ready_line() const {
-  return fmt::format("ready node={} http={} boot={} data={}", facts_.name, facts_.http, facts_.boot_id,
-                     config_.dev ? "memory" : config_.data);
+  return fmt::format("ready node={} http={} boot={} data={}", facts_.name, facts_.http,
+                     facts_.boot_id, config_.dev ? "memory" : config_.data);
 }
 
 void Node::Impl::give_up(base::Error error) {
@@ -250,9 +257,8 @@ void Node::Impl::begin_stop(std::string_view why) {
     Lane& lane = *held;
     lane.loop.post([this, &lane] {
       lane.dialect->answer_waiting();
-      lane.server->stop(config_.stop_grace_ms, [this] {
-        core_loop().post([this] { lane_stopped(); });
-      });
+      lane.server->stop(config_.stop_grace_ms,
+                        [this] { core_loop().post([this] { lane_stopped(); }); });
     });
   }
 }
@@ -264,9 +270,14 @@ void Node::Impl::lane_stopped() {
   });
 }
 
-Node::Node(Config config, base::Logger& logger) : impl_(std::make_unique<Impl>(std::move(config), logger)) {}
+Node::Node(Config config, base::Logger& logger)
+    : impl_(std::make_unique<Impl>(std::move(config), logger)) {}
 Node::~Node() = default;
-base::Status Node::run(const std::function<void(const std::string&)>& on_ready) { return impl_->run(on_ready); }
-void Node::stop() { impl_->stop(); }
+base::Status Node::run(const std::function<void(const std::string&)>& on_ready) {
+  return impl_->run(on_ready);
+}
+void Node::stop() {
+  impl_->stop();
+}
 
 }  // namespace callbook::node

@@ -3,6 +3,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "base/log.h"
 #include "base/result.h"
@@ -24,6 +25,9 @@ class Node {
   /// `on_ready(line)` once when it serves, with the line for standard output. An error says what
   /// made it give up: an address in use, a damaged store.
   base::Status run(const std::function<void(const std::string& line)>& on_ready);
+
+  /// What a node serves: "GET /v1/services/{service}", one of each route.
+  static std::vector<std::string> routes();
 
   /// Ends run() as SIGTERM does. Thread-safe.
   void stop();

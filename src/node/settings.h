@@ -16,7 +16,7 @@ struct Setting {
   std::string_view section;  ///< of the file; empty: top level
   std::string_view key;      ///< as in the file
   std::string_view help;
-  bool is_switch = false;    ///< takes no value as a flag
+  bool is_switch = false;  ///< takes no value as a flag
   std::function<base::Status(Config&, std::string_view text)> set;
   std::function<std::string(const Config&)> get;
 
@@ -31,6 +31,7 @@ const std::vector<Setting>& settings();
 base::Status apply_file(Config& config, const std::string& path);
 
 /// Applies CALLBOOK_* variables; `lookup` is getenv or a test's own.
-base::Status apply_environment(Config& config, const std::function<const char*(const char*)>& lookup);
+base::Status apply_environment(Config& config,
+                               const std::function<const char*(const char*)>& lookup);
 
 }  // namespace callbook::node

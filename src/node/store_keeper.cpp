@@ -76,9 +76,11 @@ void StoreKeeper::settle_waiters() {
 }
 
 void StoreKeeper::fail_waiters() {
-  const base::Error error{base::ErrorCode::kAppliedNotLogged, "ack",
-                          fmt::format("could not be kept: the change is in effect, but not on the disk: {}", log_->degraded()),
-                          std::nullopt};
+  const base::Error error{
+      base::ErrorCode::kAppliedNotLogged, "ack",
+      fmt::format("could not be kept: the change is in effect, but not on the disk: {}",
+                  log_->degraded()),
+      std::nullopt};
   while (!waiters_.empty()) {
     OnDurable done = std::move(waiters_.front().done);
     waiters_.pop_front();

@@ -16,8 +16,8 @@ STALLED = 100
 CHURN_ROUNDS = 150
 CHURN_INSTANCES = 200
 # Design §6: at most 64 KB for a stalled watcher. The rest is what the churn itself may leave behind
-# in the allocator. A queue per watcher, shared or not, would hold the churn: over 30 MB.
-ALLOWED_BYTES = STALLED * 64 * 1024 + 12 * 1024 * 1024
+# in the allocator. A queue per watcher, shared or not, would hold the churn: 28 MB.
+ALLOWED_BYTES = STALLED * 64 * 1024 + 6 * 1024 * 1024
 FILL = "x" * 1000
 
 

@@ -31,10 +31,11 @@ void AttachStream::tick(int64_t now_ms) {
 
 void AttachStream::ask() {
   asking_ = true;
-  front_.submit(core::RefreshSession{tie_.session()}, core::Ack::kLocal,
-                [weak = std::weak_ptr<AttachStream*>(self_)](const base::Result<core::Reply>& reply) {
-                  if (const auto self = weak.lock()) (*self)->answered(reply);
-                });
+  front_.submit(
+      core::RefreshSession{tie_.session()}, core::Ack::kLocal,
+      [weak = std::weak_ptr<AttachStream*>(self_)](const base::Result<core::Reply>& reply) {
+        if (const auto self = weak.lock()) (*self)->answered(reply);
+      });
 }
 
 void AttachStream::answered(const base::Result<core::Reply>& reply) {

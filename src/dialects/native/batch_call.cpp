@@ -32,7 +32,9 @@ void append_result(std::string& out, const base::Result<core::Reply>& reply) {
   } else if (const auto* removed = std::get_if<core::InstanceDeregistered>(&*reply)) {
     json.field("status", 200).field("version", removed->version);
   } else if (const auto* session = std::get_if<core::SessionRefreshed>(&*reply)) {
-    json.field("status", 200).field("ttl_ms", session->ttl_ms).field("heartbeat_ms", session->heartbeat_ms);
+    json.field("status", 200)
+        .field("ttl_ms", session->ttl_ms)
+        .field("heartbeat_ms", session->heartbeat_ms);
   } else {
     json.field("status", 200).field("ttl_ms", std::get<core::InstanceRefreshed>(*reply).ttl_ms);
   }
@@ -47,7 +49,8 @@ void BatchCall::start(core::Front& front, JsonInput& json, std::string_view body
   const std::vector<std::string_view> lines = split_lines(body);
   if (lines.empty()) return exchange.respond(problem(base::invalid("body", "holds no operation")));
   if (lines.size() > max_lines) {
-    const auto detail = fmt::format("holds {} operations; the limit is {}", lines.size(), max_lines);
+    const auto detail =
+        fmt::format("holds {} operations; the limit is {}", lines.size(), max_lines);
     return exchange.respond(problem(base::over_limit("body", detail, max_lines)));
   }
   const std::shared_ptr<BatchCall> call(new BatchCall(std::move(exchange), lines.size()));

@@ -36,7 +36,9 @@ std::string services_json(const std::vector<const core::ServiceView*>& page, boo
   for (const core::ServiceView* view : page) {
     json.begin_object();
     append_service_key(json, view->key);
-    json.field("instances", uint64_t{view->list.size()}).field("version", view->version).end_object();
+    json.field("instances", uint64_t{view->list.size()})
+        .field("version", view->version)
+        .end_object();
   }
   json.end_array();
   if (more) json.field("next", page.back()->key.name);
@@ -52,13 +54,14 @@ void NativeDialect::list_services(Call& call) {
   const auto prefix = call.query.take("prefix");
   const auto after = call.query.take("after");
   const auto limit_text = call.query.take("limit");
-  if (!accept(call, space) || !accept(call, prefix) || !accept(call, after) || !accept(call, limit_text) ||
-      !accept(call, call.query.finish())) {
+  if (!accept(call, space) || !accept(call, prefix) || !accept(call, after) ||
+      !accept(call, limit_text) || !accept(call, call.query.finish())) {
     return;
   }
   const std::string wanted_space = space->value_or(std::string(core::kDefaultNamespace));
   if (!accept(call, base::check_name("namespace", wanted_space))) return;
-  const auto limit = *limit_text ? parse_count("limit", **limit_text, kMaxPage) : base::Result<uint64_t>(kDefaultPage);
+  const auto limit = *limit_text ? parse_count("limit", **limit_text, kMaxPage)
+                                 : base::Result<uint64_t>(kDefaultPage);
   if (!accept(call, limit)) return;
 
   std::vector<const core::ServiceView*> found;
@@ -68,9 +71,12 @@ void NativeDialect::list_services(Call& call) {
     if (*after && view->key.name <= **after) return;
     found.push_back(view.get());
   });
-  const auto by_name = [](const core::ServiceView* a, const core::ServiceView* b) { return a->key.name < b->key.name; };
+  const auto by_name = [](const core::ServiceView* a, const core::ServiceView* b) {
+    return a->key.name < b->key.name;
+  };
   const bool more = found.size() > *limit;
-  const auto page_end = found.begin() + static_cast<std::ptrdiff_t>(std::min<uint64_t>(found.size(), *limit));
+  const auto page_end =
+      found.begin() + static_cast<std::ptrdiff_t>(std::min<uint64_t>(found.size(), *limit));
   std::partial_sort(found.begin(), page_end, found.end(), by_name);
   found.erase(page_end, found.end());
   call.answer(200, services_json(found, more));
@@ -81,19 +87,22 @@ void NativeDialect::get_service(Call& call) {
   auto filter = take_filter(call.query);
   const auto wait = call.query.take("wait");
   const auto digest_query = call.query.take("digest");
-  if (!accept(call, key) || !accept(call, filter) || !accept(call, wait) || !accept(call, digest_query) ||
-      !accept(call, call.query.finish())) {
+  if (!accept(call, key) || !accept(call, filter) || !accept(call, wait) ||
+      !accept(call, digest_query) || !accept(call, call.query.finish())) {
     return;
   }
   const core::ServiceViewPtr& view = front_.catalog().find(*key);
   if (*wait) {
     const auto wait_ms = parse_duration_ms("wait", **wait, limits_.max_wait_ms);
     if (!accept(call, wait_ms)) return;
-    if (!*digest_query) return call.fail(base::invalid("digest", "is missing: what the wait is for"));
+    if (!*digest_query)
+      return call.fail(base::invalid("digest", "is missing: what the wait is for"));
     const auto digest = digest_from(**digest_query);
-    if (!digest) return call.fail(base::invalid("digest", "is not a digest: 11 characters of base64url"));
+    if (!digest)
+      return call.fail(base::invalid("digest", "is not a digest: 11 characters of base64url"));
     if (*digest == (view ? view->digest : 0)) {
-      LongPoll::Question question{*key, *digest, front_.now().mono_ms + *wait_ms, std::move(*filter)};
+      LongPoll::Question question{*key, *digest, front_.now().mono_ms + *wait_ms,
+                                  std::move(*filter)};
       return LongPoll::start(front_, polls_, std::move(question), std::move(call.exchange));
     }
   } else if (*digest_query) {
@@ -107,7 +116,8 @@ void NativeDialect::watch_by_query(Call& call) {
   if (!accept(call, space)) return;
   WatchBody wanted;
   for (std::string& name : call.query.take_all("service")) {
-    wanted.items.push_back({{space->value_or(std::string(core::kDefaultNamespace)), name}, std::nullopt});
+    wanted.items.push_back(
+        {{space->value_or(std::string(core::kDefaultNamespace)), name}, std::nullopt});
   }
   if (wanted.items.empty()) return call.fail(base::invalid("service", "is missing"));
   std::optional<uint64_t> resume_from = encoder_.version_of(call.request.header("Last-Event-ID"));
@@ -118,7 +128,8 @@ void NativeDialect::watch_by_query(Call& call) {
 void NativeDialect::watch_by_body(Call& call) {
   const auto space = call.query.take("namespace");
   if (!accept(call, space) || !accept_body(call)) return;
-  auto wanted = json_.watch(call.request.body, space->value_or(std::string(core::kDefaultNamespace)));
+  auto wanted =
+      json_.watch(call.request.body, space->value_or(std::string(core::kDefaultNamespace)));
   if (!accept(call, wanted)) return;
   start_watch(call, std::move(*wanted), std::nullopt);
 }
@@ -127,8 +138,11 @@ void NativeDialect::start_watch(Call& call, WatchBody body, std::optional<uint64
   const auto session_text = call.query.take("session");
   if (!accept(call, session_text) || !accept(call, call.query.finish())) return;
   if (body.items.size() > limits_.max_watched_services) {
-    return call.fail(base::over_limit("service", fmt::format("{} services are named; the limit of a stream is {}", body.items.size(), limits_.max_watched_services),
-                                      limits_.max_watched_services));
+    return call.fail(
+        base::over_limit("service",
+                         fmt::format("{} services are named; the limit of a stream is {}",
+                                     body.items.size(), limits_.max_watched_services),
+                         limits_.max_watched_services));
   }
   std::vector<WatchStream::Wanted> wanted;
   for (WatchBody::Item& item : body.items) {
@@ -143,7 +157,8 @@ void NativeDialect::start_watch(Call& call, WatchBody body, std::optional<uint64
   }
   const auto begin = [this](net::HttpExchange& exchange, std::vector<WatchStream::Wanted> services,
                             std::unique_ptr<SessionTie> tie) {
-    auto stream = std::make_unique<WatchStream>(front_, encoder_, watches_, std::move(services), std::move(tie));
+    auto stream = std::make_unique<WatchStream>(front_, encoder_, watches_, std::move(services),
+                                                std::move(tie));
     WatchStream& made = *stream;
     made.set_waker(exchange.stream("text/event-stream", std::move(stream)));
   };

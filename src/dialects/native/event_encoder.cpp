@@ -21,9 +21,8 @@ std::vector<const core::Change*> last_changes(const core::DeltaWindow& window, u
   });
   const auto same_id = [](const core::Change* a, const core::Change* b) { return a->id == b->id; };
   changes.erase(std::unique(changes.begin(), changes.end(), same_id), changes.end());
-  std::sort(changes.begin(), changes.end(), [](const core::Change* a, const core::Change* b) {
-    return a->version < b->version;
-  });
+  std::sort(changes.begin(), changes.end(),
+            [](const core::Change* a, const core::Change* b) { return a->version < b->version; });
   return changes;
 }
 
@@ -57,8 +56,8 @@ const EncodedEvent& EventEncoder::encode(const core::ServiceKey& name,
     return uncached_;
   }
   const bool delta = owed.kind == core::Owed::Kind::kDelta;
-  Key key{view->index, view->version, delta ? owed.from : UINT64_MAX, with_id, owed.first,
-          owed.may_complete, std::string(owed.after)};
+  Key key{view->index, view->version,     delta ? owed.from : UINT64_MAX, with_id,
+          owed.first,  owed.may_complete, std::string(owed.after)};
   const auto found = cache_.find(key);
   if (found != cache_.end()) {
     ++hits_;
@@ -66,7 +65,8 @@ const EncodedEvent& EventEncoder::encode(const core::ServiceKey& name,
   }
   ++misses_;
   evict();
-  EncodedEvent made = delta ? make_delta(*view, owed, with_id) : make_snapshot(name, view, owed, with_id, view->version);
+  EncodedEvent made = delta ? make_delta(*view, owed, with_id)
+                            : make_snapshot(name, view, owed, with_id, view->version);
   cached_bytes_ += made.piece->size();
   order_.push_back(key);
   return cache_.emplace(std::move(key), std::move(made)).first->second;
@@ -99,14 +99,15 @@ EncodedEvent EventEncoder::make_snapshot(const core::ServiceKey& name,
   std::string instances;
   base::JsonWriter list(instances);
   list.begin_array();
-  made.end = view == nullptr || view->list.visit_after(owed.after, [&](const core::ListEntry& entry) {
-    if (instances.size() > kMaxPieceBytes) return false;
-    list.begin_object().field("id", entry.id());
-    append_instance_members(list, entry, *view->interner);
-    list.end_object();
-    made.last = entry.id();
-    return true;
-  });
+  made.end =
+      view == nullptr || view->list.visit_after(owed.after, [&](const core::ListEntry& entry) {
+        if (instances.size() > kMaxPieceBytes) return false;
+        list.begin_object().field("id", entry.id());
+        append_instance_members(list, entry, *view->interner);
+        list.end_object();
+        made.last = entry.id();
+        return true;
+      });
   list.end_array();
   made.complete = made.end && owed.may_complete;
 

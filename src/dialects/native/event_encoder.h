@@ -15,11 +15,11 @@ namespace callbook::native {
 
 /// One encoded event, shared by every stream that is owed the same.
 struct EncodedEvent {
-  net::SharedBytes piece;   ///< framed for the wire
-  std::string last;         ///< of a snapshot part: the last id in it
-  uint64_t to = 0;          ///< of a delta: the version reached
-  bool end = false;         ///< of a snapshot part: it was the last
-  bool complete = false;    ///< carries the digest (and the id, if one was asked for)
+  net::SharedBytes piece;  ///< framed for the wire
+  std::string last;        ///< of a snapshot part: the last id in it
+  uint64_t to = 0;         ///< of a delta: the version reached
+  bool end = false;        ///< of a snapshot part: it was the last
+  bool complete = false;   ///< carries the digest (and the id, if one was asked for)
 };
 
 /// Encodes watch events once and keeps the latest for the other streams of this thread. A piece is
@@ -31,8 +31,8 @@ class EventEncoder {
   explicit EventEncoder(std::string boot_id) : boot_id_(std::move(boot_id)) {}
 
   /// The event that `owed` (not kNothing) asks for. `view` is null for an unknown service named
-  /// `key`. `with_id`: the stream would be complete through this event; `published` is the version of
-  /// the whole catalog. Valid until the next call.
+  /// `key`. `with_id`: the stream would be complete through this event; `published` is the version
+  /// of the whole catalog. Valid until the next call.
   const EncodedEvent& encode(const core::ServiceKey& key, const core::ServiceView* view,
                              const core::Owed& owed, bool with_id, uint64_t published);
 
@@ -60,7 +60,8 @@ class EventEncoder {
 
   EncodedEvent make_snapshot(const core::ServiceKey& key, const core::ServiceView* view,
                              const core::Owed& owed, bool with_id, uint64_t id_version) const;
-  EncodedEvent make_delta(const core::ServiceView& view, const core::Owed& owed, bool with_id) const;
+  EncodedEvent make_delta(const core::ServiceView& view, const core::Owed& owed,
+                          bool with_id) const;
   void append_head(std::string& out, std::string_view event, uint64_t version, bool with_id) const;
   void evict();
 

@@ -21,7 +21,9 @@ class Events : public testing::Test {
     input.registration.metadata = *core::Metadata::from({{"v", value}});
     apply(input);
   }
-  void remove(const std::string& id) { apply(core::DeregisterInstance{{{"default", "orders"}, id}, {}}); }
+  void remove(const std::string& id) {
+    apply(core::DeregisterInstance{{{"default", "orders"}, id}, {}});
+  }
   void apply(const core::Input& input) {
     ASSERT_TRUE(registry_.step(input, now_, outputs_).ok());
     for (const auto& published : registry_.publish()) view_ = published.view;
@@ -31,7 +33,8 @@ class Events : public testing::Test {
   std::string next(core::WatchCursor& cursor, bool with_id = true) {
     const core::Owed owed = cursor.owed(view_.get());
     if (owed.kind == core::Owed::Kind::kNothing) return "";
-    const EncodedEvent& event = encoder_.encode(view_->key, view_.get(), owed, with_id, view_->version);
+    const EncodedEvent& event =
+        encoder_.encode(view_->key, view_.get(), owed, with_id, view_->version);
     if (owed.kind == core::Owed::Kind::kDelta) {
       cursor.sent_delta(*view_, event.to);
     } else {
@@ -53,20 +56,30 @@ class Events : public testing::Test {
 TEST_F(Events, HaveTheDocumentedForm) {
   put("o-1", "1");
   auto cursor = core::WatchCursor::blank();
-  EXPECT_EQ(next(cursor), "event:snapshot\nid:k3v9q2-1\ndata:{\"service\":\"orders\",\"version\":1,\"digest\":\"" +
-                              digest_text(view_->digest) +
-                              "\",\"instances\":[{\"id\":\"o-1\",\"address\":\"10.0.0.7\",\"port\":8080,\"metadata\":{\"v\":\"1\"}}]}\n\n");
+  EXPECT_EQ(
+      next(cursor),
+      "event:snapshot\nid:k3v9q2-1\ndata:{\"service\":\"orders\",\"version\":1,\"digest\":\"" +
+          digest_text(view_->digest) +
+          "\",\"instances\":[{\"id\":\"o-1\",\"address\":\"10.0.0.7\",\"port\":8080,\"metadata\":{"
+          "\"v\":\"1\"}}]}\n\n");
   put("o-2", "2");
   remove("o-1");
   const std::string delta = next(cursor);
-  EXPECT_TRUE(delta.starts_with("event:delta\nid:k3v9q2-3\ndata:{\"service\":\"orders\",\"digest\":\"")) << delta;
-  EXPECT_TRUE(delta.ends_with("\"put\":{\"o-2\":{\"address\":\"10.0.0.7\",\"port\":8080,\"metadata\":{\"v\":\"2\"}}},"
-                              "\"gone\":{\"o-1\":\"deregistered\"}}\n\n")) << delta;
+  EXPECT_TRUE(
+      delta.starts_with("event:delta\nid:k3v9q2-3\ndata:{\"service\":\"orders\",\"digest\":\""))
+      << delta;
+  EXPECT_TRUE(delta.ends_with(
+      "\"put\":{\"o-2\":{\"address\":\"10.0.0.7\",\"port\":8080,\"metadata\":{\"v\":\"2\"}}},"
+      "\"gone\":{\"o-1\":\"deregistered\"}}\n\n"))
+      << delta;
   EXPECT_EQ(next(cursor), "");
   remove("o-2");
   const std::string emptied = next(cursor);
   EXPECT_NE(emptied.find("event:snapshot"), std::string::npos);
-  EXPECT_NE(emptied.find(R"("empty":{"reason":"all_left","causes":{"deregistered":2}},"instances":[])"), std::string::npos) << emptied;
+  EXPECT_NE(
+      emptied.find(R"("empty":{"reason":"all_left","causes":{"deregistered":2}},"instances":[])"),
+      std::string::npos)
+      << emptied;
 }
 
 TEST_F(Events, AreEncodedOnceForAllWhoAreOwedTheSame) {
@@ -116,7 +129,8 @@ TEST_F(Events, LongListsAndDeltasGoInBoundedPiecesAndTheLastCarriesTheDigest) {
 
 TEST_F(Events, IdsOfAnotherBootAreNotUnderstood) {
   EXPECT_EQ(encoder_.version_of("k3v9q2-42"), 42u);
-  for (const char* other : {"", "k3v9q2", "k3v9q2-", "k3v9q2-x", "k3v9q2-4 ", "other1-42", "k3v9q2-99999999999999999999"}) {
+  for (const char* other : {"", "k3v9q2", "k3v9q2-", "k3v9q2-x", "k3v9q2-4 ", "other1-42",
+                            "k3v9q2-99999999999999999999"}) {
     EXPECT_FALSE(encoder_.version_of(other).has_value()) << other;
   }
 }

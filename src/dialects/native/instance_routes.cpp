@@ -82,7 +82,8 @@ void NativeDialect::deregister_instance(Call& call) {
 void NativeDialect::batch(Call& call) {
   const auto ack = take_ack(call);
   if (!accept(call, ack) || !accept(call, call.query.finish())) return;
-  BatchCall::start(front_, json_, call.request.body, limits_.max_batch_lines, *ack, std::move(call.exchange));
+  BatchCall::start(front_, json_, call.request.body, limits_.max_batch_lines, *ack,
+                   std::move(call.exchange));
 }
 
 }  // namespace callbook::native

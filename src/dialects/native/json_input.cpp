@@ -88,15 +88,30 @@ auto index_in(const std::array<std::string_view, N>& names) {
 }
 
 // The fields of a registration; a batch line has these and the ones behind kPersistent.
-enum RegistrationField { kAddress, kPort, kPorts, kZone, kWeight, kMetadata, kSession, kTtlMs, kPersistent, kOp, kService, kNamespace, kId };
+enum RegistrationField {
+  kAddress,
+  kPort,
+  kPorts,
+  kZone,
+  kWeight,
+  kMetadata,
+  kSession,
+  kTtlMs,
+  kPersistent,
+  kOp,
+  kService,
+  kNamespace,
+  kId
+};
 constexpr std::array<std::string_view, 13> kRegistrationNames = {
-    "address", "port",   "ports",      "zone", "weight",  "metadata", "session",
-    "ttl_ms",  "persistent", "op", "service", "namespace", "id"};
+    "address", "port",       "ports", "zone",    "weight",    "metadata", "session",
+    "ttl_ms",  "persistent", "op",    "service", "namespace", "id"};
 constexpr size_t kBodyFields = 9;
 
 Result<core::NamedPorts> read_ports(ondemand::value value) {
   ondemand::object object;
-  if (value.get_object().get(object)) return base::invalid("ports", "must be an object of name: port");
+  if (value.get_object().get(object))
+    return base::invalid("ports", "must be an object of name: port");
   std::vector<core::NamedPorts::Pair> pairs;
   for (auto field : object) {
     std::string_view name;
@@ -105,7 +120,8 @@ Result<core::NamedPorts> read_ports(ondemand::value value) {
     if (auto code = field.value().get(entry)) return malformed(code);
     int64_t port = 0;
     const std::string where = fmt::format("ports.{}", name);
-    if (auto status = read_integer(where, entry, 1, UINT16_MAX, port); !status.ok()) return status.error();
+    if (auto status = read_integer(where, entry, 1, UINT16_MAX, port); !status.ok())
+      return status.error();
     pairs.emplace_back(name, static_cast<uint16_t>(port));
   }
   return core::NamedPorts::from(std::move(pairs));
@@ -113,7 +129,8 @@ Result<core::NamedPorts> read_ports(ondemand::value value) {
 
 Result<core::Metadata> read_metadata(ondemand::value value) {
   ondemand::object object;
-  if (value.get_object().get(object)) return base::invalid("metadata", "must be an object of name: text");
+  if (value.get_object().get(object))
+    return base::invalid("metadata", "must be an object of name: text");
   std::vector<core::Metadata::Pair> pairs;
   pairs.reserve(8);
   for (auto field : object) {
@@ -199,23 +216,30 @@ Status read_draft_field(int index, ondemand::value value, Draft& draft) {
       registration.metadata = std::move(*metadata);
       return {};
     }
-    case kOp: return read_string("op", value, draft.op);
-    case kService: return read_string("service", value, draft.service);
-    case kNamespace: return read_string("namespace", value, draft.space);
-    case kId: return read_string("id", value, draft.id);
-    default: return read_holder(index, value, draft);
+    case kOp:
+      return read_string("op", value, draft.op);
+    case kService:
+      return read_string("service", value, draft.service);
+    case kNamespace:
+      return read_string("namespace", value, draft.space);
+    case kId:
+      return read_string("id", value, draft.id);
+    default:
+      return read_holder(index, value, draft);
   }
 }
 
 Status check_whole(const Draft& draft) {
   if (!draft.has_address) return base::invalid("address", "is missing");
   if (draft.holders == 1) return {};
-  return base::invalid("session", R"(exactly one of "session", "ttl_ms" and "persistent" must be given)");
+  return base::invalid("session",
+                       R"(exactly one of "session", "ttl_ms" and "persistent" must be given)");
 }
 
 Result<core::Input> operation_from(Draft&& draft) {
   const bool heartbeat = draft.op == "heartbeat";
-  if (heartbeat && draft.holders == 1 && draft.registration.holder.kind == core::HolderKind::kSession) {
+  if (heartbeat && draft.holders == 1 &&
+      draft.registration.holder.kind == core::HolderKind::kSession) {
     if (!draft.id.empty() || !draft.service.empty()) {
       return base::invalid("session", "a heartbeat is for a session or for an instance, not both");
     }
@@ -226,7 +250,8 @@ Result<core::Input> operation_from(Draft&& draft) {
     if (auto status = check_whole(draft); !status.ok()) return status.error();
     return core::Input(core::RegisterInstance{std::move(key), std::move(draft.registration), {}});
   }
-  if (draft.holders != 0) return base::invalid("op", "only \"register\" takes a session, ttl_ms or persistent here");
+  if (draft.holders != 0)
+    return base::invalid("op", "only \"register\" takes a session, ttl_ms or persistent here");
   if (draft.op == "deregister") return core::Input(core::DeregisterInstance{std::move(key), {}});
   if (heartbeat) return core::Input(core::RefreshInstance{std::move(key)});
   return base::invalid("op", R"(must be "register", "deregister" or "heartbeat")");
@@ -242,11 +267,13 @@ struct JsonInput::Impl {
   Status read(std::string_view text, Visit&& visit) {
     if (text.empty()) return base::invalid("body", "is empty; expected a JSON object");
     ondemand::document document;
-    const simdjson::padded_string_view padded(text.data(), text.size(), text.size() + net::kBodyPadding);
+    const simdjson::padded_string_view padded(text.data(), text.size(),
+                                              text.size() + net::kBodyPadding);
     if (auto code = parser.iterate(padded).get(document)) return malformed(code);
     ondemand::object object;
     if (auto code = document.get_object().get(object)) {
-      return code == simdjson::INCORRECT_TYPE ? base::invalid("body", "must be a JSON object") : malformed(code);
+      return code == simdjson::INCORRECT_TYPE ? base::invalid("body", "must be a JSON object")
+                                              : malformed(code);
     }
     if (auto status = visit(object); !status.ok()) return status;
     const char* behind = nullptr;
@@ -262,9 +289,11 @@ Result<SessionBody> JsonInput::session(std::string_view text) {
   static constexpr std::array<std::string_view, 3> kNames = {"ttl_ms", "client", "resume"};
   SessionBody body;
   const auto read_field = [&](int index, ondemand::value value) -> Status {
-    if (index == 0) return read_integer("ttl_ms", value, 1, std::numeric_limits<int32_t>::max(), body.ttl_ms);
+    if (index == 0)
+      return read_integer("ttl_ms", value, 1, std::numeric_limits<int32_t>::max(), body.ttl_ms);
     std::string_view string;
-    if (auto status = read_string(kNames[static_cast<size_t>(index)], value, string); !status.ok()) return status;
+    if (auto status = read_string(kNames[static_cast<size_t>(index)], value, string); !status.ok())
+      return status;
     if (index == 1) {
       body.client = string;
       return {};
@@ -298,9 +327,9 @@ Result<core::Registration> JsonInput::registration(std::string_view text) {
 Result<core::Input> JsonInput::operation(std::string_view line) {
   Draft draft;
   auto status = impl_->read(line, [&](ondemand::object object) {
-    return for_each_field(object, index_in(kRegistrationNames), [&](int index, ondemand::value value) {
-      return read_draft_field(index, value, draft);
-    });
+    return for_each_field(
+        object, index_in(kRegistrationNames),
+        [&](int index, ondemand::value value) { return read_draft_field(index, value, draft); });
   });
   if (!status.ok()) return status.error();
   return operation_from(std::move(draft));
@@ -313,15 +342,18 @@ Result<WatchBody::Item> read_watch_item(ondemand::value value, std::string_view 
   ondemand::object object;
   if (value.get_object().get(object)) return base::invalid("services", "must hold objects");
   WatchBody::Item item{{default_namespace, {}}, std::nullopt};
-  auto status = for_each_field(object, index_in(kNames), [&](int index, ondemand::value field) -> Status {
-    std::string_view text;
-    if (auto read = read_string(kNames[static_cast<size_t>(index)], field, text); !read.ok()) return read;
-    if (index == 0) item.key.name = text;
-    if (index == 1) item.key.space = text;
-    if (index != 2) return {};
-    item.digest = digest_from(text);
-    return item.digest ? Status{} : base::invalid("digest", "is not a digest: 11 characters of base64url");
-  });
+  auto status =
+      for_each_field(object, index_in(kNames), [&](int index, ondemand::value field) -> Status {
+        std::string_view text;
+        if (auto read = read_string(kNames[static_cast<size_t>(index)], field, text); !read.ok())
+          return read;
+        if (index == 0) item.key.name = text;
+        if (index == 1) item.key.space = text;
+        if (index != 2) return {};
+        item.digest = digest_from(text);
+        return item.digest ? Status{}
+                           : base::invalid("digest", "is not a digest: 11 characters of base64url");
+      });
   if (!status.ok()) return status.error();
   if (item.key.name.empty()) return base::invalid("service", "is missing");
   return item;

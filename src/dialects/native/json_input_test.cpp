@@ -10,8 +10,12 @@ namespace {
 /// `text` with the readable bytes behind it that JsonInput asks for.
 class Padded {
  public:
-  explicit Padded(std::string text) : size_(text.size()), bytes_(std::move(text)) { bytes_.append(net::kBodyPadding, '\0'); }
-  operator std::string_view() const { return std::string_view(bytes_).substr(0, size_); }  // NOLINT: implicit
+  explicit Padded(std::string text) : size_(text.size()), bytes_(std::move(text)) {
+    bytes_.append(net::kBodyPadding, '\0');
+  }
+  operator std::string_view() const {
+    return std::string_view(bytes_).substr(0, size_);
+  }  // NOLINT: implicit
 
  private:
   size_t size_;
@@ -84,30 +88,39 @@ TEST(JsonInput, RefusesWhatIsWrongNamingTheField) {
 TEST(JsonInput, ReadsTheOperationsOfABatch) {
   JsonInput input;
   const std::string session = "0123456789abcdef0123456789abcdef";
-  auto read = input.operation(Padded(R"({"op":"register","service":"s","id":"i","address":"a","ttl_ms":5000})"));
+  auto read = input.operation(
+      Padded(R"({"op":"register","service":"s","id":"i","address":"a","ttl_ms":5000})"));
   ASSERT_TRUE(read.ok());
-  EXPECT_EQ(std::get<core::RegisterInstance>(*read).key, (core::InstanceKey{{"default", "s"}, "i"}));
+  EXPECT_EQ(std::get<core::RegisterInstance>(*read).key,
+            (core::InstanceKey{{"default", "s"}, "i"}));
   read = input.operation(Padded(R"({"op":"deregister","service":"s","id":"i","namespace":"n"})"));
   EXPECT_EQ(std::get<core::DeregisterInstance>(*read).key, (core::InstanceKey{{"n", "s"}, "i"}));
   read = input.operation(Padded(R"({"op":"heartbeat","session":")" + session + "\"}"));
   EXPECT_TRUE(std::holds_alternative<core::RefreshSession>(*read));
   read = input.operation(Padded(R"({"op":"heartbeat","service":"s","id":"i"})"));
   EXPECT_TRUE(std::holds_alternative<core::RefreshInstance>(*read));
-  for (const char* bad : {R"({"op":"dance"})", R"({"service":"s","id":"i"})", R"({"op":"deregister","service":"s","id":"i","ttl_ms":1})",
-                          R"({"op":"heartbeat","service":"s","session":"0123456789abcdef0123456789abcdef"})"}) {
+  for (const char* bad :
+       {R"({"op":"dance"})", R"({"service":"s","id":"i"})",
+        R"({"op":"deregister","service":"s","id":"i","ttl_ms":1})",
+        R"({"op":"heartbeat","service":"s","session":"0123456789abcdef0123456789abcdef"})"}) {
     EXPECT_FALSE(input.operation(Padded(bad)).ok()) << bad;
   }
 }
 
 TEST(JsonInput, ReadsWhatToWatch) {
   JsonInput input;
-  const auto read = input.watch(Padded(R"({"services":[{"service":"a","digest":"AAAAAAAAAAE"},{"service":"b","namespace":"n"}]})"), "default");
+  const auto read = input.watch(
+      Padded(
+          R"({"services":[{"service":"a","digest":"AAAAAAAAAAE"},{"service":"b","namespace":"n"}]})"),
+      "default");
   ASSERT_TRUE(read.ok()) << read.error().to_string();
   ASSERT_EQ(read->items.size(), 2u);
   EXPECT_EQ(read->items[1].key, (core::ServiceKey{"n", "b"}));
   EXPECT_FALSE(read->items[1].digest.has_value());
-  for (const char* bad : {"{}", R"({"services":[]})", R"({"services":["a"]})", R"({"services":[{"digest":"AAAAAAAAAAA"}]})",
-                          R"({"services":[{"service":"a","digest":"zz"}]})", R"({"services":{"service":"a"}})"}) {
+  for (const char* bad :
+       {"{}", R"({"services":[]})", R"({"services":["a"]})",
+        R"({"services":[{"digest":"AAAAAAAAAAA"}]})",
+        R"({"services":[{"service":"a","digest":"zz"}]})", R"({"services":{"service":"a"}})"}) {
     EXPECT_FALSE(input.watch(Padded(bad), "default").ok()) << bad;
   }
 }

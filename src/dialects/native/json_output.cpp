@@ -46,7 +46,8 @@ void append_instance_members(base::JsonWriter& json, const core::ListEntry& entr
   if (instance.port() != 0) json.field("port", uint32_t{instance.port()});
   if (body.has_ports()) {
     json.key("ports").begin_object();
-    body.for_each_port([&](std::string_view name, uint16_t port) { json.field(name, uint32_t{port}); });
+    body.for_each_port(
+        [&](std::string_view name, uint16_t port) { json.field(name, uint32_t{port}); });
     json.end_object();
   }
   if (!body.zone().empty()) json.field("zone", body.zone());
@@ -54,7 +55,8 @@ void append_instance_members(base::JsonWriter& json, const core::ListEntry& entr
   if (entry.state() != core::InstanceState::kUp) json.field("state", name_of(entry.state()));
   if (body.has_metadata()) {
     json.key("metadata").begin_object();
-    body.for_each_metadata([&](std::string_view name, std::string_view value) { json.field(name, value); });
+    body.for_each_metadata(
+        [&](std::string_view name, std::string_view value) { json.field(name, value); });
     json.end_object();
   }
 }

@@ -15,7 +15,8 @@ TEST(DigestText, IsElevenCharactersAndReadsBack) {
     const uint64_t digest = random();
     EXPECT_EQ(digest_from(digest_text(digest)), digest);
   }
-  for (const char* bad : {"", "AAAAAAAAAA", "AAAAAAAAAAAA", "AAAAAAAAAAB", "AAAA+AAAAAA", "AAAAAAAAAA="}) {
+  for (const char* bad :
+       {"", "AAAAAAAAAA", "AAAAAAAAAAAA", "AAAAAAAAAAB", "AAAA+AAAAAA", "AAAAAAAAAA="}) {
     EXPECT_FALSE(digest_from(bad).has_value()) << bad;
   }
 }

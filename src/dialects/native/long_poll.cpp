@@ -32,7 +32,8 @@ void LongPoll::tick(int64_t now_ms) {
 void LongPoll::answer() {
   const std::unique_ptr<LongPoll> self(this);
   net::HttpResponse response;
-  response.body = snapshot_json(question_.key, front_.catalog().find(question_.key).get(), question_.filter);
+  response.body =
+      snapshot_json(question_.key, front_.catalog().find(question_.key).get(), question_.filter);
   exchange_.respond(std::move(response));
 }
 

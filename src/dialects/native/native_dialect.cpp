@@ -23,7 +23,9 @@ std::vector<std::string_view> split(std::string_view path) {
   return segments;
 }
 
-bool is_name(std::string_view segment) { return segment.starts_with('{'); }
+bool is_name(std::string_view segment) {
+  return segment.starts_with('{');
+}
 
 }  // namespace
 
@@ -39,16 +41,21 @@ NativeDialect::NativeDialect(core::Front& front, net::EventLoop& loop, NativeLim
         polls_.tick(now_ms);
       })) {}
 
-NativeDialect::~NativeDialect() { answer_waiting(); }
+NativeDialect::~NativeDialect() {
+  answer_waiting();
+}
 
 const std::vector<NativeDialect::Route>& NativeDialect::table() {
   using net::Method;
   static const std::vector<Route> kRoutes = {
-      {Method::kPut, "/v1/services/{service}/instances/{id}", &NativeDialect::register_instance, true},
+      {Method::kPut, "/v1/services/{service}/instances/{id}", &NativeDialect::register_instance,
+       true},
       {Method::kPut, "/v1/sessions/{session}/heartbeat", &NativeDialect::refresh_session, true},
-      {Method::kPut, "/v1/services/{service}/instances/{id}/heartbeat", &NativeDialect::refresh_instance, true},
+      {Method::kPut, "/v1/services/{service}/instances/{id}/heartbeat",
+       &NativeDialect::refresh_instance, true},
       {Method::kGet, "/v1/services/{service}/instances/{id}", &NativeDialect::get_instance, true},
-      {Method::kDelete, "/v1/services/{service}/instances/{id}", &NativeDialect::deregister_instance, true},
+      {Method::kDelete, "/v1/services/{service}/instances/{id}",
+       &NativeDialect::deregister_instance, true},
       {Method::kPost, "/v1/batch", &NativeDialect::batch, true},
       {Method::kPost, "/v1/sessions", &NativeDialect::open_session, true},
       {Method::kGet, "/v1/sessions/{session}/attach", &NativeDialect::attach_session, true},
@@ -110,13 +117,16 @@ void NativeDialect::handle(const net::HttpRequest& request, net::HttpExchange ex
   const Route* route = match(request.method, *segments, call.names, path_known);
   if (route == nullptr) {
     if (!path_known) {
-      return call.fail({base::ErrorCode::kNotFound, "path", "is not known here; see docs/native-api.md", std::nullopt});
+      return call.fail({base::ErrorCode::kNotFound, "path",
+                        "is not known here; see docs/native-api.md", std::nullopt});
     }
-    const auto error = base::invalid("method", fmt::format("{} is not served on this path", net::name_of(request.method)));
+    const auto error = base::invalid(
+        "method", fmt::format("{} is not served on this path", net::name_of(request.method)));
     return call.exchange.respond(problem_with_status(405, error));
   }
   if (route->needs_ready && !front_.ready()) {
-    return call.fail({base::ErrorCode::kNotReady, "", "the registry is still loading its catalog", std::nullopt});
+    return call.fail({base::ErrorCode::kNotReady, "", "the registry is still loading its catalog",
+                      std::nullopt});
   }
   auto query = Query::parse(request.query);
   if (!accept(call, query)) return;
@@ -173,7 +183,8 @@ bool NativeDialect::accept_body(Call& call) const {
   const uint64_t most = limits_.max_request_body_bytes;
   if (size <= most) return true;
   const auto detail = fmt::format("is {} bytes long; the limit here is {}", size, most);
-  call.exchange.respond(problem_with_status(413, base::over_limit("body", detail, static_cast<int64_t>(most))));
+  call.exchange.respond(
+      problem_with_status(413, base::over_limit("body", detail, static_cast<int64_t>(most))));
   return false;
 }
 

@@ -18,10 +18,10 @@ namespace callbook::native {
 
 /// What the native API will bear beside core's and the transport's limits.
 struct NativeLimits {
-  uint32_t max_watched_services = 1'000;       ///< of one stream
-  uint32_t max_batch_lines = 20'000;           ///< of one batch
+  uint32_t max_watched_services = 1'000;          ///< of one stream
+  uint32_t max_batch_lines = 20'000;              ///< of one batch
   uint64_t max_request_body_bytes = 1024 * 1024;  ///< but for batches
-  int64_t max_wait_ms = 600'000;               ///< of a long poll
+  int64_t max_wait_ms = 600'000;                  ///< of a long poll
 };
 
 /// The native API (docs/native-api.md) on one I/O thread. Borrows all it is given; one per thread;

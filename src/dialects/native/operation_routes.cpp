@@ -13,9 +13,13 @@ void NativeDialect::status(Call& call) {
   call.answer(200, front_.status_json());
 }
 
-void NativeDialect::healthz(Call& call) { call.answer(200, "{\"healthy\":true}\n"); }
+void NativeDialect::healthz(Call& call) {
+  call.answer(200, "{\"healthy\":true}\n");
+}
 
-void NativeDialect::readyz(Call& call) { call.answer(front_.ready() ? 200 : 503, front_.readiness_json()); }
+void NativeDialect::readyz(Call& call) {
+  call.answer(front_.ready() ? 200 : 503, front_.readiness_json());
+}
 
 void NativeDialect::metrics(Call& call) {
   net::HttpResponse response;

@@ -6,16 +6,26 @@ using base::ErrorCode;
 
 int status_of(const base::Error& error) {
   switch (error.code) {
-    case ErrorCode::kInvalid: return 400;
-    case ErrorCode::kLimit: return 422;
-    case ErrorCode::kNotFound: return 404;
-    case ErrorCode::kSuperseded: return 409;
-    case ErrorCode::kConflict: return 409;
-    case ErrorCode::kNotReady: return 503;
-    case ErrorCode::kOverloaded: return 503;
-    case ErrorCode::kAppliedNotLogged: return 503;
-    case ErrorCode::kCorrupt: return 500;
-    case ErrorCode::kIo: return 500;
+    case ErrorCode::kInvalid:
+      return 400;
+    case ErrorCode::kLimit:
+      return 422;
+    case ErrorCode::kNotFound:
+      return 404;
+    case ErrorCode::kSuperseded:
+      return 409;
+    case ErrorCode::kConflict:
+      return 409;
+    case ErrorCode::kNotReady:
+      return 503;
+    case ErrorCode::kOverloaded:
+      return 503;
+    case ErrorCode::kAppliedNotLogged:
+      return 503;
+    case ErrorCode::kCorrupt:
+      return 500;
+    case ErrorCode::kIo:
+      return 500;
   }
   return 500;
 }

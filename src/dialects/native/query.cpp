@@ -53,7 +53,8 @@ std::vector<std::pair<std::string, std::string>> Query::take_prefixed(std::strin
 base::Status Query::finish() const {
   for (const Parameter& parameter : parameters_) {
     if (!parameter.taken) {
-      return base::invalid(parameter.name, fmt::format("unknown query parameter '{}'", parameter.name));
+      return base::invalid(parameter.name,
+                           fmt::format("unknown query parameter '{}'", parameter.name));
     }
   }
   return {};
@@ -75,7 +76,8 @@ base::Result<int64_t> parse_duration_ms(std::string_view field, std::string_view
   for (const Unit& unit : kUnits) {
     if (suffix != unit.suffix) continue;
     if (number > most_ms / unit.ms) {
-      return base::over_limit(field, fmt::format("is {}; the most is {} ms", text, most_ms), most_ms);
+      return base::over_limit(field, fmt::format("is {}; the most is {} ms", text, most_ms),
+                              most_ms);
     }
     return number * unit.ms;
   }

@@ -10,7 +10,8 @@ TEST(Query, WhatNobodyTookIsRefused) {
   ASSERT_TRUE(query.ok());
   EXPECT_EQ(query->take_all("service"), (std::vector<std::string>{"a", "b/c"}));
   EXPECT_EQ(**query->take("wait"), "30s");
-  EXPECT_EQ(query->take_prefixed("meta."), (std::vector<std::pair<std::string, std::string>>{{"x", "1"}}));
+  EXPECT_EQ(query->take_prefixed("meta."),
+            (std::vector<std::pair<std::string, std::string>>{{"x", "1"}}));
   EXPECT_FALSE(query->take("absent")->has_value());
   ASSERT_FALSE(query->finish().ok());
   EXPECT_EQ(query->finish().error().field, "typo");
@@ -30,7 +31,8 @@ TEST(Duration, UnitsAndLimits) {
     EXPECT_FALSE(parse_duration_ms("wait", bad, 600'000).ok()) << bad;
   }
   EXPECT_EQ(parse_duration_ms("wait", "31s", 30'000).error().limit, 30'000);
-  EXPECT_EQ(parse_duration_ms("wait", "9223372036854775807h", INT64_MAX).error().code, base::ErrorCode::kLimit);
+  EXPECT_EQ(parse_duration_ms("wait", "9223372036854775807h", INT64_MAX).error().code,
+            base::ErrorCode::kLimit);
 }
 
 }  // namespace

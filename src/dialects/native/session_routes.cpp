@@ -38,19 +38,22 @@ void NativeDialect::open_session(Call& call) {
     body = std::move(*read);
   }
   if (body.resume && (body.ttl_ms != 0 || !body.client.empty())) {
-    return call.fail(base::invalid("resume", "takes a session as it is; it goes with no other field"));
+    return call.fail(
+        base::invalid("resume", "takes a session as it is; it goes with no other field"));
   }
   const bool resumes = body.resume.has_value();
-  core::Input input = resumes ? core::Input(core::ResumeSession{*body.resume})
-                              : core::Input(core::OpenSession{front_.new_session_id(), body.ttl_ms, body.client});
-  front_.submit(std::move(input), *ack,
-                [this, resumes, exchange = std::move(call.exchange)](const Result<Reply>& reply) mutable {
-                  if (!reply.ok()) return exchange.respond(failure(reply.error()));
-                  net::HttpResponse response;
-                  response.status = resumes ? 200 : 201;
-                  response.body = opened_json(std::get<core::SessionOpened>(*reply), front_.facts());
-                  exchange.respond(std::move(response));
-                });
+  core::Input input =
+      resumes ? core::Input(core::ResumeSession{*body.resume})
+              : core::Input(core::OpenSession{front_.new_session_id(), body.ttl_ms, body.client});
+  front_.submit(
+      std::move(input), *ack,
+      [this, resumes, exchange = std::move(call.exchange)](const Result<Reply>& reply) mutable {
+        if (!reply.ok()) return exchange.respond(failure(reply.error()));
+        net::HttpResponse response;
+        response.status = resumes ? 200 : 201;
+        response.body = opened_json(std::get<core::SessionOpened>(*reply), front_.facts());
+        exchange.respond(std::move(response));
+      });
 }
 
 void NativeDialect::refresh_session(Call& call) {
@@ -73,16 +76,17 @@ void NativeDialect::refresh_session(Call& call) {
 void NativeDialect::attach_session(Call& call) {
   const auto id = session_named(call);
   if (!accept(call, id) || !accept(call, call.query.finish())) return;
-  front_.submit(core::AttachSession{*id}, Ack::kLocal,
-                [this, exchange = std::move(call.exchange)](const Result<Reply>& reply) mutable {
-                  if (!reply.ok()) return exchange.respond(failure(reply.error()));
-                  const auto& opened = std::get<core::SessionOpened>(*reply);
-                  auto stream = std::make_unique<AttachStream>(
-                      front_, attachments_, opened,
-                      fmt::format("event:attached\ndata:{}\n\n", opened_json(opened, front_.facts())));
-                  AttachStream& made = *stream;
-                  made.set_waker(exchange.stream("text/event-stream", std::move(stream)));
-                });
+  front_.submit(
+      core::AttachSession{*id}, Ack::kLocal,
+      [this, exchange = std::move(call.exchange)](const Result<Reply>& reply) mutable {
+        if (!reply.ok()) return exchange.respond(failure(reply.error()));
+        const auto& opened = std::get<core::SessionOpened>(*reply);
+        auto stream = std::make_unique<AttachStream>(
+            front_, attachments_, opened,
+            fmt::format("event:attached\ndata:{}\n\n", opened_json(opened, front_.facts())));
+        AttachStream& made = *stream;
+        made.set_waker(exchange.stream("text/event-stream", std::move(stream)));
+      });
 }
 
 void NativeDialect::close_session(Call& call) {

@@ -39,7 +39,7 @@ net::StreamPiece WatchStream::pull() {
 net::StreamPiece WatchStream::send(Followed& service, const core::ServiceView* view,
                                    const core::Owed& owed) {
   const bool last_due = next_due_ + 1 == due_.size();
-  const EncodedEvent& event = 
+  const EncodedEvent& event =
       encoder_.encode(service.key, view, owed, last_due, front_.catalog().version());
   if (owed.kind == core::Owed::Kind::kDelta) {
     service.cursor.sent_delta(*view, event.to);
@@ -62,7 +62,9 @@ void WatchStream::on_changed(uint32_t token) {
   due_.push_back(token);
 }
 
-void WatchStream::on_publication() { waker_.wake(); }
+void WatchStream::on_publication() {
+  waker_.wake();
+}
 
 void WatchStream::tick(int64_t now_ms) {
   const int64_t every_ms = tie_ ? tie_->heartbeat_ms() : kAliveMs;

@@ -52,7 +52,7 @@ class WatchStream final : public net::StreamSource, public core::Subscriber, pub
   /// through the present version.
   std::vector<uint32_t> due_;
   size_t next_due_ = 0;
-  bool alive_due_ = true;      ///< until the first piece, and after silence
+  bool alive_due_ = true;  ///< until the first piece, and after silence
   int64_t quiet_since_ms_;
   std::unique_ptr<SessionTie> tie_;
   net::StreamWaker waker_;
