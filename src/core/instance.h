@@ -43,8 +43,8 @@ class Instance {
   uint32_t weight() const { return weight_; }
   HolderKind holder_kind() const { return holder_kind_; }
   std::string_view packed() const { return {bytes() + id_bytes_ + address_bytes_, packed_bytes_}; }
-  /// Whether it was made from the same content as `registration` with its body `packed`.
-  bool same_content(const RegistrationView& registration, std::string_view packed) const;
+  /// Whether it was made from the same content as `registration` packed as `body`.
+  bool same_content(const RegistrationView& registration, std::string_view body) const;
   /// Bytes of this allocation.
   size_t footprint_bytes() const;
 

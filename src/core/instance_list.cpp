@@ -115,7 +115,7 @@ std::optional<ListEntry> MutableInstanceList::erase(std::string_view id) {
 
 InstanceList MutableInstanceList::share() {
   owned_.assign(chunks_.size(), false);
-  return *this;
+  return InstanceList(static_cast<const InstanceList&>(*this));
 }
 
 ListChunk& MutableInstanceList::own(size_t index, uint32_t room) {

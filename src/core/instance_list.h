@@ -67,7 +67,8 @@ class ChunkRef {
     if (chunk_ != nullptr) chunk_->retain();
   }
   ChunkRef(ChunkRef&& other) noexcept : chunk_(std::exchange(other.chunk_, nullptr)) {}
-  ChunkRef& operator=(ChunkRef other) noexcept {
+  ChunkRef& operator=(const ChunkRef& other) { return *this = ChunkRef(other); }
+  ChunkRef& operator=(ChunkRef&& other) noexcept {
     std::swap(chunk_, other.chunk_);
     return *this;
   }
@@ -135,10 +136,10 @@ class MutableInstanceList : public InstanceList {
   InstanceList share();
 
  private:
-  void insert(size_t chunk, uint32_t place, ListEntry entry);
-  ListChunk& own(size_t chunk, uint32_t room);
-  void split(size_t chunk);
-  void drop(size_t chunk);
+  void insert(size_t index, uint32_t place, ListEntry entry);
+  ListChunk& own(size_t index, uint32_t room);
+  void split(size_t index);
+  void drop(size_t index);
 
   std::vector<bool> owned_;  ///< beside chunks_: not shared since it was made
 };

@@ -23,7 +23,7 @@ struct ServiceKey {
   std::string name;
 
   ServiceKey() = default;
-  ServiceKey(std::string_view space_, std::string_view name_) : space(space_), name(name_) {}
+  ServiceKey(std::string_view in_space, std::string_view named) : space(in_space), name(named) {}
   explicit ServiceKey(ServiceKeyView view) : ServiceKey(view.space, view.name) {}
   operator ServiceKeyView() const { return {space, name}; }  // NOLINT: implicit
   auto operator<=>(const ServiceKey&) const = default;

@@ -103,9 +103,9 @@ class Registry {
   void write_session(const Session& session, uint64_t version, RecordBatch& batch) const;
   void write_instance(const Service& service, std::string_view id, const KeyState& state,
                       uint64_t version, RecordBatch& batch) const;
-  void dump_sessions(DumpCursor& cursor, size_t most, RecordBatch& out) const;
-  void dump_instances(DumpCursor& cursor, size_t most, RecordBatch& out) const;
-  void dump_tombstones(DumpCursor& cursor, size_t most, RecordBatch& out) const;
+  void dump_sessions(DumpCursor& cursor, size_t end, RecordBatch& out) const;
+  void dump_instances(DumpCursor& cursor, size_t end, RecordBatch& out) const;
+  void dump_tombstones(DumpCursor& cursor, size_t end, RecordBatch& out) const;
 
   const RegistryOptions options_;
   const NodeId node_;

@@ -105,6 +105,8 @@ class HttpExchange {
     slot_ = other.slot_;
     return *this;
   }
+  HttpExchange(const HttpExchange&) = delete;
+  HttpExchange& operator=(const HttpExchange&) = delete;
   ~HttpExchange();
 
   void respond(HttpResponse response);

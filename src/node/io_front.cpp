@@ -23,7 +23,7 @@ void IoFront::submit(core::Input input, core::Ack ack, core::Completion done) {
   });
 }
 
-void IoFront::refuse_later(core::Completion done) {
+void IoFront::refuse_later(core::Completion done) const {
   auto held = std::make_shared<core::Completion>(std::move(done));
   parts_.own_loop->post([held] {
     (*held)(base::Error{base::ErrorCode::kNotReady, "", "the registry is still loading its catalog",

@@ -30,6 +30,8 @@ class IoFront final : public core::Front {
   };
   explicit IoFront(Parts parts);
   ~IoFront() override;
+  IoFront(const IoFront&) = delete;
+  IoFront& operator=(const IoFront&) = delete;
 
   void submit(core::Input input, core::Ack ack, core::Completion done) override;
   core::PublishedCatalog& catalog() override { return catalog_; }
@@ -51,7 +53,7 @@ class IoFront final : public core::Front {
   void report();
 
  private:
-  void refuse_later(core::Completion done);
+  void refuse_later(core::Completion done) const;
   bool on_core_loop() const { return parts_.own_loop == parts_.core_loop; }
 
   const Parts parts_;

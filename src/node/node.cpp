@@ -50,6 +50,8 @@ class Node::Impl {
  public:
   Impl(Config config, base::Logger& logger);
   ~Impl();
+  Impl(const Impl&) = delete;
+  Impl& operator=(const Impl&) = delete;
 
   base::Status run(const std::function<void(const std::string&)>& on_ready);
   void stop() {
@@ -278,6 +280,9 @@ base::Status Node::run(const std::function<void(const std::string&)>& on_ready) 
 }
 void Node::stop() {
   impl_->stop();
+}
+std::vector<std::string> Node::routes() {
+  return native::NativeDialect::routes();
 }
 
 }  // namespace callbook::node

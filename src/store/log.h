@@ -80,6 +80,8 @@ class Log {
                                                  LogOptions options, base::Logger& logger,
                                                  const OnRecord& on_record, RecoveryReport* report);
   ~Log();
+  Log(const Log&) = delete;
+  Log& operator=(const Log&) = delete;
 
   /// Writes the records with one write(). On success they survive the death of the process. On
   /// failure the log is degraded and the records are not in it (unless cutting off what was written

@@ -48,11 +48,11 @@ size_t EventEncoder::KeyHash::operator()(const Key& key) const {
          base::xxh64(key.after);
 }
 
-const EncodedEvent& EventEncoder::encode(const core::ServiceKey& name,
+const EncodedEvent& EventEncoder::encode(const core::ServiceKey& service,
                                          const core::ServiceView* view, const core::Owed& owed,
                                          bool with_id, uint64_t published) {
   if (view == nullptr) {
-    uncached_ = make_snapshot(name, nullptr, owed, with_id, published);
+    uncached_ = make_snapshot(service, nullptr, owed, with_id, published);
     return uncached_;
   }
   const bool delta = owed.kind == core::Owed::Kind::kDelta;
@@ -66,7 +66,7 @@ const EncodedEvent& EventEncoder::encode(const core::ServiceKey& name,
   ++misses_;
   evict();
   EncodedEvent made = delta ? make_delta(*view, owed, with_id)
-                            : make_snapshot(name, view, owed, with_id, view->version);
+                            : make_snapshot(service, view, owed, with_id, view->version);
   cached_bytes_ += made.piece->size();
   order_.push_back(key);
   return cache_.emplace(std::move(key), std::move(made)).first->second;
@@ -92,7 +92,7 @@ void EventEncoder::append_head(std::string& out, std::string_view event, uint64_
   out.append("data:");
 }
 
-EncodedEvent EventEncoder::make_snapshot(const core::ServiceKey& name,
+EncodedEvent EventEncoder::make_snapshot(const core::ServiceKey& service,
                                          const core::ServiceView* view, const core::Owed& owed,
                                          bool with_id, uint64_t id_version) const {
   EncodedEvent made;
@@ -117,7 +117,7 @@ EncodedEvent EventEncoder::make_snapshot(const core::ServiceKey& name,
   append_head(out, "snapshot", id_version, with_id && made.complete);
   base::JsonWriter json(out);
   json.begin_object();
-  append_service_key(json, name);
+  append_service_key(json, service);
   if (!owed.first || !made.complete) json.field("part", owed.first ? 1 : 2);
   if (made.complete) {
     json.field("version", version);

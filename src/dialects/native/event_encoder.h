@@ -33,7 +33,7 @@ class EventEncoder {
   /// The event that `owed` (not kNothing) asks for. `view` is null for an unknown service named
   /// `key`. `with_id`: the stream would be complete through this event; `published` is the version
   /// of the whole catalog. Valid until the next call.
-  const EncodedEvent& encode(const core::ServiceKey& key, const core::ServiceView* view,
+  const EncodedEvent& encode(const core::ServiceKey& service, const core::ServiceView* view,
                              const core::Owed& owed, bool with_id, uint64_t published);
 
   net::SharedBytes alive(uint64_t version, bool with_id) const;
@@ -58,7 +58,7 @@ class EventEncoder {
     size_t operator()(const Key& key) const;
   };
 
-  EncodedEvent make_snapshot(const core::ServiceKey& key, const core::ServiceView* view,
+  EncodedEvent make_snapshot(const core::ServiceKey& service, const core::ServiceView* view,
                              const core::Owed& owed, bool with_id, uint64_t id_version) const;
   EncodedEvent make_delta(const core::ServiceView& view, const core::Owed& owed,
                           bool with_id) const;

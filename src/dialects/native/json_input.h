@@ -36,11 +36,11 @@ class JsonInput {
   JsonInput(const JsonInput&) = delete;
   JsonInput& operator=(const JsonInput&) = delete;
 
-  base::Result<SessionBody> session(std::string_view body);
-  base::Result<core::Registration> registration(std::string_view body);
+  base::Result<SessionBody> session(std::string_view text);
+  base::Result<core::Registration> registration(std::string_view text);
   /// One line of a batch. `new_session` is not among its operations.
   base::Result<core::Input> operation(std::string_view line);
-  base::Result<WatchBody> watch(std::string_view body, std::string_view default_namespace);
+  base::Result<WatchBody> watch(std::string_view text, std::string_view default_namespace);
 
  private:
   struct Impl;

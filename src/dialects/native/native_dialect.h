@@ -30,6 +30,8 @@ class NativeDialect final : public net::HttpHandler {
  public:
   NativeDialect(core::Front& front, net::EventLoop& loop, NativeLimits limits);
   ~NativeDialect() override;
+  NativeDialect(const NativeDialect&) = delete;
+  NativeDialect& operator=(const NativeDialect&) = delete;
 
   void handle(const net::HttpRequest& request, net::HttpExchange exchange) override;
   net::HttpResponse refuse(int status, const base::Error& error) override;
@@ -92,7 +94,7 @@ class NativeDialect final : public net::HttpHandler {
   void get_service(Call& call);
   void watch_by_query(Call& call);
   void watch_by_body(Call& call);
-  void start_watch(Call& call, WatchBody wanted, std::optional<uint64_t> resume_from);
+  void start_watch(Call& call, WatchBody body, std::optional<uint64_t> resume_from);
   // operation_routes.cpp
   void export_all(Call& call);
   void status(Call& call);

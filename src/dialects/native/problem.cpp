@@ -13,17 +13,13 @@ int status_of(const base::Error& error) {
     case ErrorCode::kNotFound:
       return 404;
     case ErrorCode::kSuperseded:
-      return 409;
     case ErrorCode::kConflict:
       return 409;
     case ErrorCode::kNotReady:
-      return 503;
     case ErrorCode::kOverloaded:
-      return 503;
     case ErrorCode::kAppliedNotLogged:
       return 503;
     case ErrorCode::kCorrupt:
-      return 500;
     case ErrorCode::kIo:
       return 500;
   }
