@@ -60,6 +60,7 @@ LoopResult register_in_batches(const BatchPlan& plan, const std::vector<std::str
                       .pipelining = 1,
                       .count = (plan.instances + kLines - 1) / kLines};
   LoopResult result = run_requests(loop, batches, server, deadline);
+  if (result.operations != loop.count) fail("{} of {} batches", result.operations, loop.count);
   result.operations = plan.instances;
   return result;
 }

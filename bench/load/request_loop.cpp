@@ -59,7 +59,7 @@ class Loop {
   LoopResult run(const Process* server) {
     const int64_t cpu_before_ns = server != nullptr ? server->cpu_ns() : 0;
     const int64_t start_ns = now_ns();
-    stop_ns_ = start_ns + plan_.max_ns;
+    stop_ns_ = plan_.max_ns ? start_ns + *plan_.max_ns : INT64_MAX;
     for (size_t i = 0; i < lanes_.size(); ++i) top_up(i);
     while (answered_ < sent_) {
       const auto ready = poller_.wait(deadline_.at_ns);

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -11,13 +12,14 @@
 namespace callbook::load {
 
 /// How requests are sent: on each of `connections`, `pipelining` at a time, until `count` in all
-/// have been sent or `max_ns` is over; then the answers still owed are awaited.
+/// have been sent or `max_ns` is over; then the answers still owed are awaited. Without a `max_ns`
+/// all are sent, or the deadline fails the program.
 struct LoopPlan {
   uint16_t port = 0;
   size_t connections = 1;
   size_t pipelining = 1;
   uint64_t count = 0;
-  int64_t max_ns = 60'000'000'000;
+  std::optional<int64_t> max_ns;
 };
 
 /// What is sent, and what must come back. Connections are numbered from 0.

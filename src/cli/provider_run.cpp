@@ -122,8 +122,8 @@ void ProviderRun::end() {
 void ProviderRun::on_registered() {
   if (std::exchange(registered_, true)) return;
   last_trouble_.clear();
-  complain(
-      fmt::format("registered {} at {}:{}", instance_name(), instance().address, instance().port));
+  const std::string port = instance().port == 0 ? "" : fmt::format(":{}", instance().port);
+  complain(fmt::format("registered {} at {}{}", instance_name(), instance().address, port));
 }
 
 void ProviderRun::on_trouble(const base::Error& error) {

@@ -2,6 +2,7 @@
 #include <cstdlib>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include <CLI/CLI.hpp>
@@ -17,7 +18,7 @@ namespace {
 
 /// What was typed, before it is known what it means: flags win over the environment and the file.
 struct ServerFlags {
-  std::map<std::string, std::string> values;  ///< by Setting::key
+  std::map<std::string, std::optional<std::string>> values;  ///< by Setting::key
   std::map<std::string, bool> switches;
   std::string file;
   bool print_routes = false;
@@ -42,8 +43,8 @@ base::Status gather(const ServerFlags& flags, node::Config& config) {
       if (auto status = setting.set(config, "true"); !status.ok()) return status;
     }
     const auto value = flags.values.find(key);
-    if (value == flags.values.end() || value->second.empty()) continue;
-    if (auto status = setting.set(config, value->second); !status.ok()) {
+    if (value == flags.values.end() || !value->second) continue;
+    if (auto status = setting.set(config, *value->second); !status.ok()) {
       return base::invalid(setting.flag(), status.error().detail);
     }
   }
@@ -84,7 +85,7 @@ void add_server_command(CLI::App& app, int& exit_code) {
   for (const node::Setting& setting : node::settings()) {
     const std::string key(setting.key);
     const std::string help(setting.help);
-    CLI::Option* option = setting.is_switch
+    CLI::Option* option = setting.kind == node::Setting::Kind::kSwitch
                               ? verb->add_flag(setting.flag(), flags->switches[key], help)
                               : verb->add_option(setting.flag(), flags->values[key], help)
                                     ->type_name("")

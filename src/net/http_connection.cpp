@@ -75,12 +75,14 @@ void Connection::respond(uint64_t slot, HttpResponse response) {
 StreamWaker Connection::stream(uint64_t slot, std::string_view content_type,
                                std::unique_ptr<StreamSource> source) {
   const auto self = shared_from_this();
+  const int64_t user_timeout_ms = source->user_timeout_ms();
   auto stream = std::make_shared<ResponseStream>(self, std::move(source));
   if (closed_) {
     stream->end(StreamEnd::kPeerReset);
     return {};
   }
   if (context_->stopping) stream->end(StreamEnd::kServerStopped);
+  if (user_timeout_ms > 0) set_user_timeout(user_timeout_ms);
   StreamWaker waker{std::weak_ptr<StreamWaker::Target>(stream)};
   answers_.start_stream(slot, content_type, std::move(stream));
   count_streams();

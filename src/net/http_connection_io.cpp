@@ -151,4 +151,11 @@ void Connection::linger() {
   ::shutdown(socket_.native_handle(), SHUT_WR);
 }
 
+void Connection::set_user_timeout(int64_t timeout_ms) {
+  const auto value = static_cast<unsigned>(timeout_ms);
+  // A socket that refuses is one that is closing; its stream learns of that by itself.
+  static_cast<void>(
+      ::setsockopt(socket_.native_handle(), IPPROTO_TCP, TCP_USER_TIMEOUT, &value, sizeof value));
+}
+
 }  // namespace callbook::net

@@ -25,7 +25,7 @@ struct HttpLimits {
   int64_t body_timeout_ms = 30'000;    ///< from the end of the header to the end of the body
   int64_t idle_timeout_ms = 120'000;   ///< between requests of a kept connection
   int64_t write_timeout_ms = 30'000;   ///< without progress on a response (streams excepted)
-  int64_t user_timeout_ms = 5'000;     ///< TCP_USER_TIMEOUT: unacknowledged data kills the peer
+  int64_t user_timeout_ms = 60'000;    ///< TCP_USER_TIMEOUT: unacknowledged data ends the peer
 };
 
 /// Why a stream ended, as its source is told.
@@ -59,6 +59,9 @@ class StreamSource {
  public:
   virtual ~StreamSource() = default;
   virtual StreamPiece pull() = 0;
+  /// TCP_USER_TIMEOUT for this stream's connection; 0 leaves the server's. A short one notices a
+  /// lost host soon, but also ends a peer that has not read for so long.
+  virtual int64_t user_timeout_ms() const { return 0; }
   /// Called once, before destruction, unless pull() ended the stream. Never from within pull() or
   /// wake(): an end that they notice is told later.
   virtual void on_end(StreamEnd reason) { static_cast<void>(reason); }

@@ -43,7 +43,7 @@ TEST(Settings, HaveOneNameEach) {
 
 TEST(Settings, EachNumberReachesItsPlace) {
   for (const Setting& setting : settings()) {
-    if (setting.is_switch || setting.section.empty()) continue;
+    if (setting.kind != Setting::Kind::kNumber || setting.section.empty()) continue;
     Config config;
     ASSERT_TRUE(setting.set(config, "4321").ok()) << setting.flag();
     EXPECT_EQ(setting.get(config), "4321") << setting.flag();
@@ -81,7 +81,9 @@ TEST(Settings, MistakesInTheFileAreNamed) {
       {"colour = \"red\"\n", "colour"},
       {"[limits]\nmax_servces = 7\n", "limits.max_servces"},
       {"[limts]\nmax_services = 7\n", "limts.max_services"},
-      {"[limits]\nmax_services = \"many\"\n", "max_services"},
+      {"[limits]\nmax_services = \"7\"\n", "limits.max_services"},
+      {"node = 7\n", "node"},
+      {"node = \"\"\n", "node"},
       {"[limits]\nmax_services = 0\n", "max_services"},
       {"[limits]\nmax_services = [1]\n", "limits.max_services"},
       {"dev = 1\n", "dev"},

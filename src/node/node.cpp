@@ -205,9 +205,17 @@ Node::Impl::Loaded Node::Impl::replay() {
                                        clock_.now(), outputs);
       return reply.ok() ? base::Status{} : base::Status(reply.error());
     };
-    auto log = store::Log::open(*files_, config_.data, config_.log, logger_, merge, &report);
+    store::LogOptions options = config_.log;
+    options.salvage = config_.salvage;
+    auto log = store::Log::open(*files_, config_.data, options, logger_, merge, &report);
     if (!log.ok()) {
-      loaded.status = log.error();
+      base::Error error = log.error();
+      if (error.code == base::ErrorCode::kCorrupt) {
+        error.detail +=
+            "; restore the data directory from a backup, or start once with --salvage "
+            "to keep every record that verifies";
+      }
+      loaded.status = std::move(error);
       return loaded;
     }
     loaded.log = std::move(*log);

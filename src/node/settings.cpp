@@ -47,7 +47,9 @@ Setting text(std::string_view key, std::string_view help, std::string Config::*m
   Setting setting;
   setting.key = key;
   setting.help = help;
+  setting.kind = Setting::Kind::kText;
   setting.set = [=](Config& config, std::string_view value) {
+    if (value.empty()) return Status(base::invalid(key, "must not be empty"));
     config.*member = value;
     return Status{};
   };
@@ -59,7 +61,7 @@ Setting truth(std::string_view key, std::string_view help, bool Config::*member)
   Setting setting;
   setting.key = key;
   setting.help = help;
-  setting.is_switch = true;
+  setting.kind = Setting::Kind::kSwitch;
   setting.set = [=](Config& config, std::string_view value) -> Status {
     if (value != "true" && value != "false") return base::invalid(key, "must be true or false");
     config.*member = value == "true";
@@ -179,17 +181,35 @@ Status apply_value(Config& config, std::string_view section, std::string_view ke
   });
   const std::string where = section.empty() ? std::string(key) : fmt::format("{}.{}", section, key);
   if (found == all.end()) return base::invalid(where, "unknown setting in the configuration file");
+  using Kind = Setting::Kind;
   std::string shown;
-  if (const auto* string = value.as_string()) {
-    shown = string->get();
-  } else if (const auto* integer = value.as_integer()) {
-    shown = fmt::format("{}", integer->get());
-  } else if (const auto* boolean = value.as_boolean()) {
-    shown = boolean->get() ? "true" : "false";
+  if (found->kind == Kind::kText && value.is_string()) {
+    shown = value.as_string()->get();
+  } else if (found->kind == Kind::kNumber && value.is_integer()) {
+    shown = fmt::format("{}", value.as_integer()->get());
+  } else if (found->kind == Kind::kSwitch && value.is_boolean()) {
+    shown = value.as_boolean()->get() ? "true" : "false";
   } else {
-    return base::invalid(where, "must be a string, a whole number or true or false");
+    constexpr std::string_view kExpected[] = {"a string", "a whole number", "true or false"};
+    return base::invalid(where,
+                         fmt::format("must be {}", kExpected[static_cast<size_t>(found->kind)]));
   }
   return found->set(config, shown);
+}
+
+Status apply_table(Config& config, const toml::table& table) {
+  for (const auto& [key, value] : table) {
+    const auto* section = value.as_table();
+    if (section == nullptr) {
+      if (auto status = apply_value(config, "", key.str(), value); !status.ok()) return status;
+      continue;
+    }
+    for (const auto& [inner, inner_value] : *section) {
+      auto status = apply_value(config, key.str(), inner.str(), inner_value);
+      if (!status.ok()) return status;
+    }
+  }
+  return {};
 }
 
 }  // namespace
@@ -225,17 +245,10 @@ Status apply_file(Config& config, const std::string& path) {
     return base::invalid(
         "config", fmt::format("{}:{}: {}", path, error.source().begin.line, error.description()));
   }
-  for (const auto& [key, value] : parsed.table()) {
-    if (const auto* section = value.as_table()) {
-      for (const auto& [inner, inner_value] : *section) {
-        if (auto status = apply_value(config, key.str(), inner.str(), inner_value); !status.ok())
-          return status;
-      }
-    } else if (auto status = apply_value(config, "", key.str(), value); !status.ok()) {
-      return status;
-    }
-  }
-  return {};
+  Status status = apply_table(config, parsed.table());
+  if (status.ok()) return status;
+  return base::invalid(status.error().field,
+                       fmt::format("{} (in {})", status.error().detail, path));
 }
 
 Status apply_environment(Config& config, const std::function<const char*(const char*)>& lookup) {

@@ -16,7 +16,8 @@ struct Setting {
   std::string_view section;  ///< of the file; empty: top level
   std::string_view key;      ///< as in the file
   std::string_view help;
-  bool is_switch = false;  ///< takes no value as a flag
+  enum class Kind : uint8_t { kText, kNumber, kSwitch };
+  Kind kind = Kind::kNumber;  ///< a switch takes no value as a flag
   std::function<base::Status(Config&, std::string_view text)> set;
   std::function<std::string(const Config&)> get;
 

@@ -43,6 +43,7 @@ struct EventStream::State final : net::ClientStreamReader, std::enable_shared_fr
 
   void on_end(base::Status end) override {
     const auto self = shared_from_this();
+    if (!end.ok() && status != 0) return close(broken(endpoint, "the connection broke"));
     if (!end.ok()) return close(end.error());
     if (status != 200) return close(decode_problem(status, problem));
     close(broken(endpoint, "the registry ended the stream"));

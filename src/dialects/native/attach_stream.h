@@ -23,6 +23,7 @@ class AttachStream final : public net::StreamSource, public Ticking {
   void set_waker(net::StreamWaker waker) { waker_ = std::move(waker); }
 
   net::StreamPiece pull() override;
+  int64_t user_timeout_ms() const override { return kTiedUserTimeoutMs; }
   void tick(int64_t now_ms) override;
 
  private:

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <set>
 
 #include <fmt/format.h>
 
@@ -145,7 +146,11 @@ void NativeDialect::start_watch(Call& call, WatchBody body, std::optional<uint64
                          limits_.max_watched_services));
   }
   std::vector<WatchStream::Wanted> wanted;
+  std::set<core::ServiceKey> named;
   for (WatchBody::Item& item : body.items) {
+    if (!named.insert(item.key).second) {
+      return call.fail(base::invalid("service", fmt::format("'{}' is named twice", item.key.name)));
+    }
     if (!accept(call, base::check_name("namespace", item.key.space)) ||
         !accept(call, base::check_name("service", item.key.name))) {
       return;

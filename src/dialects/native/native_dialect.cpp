@@ -84,7 +84,7 @@ std::vector<std::string> NativeDialect::routes() {
 const NativeDialect::Route* NativeDialect::match(net::Method method,
                                                  const std::vector<std::string>& segments,
                                                  std::vector<std::string>& names,
-                                                 bool& path_known) const {
+                                                 std::string& allowed) const {
   static const std::vector<std::vector<std::string_view>> kPatterns = [] {
     std::vector<std::vector<std::string_view>> patterns;
     for (const Route& route : table()) patterns.push_back(split(route.path));
@@ -97,8 +97,9 @@ const NativeDialect::Route* NativeDialect::match(net::Method method,
       fits = is_name(pattern[s]) || pattern[s] == segments[s];
     }
     if (!fits) continue;
-    path_known = true;
     const Route& route = table()[i];
+    if (!allowed.empty()) allowed += ", ";
+    allowed += net::name_of(route.method);
     const bool head = method == net::Method::kHead && route.method == net::Method::kGet;
     if (route.method != method && !head) continue;
     for (size_t s = 0; s < pattern.size(); ++s) {
@@ -113,16 +114,17 @@ void NativeDialect::handle(const net::HttpRequest& request, net::HttpExchange ex
   Call call{request, {}, {}, std::move(exchange), *this};
   const auto segments = net::split_path(request.path);
   if (!accept(call, segments)) return;
-  bool path_known = false;
-  const Route* route = match(request.method, *segments, call.names, path_known);
+  std::string allowed;
+  const Route* route = match(request.method, *segments, call.names, allowed);
   if (route == nullptr) {
-    if (!path_known) {
+    if (allowed.empty()) {
       return call.fail({base::ErrorCode::kNotFound, "path",
                         "is not known here; see docs/native-api.md", std::nullopt});
     }
-    const auto error = base::invalid(
-        "method", fmt::format("{} is not served on this path", net::name_of(request.method)));
-    return call.exchange.respond(problem_with_status(405, error));
+    const auto detail = fmt::format("{} is not served on this path", net::name_of(request.method));
+    net::HttpResponse response = problem_with_status(405, base::invalid("method", detail));
+    response.headers.emplace_back("Allow", allowed);
+    return call.exchange.respond(std::move(response));
   }
   if (route->needs_ready && !front_.ready()) {
     return call.fail({base::ErrorCode::kNotReady, "", "the registry is still loading its catalog",

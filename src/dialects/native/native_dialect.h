@@ -76,7 +76,7 @@ class NativeDialect final : public net::HttpHandler {
   };
   static const std::vector<Route>& table();
   const Route* match(net::Method method, const std::vector<std::string>& segments,
-                     std::vector<std::string>& names, bool& path_known) const;
+                     std::vector<std::string>& names, std::string& allowed) const;
 
   // session_routes.cpp
   void open_session(Call& call);

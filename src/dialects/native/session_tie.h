@@ -5,6 +5,9 @@
 
 namespace callbook::native {
 
+/// How long the host of a tied session may leave data unacknowledged: a lost host is noticed soon.
+inline constexpr int64_t kTiedUserTimeoutMs = 5'000;
+
 /// Ties a session to a connection for as long as it lives. Made after AttachSession has succeeded.
 class SessionTie {
  public:

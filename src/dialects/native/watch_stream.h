@@ -31,6 +31,7 @@ class WatchStream final : public net::StreamSource, public core::Subscriber, pub
   void set_waker(net::StreamWaker waker) { waker_ = std::move(waker); }
 
   net::StreamPiece pull() override;
+  int64_t user_timeout_ms() const override { return tie_ ? kTiedUserTimeoutMs : 0; }
   void on_changed(uint32_t token) override;
   void on_publication() override;
   void tick(int64_t now_ms) override;
