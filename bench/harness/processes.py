@@ -32,8 +32,9 @@ def await_line(process, wanted, timeout_s):
 class Server:
     """A callbook server with its own data directory, which outlives kill() but not close()."""
 
-    def __init__(self, binary, folder):
+    def __init__(self, binary, folder, flags=()):
         self.binary = binary
+        self.flags = flags
         self.folder = Path(tempfile.mkdtemp(dir=folder, prefix="server-"))
         self.log = open(self.folder / "log", "wb")
         self.process = None
@@ -43,7 +44,7 @@ class Server:
         """Serves when this returns; on the same port as before after a kill()."""
         self.process = subprocess.Popen(
             [str(self.binary), "server", "--node", "bench", "--data", str(self.folder / "data"),
-             "--http", f"127.0.0.1:{self.port}"],
+             "--http", f"127.0.0.1:{self.port}", *self.flags],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self.log, text=True, bufsize=1)
         try:
             line = await_line(self.process, "ready ", timeout_s)
@@ -129,8 +130,8 @@ class Tools:
         self.folder = Path(tempfile.mkdtemp(dir=folder, prefix="bench-"))
         self.raw_servers = {}
 
-    def server(self):
-        return Server(self.callbook, self.folder)
+    def server(self, *flags):
+        return Server(self.callbook, self.folder, flags)
 
     def raw_server(self, mode):
         if mode not in self.raw_servers:

@@ -19,7 +19,7 @@ struct LoopPlan {
   size_t connections = 1;
   size_t pipelining = 1;
   uint64_t count = 0;
-  std::optional<int64_t> max_ns;
+  std::optional<int64_t> max_ns = std::nullopt;
 };
 
 /// What is sent, and what must come back. Connections are numbered from 0.

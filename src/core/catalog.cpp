@@ -33,32 +33,38 @@ Service& Catalog::find_or_add(ServiceKeyView key) {
 }
 
 KeyState Catalog::state_of(const Service& service, std::string_view id) const {
-  KeyState state;
   const Instance* body = service.find_live(id);
   if (body == nullptr) body = service.find_waiting(id);
-  if (body != nullptr) {
-    state.kind = RegistrationKind::kBody;
-    state.stamp = body->stamp;
-    state.holder = holder_of(*body);
-    state.body = body;
-    if (body->holder_kind() == HolderKind::kTtl) {
-      state.liveness = ttl_slots_[body->holder_slot].liveness;
-      return state;
-    }
-  } else if (const Tombstone* tombstone = service.find_tombstone(id)) {
+  if (body != nullptr) return state_of_body(service, *body);
+  KeyState state;
+  if (const Tombstone* tombstone = service.find_tombstone(id)) {
     state.kind = tombstone->kind;
     state.stamp = tombstone->stamp;
     state.holder = tombstone->holder;
     state.cause = tombstone->cause;
     state.removed_wall_ms = tombstone->removed_wall_ms;
     state.liveness = tombstone->liveness;
-    return state;
-  }
-  if (!idle_liveness_.empty()) {
-    const auto idle = idle_liveness_.find({service.index(), std::string(id)});
-    if (idle != idle_liveness_.end()) state.liveness = idle->second;
+  } else {
+    state.liveness = idle_liveness(service, id);
   }
   return state;
+}
+
+KeyState Catalog::state_of_body(const Service& service, const Instance& body) const {
+  KeyState state;
+  state.kind = RegistrationKind::kBody;
+  state.stamp = body.stamp;
+  state.holder = holder_of(body);
+  state.body = &body;
+  state.liveness = body.holder_kind() == HolderKind::kTtl ? ttl_slots_[body.holder_slot].liveness
+                                                          : idle_liveness(service, body.id());
+  return state;
+}
+
+Liveness Catalog::idle_liveness(const Service& service, std::string_view id) const {
+  if (idle_liveness_.empty()) return {};
+  const auto idle = idle_liveness_.find({service.index(), std::string(id)});
+  return idle == idle_liveness_.end() ? Liveness{} : idle->second;
 }
 
 Holder Catalog::holder_of(const Instance& instance) const {
@@ -97,7 +103,11 @@ Catalog::HolderState Catalog::holder_state(const Holder& holder, const Liveness&
 
 bool Catalog::merge(const InstanceRecord& record, uint64_t version, base::Now now) {
   Service& service = find_or_add(record.service);
-  const KeyState present = state_of(service, record.id);
+  return merge(service, state_of(service, record.id), record, version, now);
+}
+
+bool Catalog::merge(Service& service, const KeyState& present, const InstanceRecord& record,
+                    uint64_t version, base::Now now) {
   const bool take_registration =
       record.stamp > present.stamp ||
       (record.stamp == present.stamp && present.kind == RegistrationKind::kForgotten &&

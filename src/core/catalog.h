@@ -56,6 +56,7 @@ class Catalog {
   const Interner& interner() const { return interner_; }
 
   KeyState state_of(const Service& service, std::string_view id) const;
+  KeyState state_of_body(const Service& service, const Instance& body) const;
 
   /// Packs `body` and says whether the live instance `present` already is just that, as consumers
   /// and its holder see it.
@@ -64,6 +65,9 @@ class Catalog {
   /// Merges `record`; `version` is of this change, `now` times what it starts. Returns whether
   /// anything known of the key has changed.
   bool merge(const InstanceRecord& record, uint64_t version, base::Now now);
+  /// The same, for a caller who has found the service and knows what stands under the key.
+  bool merge(Service& service, const KeyState& present, const InstanceRecord& record,
+             uint64_t version, base::Now now);
   /// Brings the session's instances in line with its state: admits those that waited for it to
   /// open, buries those of one that ended. Each change gets a version of its own above `version`;
   /// returns the last one.
@@ -126,6 +130,7 @@ class Catalog {
   void touch(Service& service);
   void forget_if_vacant(Service& service);
   Holder holder_of(const Instance& instance) const;
+  Liveness idle_liveness(const Service& service, std::string_view id) const;
 
   SessionTable& sessions_;
   LeaseWheel& leases_;

@@ -194,7 +194,7 @@ Result<Reply> Registry::apply(const RegisterInstance& input, Now now, Outputs& o
     record.liveness = present.liveness;
   }
   const uint64_t version = version_ + 1;
-  catalog_.merge(record, version, now);
+  catalog_.merge(catalog_.find_or_add(input.key.service), present, record, version, now);
   const auto effect = present.body == nullptr ? InstanceRegistered::Effect::kCreated
                                               : InstanceRegistered::Effect::kUpdated;
   version_ = version;

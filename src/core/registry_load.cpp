@@ -168,7 +168,7 @@ void Registry::dump_instances(DumpCursor& cursor, size_t end, RecordBatch& out) 
     const bool whole = service->list().visit_after(cursor.after, [&](const ListEntry& entry) {
       if (out.size() >= end) return false;
       const Instance& instance = entry.instance();
-      write_instance(*service, instance.id(), catalog_.state_of(*service, instance.id()),
+      write_instance(*service, instance.id(), catalog_.state_of_body(*service, instance),
                      instance.version, out);
       cursor.after = instance.id();
       return true;
