@@ -8,8 +8,8 @@ class App;
 
 namespace callbook::cli {
 
-/// Scripts that complete the verbs and options of `app` in a shell, made from the command line's own
-/// description so that they cannot fall behind it.
+/// Scripts that complete the verbs and options of `app` in a shell, made from the command line's
+/// own description so that they cannot fall behind it.
 
 std::string bash_completion(const CLI::App& app);
 std::string zsh_completion(const CLI::App& app);
