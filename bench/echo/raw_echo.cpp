@@ -4,7 +4,7 @@
 //   echo-server             answers 64 bytes with the same 64 bytes, on one thread
 //   fanout-server           a byte on one connection sends a message to all others, in a plain loop
 //   echo      --port N --server-pid N --connections N --count N [--max-ms N]
-//   fanout    --port N --server-pid N --watchers N --changes N [--bytes N]
+//   fanout    --port N --server-pid N --watchers N --changes N [--bytes N] [--max-ms N]
 //   fdatasync --file PATH --count N [--max-ms N]     appends of 4 KB, each made durable
 //
 // A server prints `ready port=N`, and ends when its standard input does.
@@ -195,18 +195,21 @@ std::string load_fanout(Options& options, const Deadline& deadline) {
   const uint64_t watchers = options.number("watchers");
   const uint64_t changes = options.number("changes");
   const size_t bytes = options.number("bytes", kMessageBytes);
+  const auto max_ns = static_cast<int64_t>(options.number("max-ms", 10'000)) * 1'000'000;
   options.finish();
   raise_descriptor_limit(watchers + 100);
   Audience audience(port, watchers);
   audience.time_message(bytes, deadline);  // also waits until all have been accepted
   std::vector<double> latencies;
+  const int64_t start_ns = now_ns();
   const int64_t cpu_before_ns = server.cpu_ns();
-  for (uint64_t i = 0; i < changes; ++i)
+  while (latencies.size() < changes && now_ns() - start_ns < max_ns) {
     latencies.push_back(to_ms(audience.time_message(bytes, deadline)));
+  }
   const auto cpu_us = static_cast<double>(server.cpu_ns() - cpu_before_ns) / 1e3;
   return fmt::format(R"({{"changes":{},"p50_ms":{:.3f},"p99_ms":{:.3f},"server_cpu_us":{:.3f}}})",
-                     changes, percentile(latencies, 50), percentile(latencies, 99),
-                     cpu_us / static_cast<double>(changes * watchers));
+                     latencies.size(), percentile(latencies, 50), percentile(latencies, 99),
+                     cpu_us / static_cast<double>(latencies.size() * watchers));
 }
 
 std::string load_fdatasync(Options& options, const Deadline& deadline) {

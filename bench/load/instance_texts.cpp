@@ -31,7 +31,7 @@ std::string put_head(std::string_view query, size_t body_bytes) {
 
 }  // namespace
 
-InstanceTexts::InstanceTexts(InstanceSize size) : value_bytes_{} {
+InstanceTexts::InstanceTexts(InstanceSize size) {
   size_t overhead = name_bytes();
   if (size.of == InstanceSize::Of::kJson) {
     Template empty;

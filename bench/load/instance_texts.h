@@ -36,7 +36,7 @@ class InstanceTexts {
  private:
   void append_data(Template& out) const;
 
-  size_t value_bytes_[5];
+  size_t value_bytes_[5] = {};
 };
 
 /// "s-00042"

@@ -135,13 +135,15 @@ Change time_change(Stage& stage, Watchers& watchers, const std::string& request,
 std::string run_fanout(Options& options, const Deadline& deadline) {
   Stage stage(options, deadline);
   const uint64_t changes = options.number("changes", 200);
+  const auto max_ns = static_cast<int64_t>(options.number("max-ms", 20'000)) * 1'000'000;
   options.finish();
   Watchers watchers = stage.open_watchers(deadline);
   std::vector<double> latencies;
   std::vector<double> put_bytes;
   std::vector<double> gone_bytes;
+  const int64_t start_ns = now_ns();
   const int64_t cpu_before_ns = stage.server().cpu_ns();
-  for (uint64_t i = 0; i < changes / 2; ++i) {
+  for (uint64_t i = 0; i < changes / 2 && now_ns() - start_ns < max_ns; ++i) {
     const uint64_t sequence = stage.providers() + i;
     const Change put = time_change(stage, watchers, stage.put(sequence), 201, deadline);
     const Change gone = time_change(stage, watchers, stage.remove(sequence), 200, deadline);

@@ -96,7 +96,7 @@ TEST(UniqueFunction, OwnsInlineAndHeapCallablesAndMoves) {
       first = Large{counter};
     }
     UniqueFunction<int(int)> second = std::move(first);
-    EXPECT_FALSE(first);
+    EXPECT_FALSE(first);  // NOLINT(bugprone-use-after-move): that it is empty is the point
     EXPECT_EQ(second(2), round * 2 + 2);
     EXPECT_EQ(counter.use_count(), 2);
     second = UniqueFunction<int(int)>();

@@ -61,7 +61,7 @@ base::Status ProviderRun::start_command() {
   if (instance().port != 0) environment.emplace_back("PORT", std::to_string(instance().port));
   auto child = ChildProcess::start(options_.command, environment);
   if (!child.ok()) return child.error();
-  child_ = std::move(*child);
+  child_ = *child;
   return {};
 }
 

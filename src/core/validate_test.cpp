@@ -29,7 +29,7 @@ struct Fault {
 };
 
 TEST(Validate, NamesTheFieldAndTheLimit) {
-  const Fault kFaults[] = {
+  const Fault faults[] = {
       {"service", -1, [](RegisterInstance& r) { r.key.service.name = ""; }},
       {"service", 128, [](RegisterInstance& r) { r.key.service.name = std::string(129, 'a'); }},
       {"namespace", -1, [](RegisterInstance& r) { r.key.service.space = "a b"; }},
@@ -68,7 +68,7 @@ TEST(Validate, NamesTheFieldAndTheLimit) {
          r.registration.metadata = *Metadata::from({{"", "x"}});
        }},
   };
-  for (const Fault& fault : kFaults) {
+  for (const Fault& fault : faults) {
     RegisterInstance input = good();
     fault.spoil(input);
     const auto status = validate(input, Limits{});

@@ -38,11 +38,11 @@ class OutputQueueTest : public ::testing::Test {
 TEST_F(OutputQueueTest, KeepsTheOrderOfEveryKind) {
   const auto shared = std::make_shared<const std::string>("0123456789");
   const std::string large(10'000, 'L');
-  queue_.append("a");
+  queue_.append(std::string_view("a"));
   queue_.append(std::string("b"));
   queue_.append(shared, 2, 5);
   queue_.append(std::string(large));
-  queue_.append("c");
+  queue_.append(std::string_view("c"));
   queue_.append(shared, 9, 10);
   EXPECT_EQ(queue_.unsent_bytes(), 10'007U);
   EXPECT_EQ(queue_.flush(ends_[0]), Flush::kDone);
@@ -57,14 +57,14 @@ TEST_F(OutputQueueTest, GoesOnWhereTheSocketStopped) {
     const std::string piece(5'000 + static_cast<size_t>(i), static_cast<char>('a' + i % 26));
     expected += piece + "-";
     queue_.append(std::make_shared<const std::string>(piece), 0, piece.size());
-    queue_.append("-");
+    queue_.append(std::string_view("-"));
   }
   std::string all;
   Flush state = queue_.flush(ends_[0]);
   EXPECT_EQ(state, Flush::kBlocked);
   while (state == Flush::kBlocked) {
     all += received();
-    queue_.append(".");  // more may be owed meanwhile
+    queue_.append(std::string_view("."));  // more may be owed meanwhile
     expected += ".";
     state = queue_.flush(ends_[0]);
   }
@@ -76,7 +76,7 @@ TEST_F(OutputQueueTest, GoesOnWhereTheSocketStopped) {
 
 TEST_F(OutputQueueTest, SaysThatThePeerHasGone) {
   ::shutdown(ends_[1], SHUT_RDWR);
-  queue_.append("x");
+  queue_.append(std::string_view("x"));
   EXPECT_EQ(queue_.flush(ends_[0]), Flush::kFailed);
 }
 

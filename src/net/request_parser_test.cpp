@@ -59,7 +59,8 @@ TEST(RequestParser, ALargeBodysMemoryIsGivenBack) {
   EXPECT_EQ(parser.next(), Event::kNeedMore);
   for (size_t at = 0; at < body.size(); at += 50'000) {
     feed(parser, std::string_view(body).substr(at, 50'000));
-    if (at + 50'000 < body.size()) ASSERT_EQ(parser.next(), Event::kNeedMore);
+    if (at + 50'000 >= body.size()) break;
+    ASSERT_EQ(parser.next(), Event::kNeedMore);
   }
   ASSERT_EQ(parser.next(), Event::kRequest);
   EXPECT_TRUE(parser.request().body == body);

@@ -96,7 +96,7 @@ RawClient::~RawClient() {
   if (socket_ >= 0) ::close(socket_);
 }
 
-bool RawClient::send(std::string_view bytes) {
+bool RawClient::send(std::string_view bytes) const {
   while (!bytes.empty()) {
     const ssize_t count = ::send(socket_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
     if (count < 0) return false;
@@ -171,7 +171,7 @@ bool RawClient::at_eof() {
   return read_all().empty() && !reset_;
 }
 
-void RawClient::finish_sending() {
+void RawClient::finish_sending() const {
   ::shutdown(socket_, SHUT_WR);
 }
 

@@ -83,7 +83,7 @@ class RawClient {
   RawClient& operator=(const RawClient&) = delete;
 
   /// False when the peer has reset or closed.
-  bool send(std::string_view bytes);
+  bool send(std::string_view bytes) const;
   /// Reads one response; `head` for the answer to HEAD. Status 0: the connection ended before.
   WireResponse read(bool head = false);
   /// Reads until `bytes` have come in all that was not read by read(), and returns them.
@@ -93,8 +93,8 @@ class RawClient {
   /// Reads to the end of the connection. `reset` tells a RST from a FIN.
   std::string read_all(bool* reset = nullptr);
   bool at_eof();
-  void finish_sending();  ///< FIN
-  void reset();           ///< RST
+  void finish_sending() const;  ///< FIN
+  void reset();                 ///< RST
   int socket() const { return socket_; }
 
  private:

@@ -77,7 +77,7 @@ TEST(Settings, TheEnvironmentWinsOverTheFile) {
 }
 
 TEST(Settings, MistakesInTheFileAreNamed) {
-  const std::map<std::string, std::string> kMistakes = {
+  const std::map<std::string, std::string> mistakes = {
       {"colour = \"red\"\n", "colour"},
       {"[limits]\nmax_servces = 7\n", "limits.max_servces"},
       {"[limts]\nmax_services = 7\n", "limts.max_services"},
@@ -89,7 +89,7 @@ TEST(Settings, MistakesInTheFileAreNamed) {
       {"dev = 1\n", "dev"},
       {"node = \n", "config"},
   };
-  for (const auto& [text, field] : kMistakes) {
+  for (const auto& [text, field] : mistakes) {
     const File file(text);
     Config config;
     const auto status = apply_file(config, file.path());

@@ -92,7 +92,7 @@ base::Result<uint64_t> decode_number(std::string_view json, std::string_view fie
   uint64_t number = 0;
   const base::Status status =
       read_object(json, [&](const ObjectReader& reader) { reader.read_number(field, number); });
-  return result_of(status, std::move(number));
+  return result_of(status, uint64_t{number});
 }
 
 base::Error decode_problem(int http_status, std::string_view body) {

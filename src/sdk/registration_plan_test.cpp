@@ -59,13 +59,13 @@ struct Step {
   const char* expected;
 };
 
-const auto start = [](RegistrationPlan& p) { return p.start(); };
-const auto stop = [](RegistrationPlan& p) { return p.stop(); };
-const auto attached = [](RegistrationPlan& p) { return p.attached(); };
-const auto alive = [](RegistrationPlan& p) { return p.alive(); };
-const auto retry_due = [](RegistrationPlan& p) { return p.retry_due(); };
-const auto beat_due = [](RegistrationPlan& p) { return p.beat_due(); };
-const auto deadline_due = [](RegistrationPlan& p) { return p.deadline_due(); };
+const auto kStart = [](RegistrationPlan& p) { return p.start(); };
+const auto kStop = [](RegistrationPlan& p) { return p.stop(); };
+const auto kAttached = [](RegistrationPlan& p) { return p.attached(); };
+const auto kAlive = [](RegistrationPlan& p) { return p.alive(); };
+const auto kRetryDue = [](RegistrationPlan& p) { return p.retry_due(); };
+const auto kBeatDue = [](RegistrationPlan& p) { return p.beat_due(); };
+const auto kDeadlineDue = [](RegistrationPlan& p) { return p.deadline_due(); };
 
 auto opened(std::string session) {
   return [session](RegistrationPlan& p) { return p.opened(SessionGrant{session, 6000, 2000, {}}); };
@@ -107,9 +107,9 @@ void run(size_t instances, const std::vector<Step>& steps) {
 }
 
 const std::vector<Step> kSettled = {
-    {"start", start, "open"},   {"opened", opened("s1"), "beat 2000, attach s1, register s1 0 #1"},
-    {"attached", attached, ""}, {"registered", registered(1, 0), "told registered"},
-    {"alive", alive, ""},
+    {"start", kStart, "open"},   {"opened", opened("s1"), "beat 2000, attach s1, register s1 0 #1"},
+    {"attached", kAttached, ""}, {"registered", registered(1, 0), "told registered"},
+    {"alive", kAlive, ""},
 };
 
 std::vector<Step> settled_then(std::vector<Step> steps) {
@@ -118,29 +118,29 @@ std::vector<Step> settled_then(std::vector<Step> steps) {
 }
 
 TEST(RegistrationPlan, TellsWhenAllAreRegistered) {
-  run(2, {{"start", start, "open"},
+  run(2, {{"start", kStart, "open"},
           {"opened", opened("s1"), "beat 2000, attach s1, register s1 0 #1, register s1 1 #1"},
           {"second first", registered(1, 1), ""},
-          {"attached", attached, ""},
+          {"attached", kAttached, ""},
           {"first", registered(1, 0), "told registered"}});
 }
 
 TEST(RegistrationPlan, HeartbeatsOnlyWithoutAStream) {
-  run(1, settled_then({{"beat, attached", beat_due, "beat 2000"},
+  run(1, settled_then({{"beat, attached", kBeatDue, "beat 2000"},
                        {"lost", detached(ErrorCode::kIo), "retry 50, told trouble io_error"},
-                       {"beat", beat_due, "heartbeat s1, beat 2000"},
-                       {"beat before the answer", beat_due, "beat 2000"},
+                       {"beat", kBeatDue, "heartbeat s1, beat 2000"},
+                       {"beat before the answer", kBeatDue, "beat 2000"},
                        {"answered", beat_answered(std::nullopt), ""},
-                       {"beat", beat_due, "heartbeat s1, beat 2000"},
+                       {"beat", kBeatDue, "heartbeat s1, beat 2000"},
                        {"no server", beat_answered(ErrorCode::kIo), ""}}));
 }
 
 TEST(RegistrationPlan, AfterALossItAttachesThenSendsAllAgain) {
   run(1, settled_then({{"lost", detached(ErrorCode::kIo), "retry 50, told trouble io_error"},
-                       {"retry", retry_due, "attach s1"},
+                       {"retry", kRetryDue, "attach s1"},
                        {"refused", detached(ErrorCode::kIo), "retry 100, told trouble io_error"},
-                       {"retry", retry_due, "attach s1"},
-                       {"attached", attached, "register s1 0 #2"},
+                       {"retry", kRetryDue, "attach s1"},
+                       {"attached", kAttached, "register s1 0 #2"},
                        {"an old answer", registered(1, 0), ""},
                        {"registered", registered(2, 0), "told registered"}}));
 }
@@ -154,18 +154,18 @@ TEST(RegistrationPlan, WaitsGrowToALimitAndShrinkWithASignOfLife) {
     kept.reserve(16);
     kept.push_back(std::string(wait) + ", told trouble io_error");
     steps.back().expected = kept.back().c_str();
-    steps.push_back({"retry", retry_due, "attach s1"});
+    steps.push_back({"retry", kRetryDue, "attach s1"});
   }
-  steps.push_back({"attached", attached, "register s1 0 #2"});
-  steps.push_back({"alive", alive, ""});
+  steps.push_back({"attached", kAttached, "register s1 0 #2"});
+  steps.push_back({"alive", kAlive, ""});
   steps.push_back({"lost", detached(ErrorCode::kIo), "retry 50, told trouble io_error"});
   run(1, steps);
 }
 
 TEST(RegistrationPlan, AnUnknownSessionIsOpenedAnew) {
-  const std::vector<Step> anew = {{"retry", retry_due, "open"},
+  const std::vector<Step> anew = {{"retry", kRetryDue, "open"},
                                   {"opened", opened("s2"), "attach s2, register s2 0 #3"},
-                                  {"attached", attached, ""},
+                                  {"attached", kAttached, ""},
                                   {"registered", registered(3, 0), "told registered"}};
   const std::vector<std::vector<Step>> ways = {
       {{"ended", ended(ErrorCode::kNotFound), "detach, retry 50, told trouble not_found"}},
@@ -180,14 +180,14 @@ TEST(RegistrationPlan, AnUnknownSessionIsOpenedAnew) {
 
 TEST(RegistrationPlan, AHeartbeatOrARegistrationMayLearnItToo) {
   run(1, settled_then({{"lost", detached(ErrorCode::kIo), "retry 50, told trouble io_error"},
-                       {"beat", beat_due, "heartbeat s1, beat 2000"},
+                       {"beat", kBeatDue, "heartbeat s1, beat 2000"},
                        {"unknown", beat_answered(ErrorCode::kNotFound), ""},
-                       {"beat without a session", beat_due, ""},
-                       {"retry", retry_due, "open"},
+                       {"beat without a session", kBeatDue, ""},
+                       {"retry", kRetryDue, "open"},
                        {"opened", opened("s2"), "beat 2000, attach s2, register s2 0 #3"},
                        {"unknown", register_failed(3, 0, ErrorCode::kNotFound),
                         "detach, retry 100, told trouble not_found"},
-                       {"retry", retry_due, "open"}}));
+                       {"retry", kRetryDue, "open"}}));
 }
 
 TEST(RegistrationPlan, SupersededStopsForGood) {
@@ -195,66 +195,66 @@ TEST(RegistrationPlan, SupersededStopsForGood) {
                           Step{"heartbeat", beat_answered(ErrorCode::kSuperseded), ""},
                           Step{"register", register_failed(1, 0, ErrorCode::kSuperseded), ""}}) {
     run(1, settled_then({{how.event, how.apply, "close s1, deadline 2000"},
-                         {"retry", retry_due, ""},
-                         {"beat", beat_due, ""},
+                         {"retry", kRetryDue, ""},
+                         {"beat", kBeatDue, ""},
                          {"closed", closed(std::nullopt), "detach, told finished superseded"}}));
   }
 }
 
 TEST(RegistrationPlan, WhatIsRefusedForGoodEndsIt) {
-  run(1, {{"start", start, "open"},
+  run(1, {{"start", kStart, "open"},
           {"refused", open_failed(ErrorCode::kInvalid), "told finished invalid"}});
-  run(1, {{"start", start, "open"},
+  run(1, {{"start", kStart, "open"},
           {"opened", opened("s1"), "beat 2000, attach s1, register s1 0 #1"},
           {"over a limit", register_failed(1, 0, ErrorCode::kLimit), "close s1, deadline 2000"},
           {"closed", closed(ErrorCode::kIo), "detach, told finished limit_exceeded"}});
 }
 
 TEST(RegistrationPlan, OverloadIsWaitedFor) {
-  run(2, {{"start", start, "open"},
+  run(2, {{"start", kStart, "open"},
           {"no server", open_failed(ErrorCode::kIo), "retry 50, told trouble io_error"},
-          {"retry", retry_due, "open"},
+          {"retry", kRetryDue, "open"},
           {"not ready", open_failed(ErrorCode::kNotReady), "retry 100, told trouble not_ready"},
-          {"retry", retry_due, "open"},
+          {"retry", kRetryDue, "open"},
           {"opened", opened("s1"), "beat 2000, attach s1, register s1 0 #1, register s1 1 #1"},
           {"overloaded", register_failed(1, 0, ErrorCode::kOverloaded),
            "retry 200, told trouble overloaded"},
           {"the other too", register_failed(1, 1, ErrorCode::kOverloaded), ""},
-          {"attached", attached, ""},
-          {"retry", retry_due, "register s1 0 #1, register s1 1 #1"}});
+          {"attached", kAttached, ""},
+          {"retry", kRetryDue, "register s1 0 #1, register s1 1 #1"}});
 }
 
 TEST(RegistrationPlan, StopClosesTheSessionBeforeTheStream) {
-  run(1, settled_then({{"stop", stop, "close s1, deadline 2000"},
-                       {"stop again", stop, ""},
+  run(1, settled_then({{"stop", kStop, "close s1, deadline 2000"},
+                       {"stop again", kStop, ""},
                        {"the stream ends", ended(ErrorCode::kNotFound), ""},
                        {"closed", closed(std::nullopt), "detach, told finished ok"},
-                       {"deadline", deadline_due, ""}}));
+                       {"deadline", kDeadlineDue, ""}}));
 }
 
 TEST(RegistrationPlan, StopIsBounded) {
-  run(1, settled_then({{"stop", stop, "close s1, deadline 2000"},
-                       {"deadline", deadline_due, "detach, told finished overloaded"},
+  run(1, settled_then({{"stop", kStop, "close s1, deadline 2000"},
+                       {"deadline", kDeadlineDue, "detach, told finished overloaded"},
                        {"a late answer", closed(std::nullopt), ""}}));
-  run(1, settled_then({{"stop", stop, "close s1, deadline 2000"},
+  run(1, settled_then({{"stop", kStop, "close s1, deadline 2000"},
                        {"refused", closed(ErrorCode::kIo), "detach, told finished io_error"}}));
   run(1,
-      settled_then({{"stop", stop, "close s1, deadline 2000"},
+      settled_then({{"stop", kStop, "close s1, deadline 2000"},
                     {"gone already", closed(ErrorCode::kNotFound), "detach, told finished ok"}}));
 }
 
 TEST(RegistrationPlan, StopWhileOpeningClosesWhatWasOpened) {
-  run(1, {{"start", start, "open"},
-          {"stop", stop, "deadline 2000"},
+  run(1, {{"start", kStart, "open"},
+          {"stop", kStop, "deadline 2000"},
           {"opened", opened("s1"), "close s1"},
           {"closed", closed(std::nullopt), "told finished ok"}});
-  run(1, {{"start", start, "open"},
-          {"stop", stop, "deadline 2000"},
+  run(1, {{"start", kStart, "open"},
+          {"stop", kStop, "deadline 2000"},
           {"no server", open_failed(ErrorCode::kIo), "told finished ok"}});
-  run(1, {{"start", start, "open"},
+  run(1, {{"start", kStart, "open"},
           {"no server", open_failed(ErrorCode::kIo), "retry 50, told trouble io_error"},
-          {"stop", stop, "told finished ok"},
-          {"retry", retry_due, ""}});
+          {"stop", kStop, "told finished ok"},
+          {"retry", kRetryDue, ""}});
 }
 
 }  // namespace

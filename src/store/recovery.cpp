@@ -176,7 +176,7 @@ base::Result<Recovery::Scan> Recovery::scan_frames(std::string_view bytes, FileI
   return scan;
 }
 
-std::string Recovery::check_segment_frame(const Frame& frame, Point at, uint64_t end) {
+std::string Recovery::check_segment_frame(const Frame& frame, Point at, uint64_t end) const {
   if (frame.kind == FrameKind::kRecord) {
     if (frame.version <= version_) return "the version does not grow";
   } else if (frame.version != version_) {

@@ -45,7 +45,7 @@ class Recovery {
   base::Status replay_segments();
   base::Result<Scan> replay_segment(size_t index);
   base::Result<Scan> scan_frames(std::string_view bytes, FileId id, uint64_t end);
-  std::string check_segment_frame(const Frame& frame, Point at, uint64_t end);
+  std::string check_segment_frame(const Frame& frame, Point at, uint64_t end) const;
   base::Status pass_on(const Frame& frame);
   base::Status stop_at(Point at, const std::string& why);
   base::Status cut_at(Point at, const std::string& why);

@@ -44,7 +44,7 @@ struct Fault {
 };
 
 TEST(JsonInput, RefusesWhatIsWrongNamingTheField) {
-  const Fault kFaults[] = {
+  const Fault faults[] = {
       {"", "body"},
       {"nonsense", "body"},
       {"[]", "body"},
@@ -78,7 +78,7 @@ TEST(JsonInput, RefusesWhatIsWrongNamingTheField) {
       {"{\"address\":\"\xff\",\"persistent\":true}", "body"},
   };
   JsonInput input;
-  for (const Fault& fault : kFaults) {
+  for (const Fault& fault : faults) {
     const auto read = input.registration(Padded(fault.body));
     ASSERT_FALSE(read.ok()) << fault.body;
     EXPECT_EQ(read.error().field, fault.field) << fault.body << " " << read.error().detail;
