@@ -32,7 +32,7 @@ struct Error {
   std::string detail;            ///< one sentence for people
   std::optional<int64_t> limit;  ///< the number that was broken, if a limit was
 
-  /// "not_found: session: no such session"; for logs and terminals.
+  /// "not_found: session: is not known"; for logs and terminals.
   std::string to_string() const;
 };
 

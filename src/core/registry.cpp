@@ -21,18 +21,19 @@ using base::Status;
 constexpr size_t kAgedPerStep = 2'000;
 
 Error no_session() {
-  return {ErrorCode::kNotFound, "session", "no such session; open a new one and register again",
+  return {ErrorCode::kNotFound, "session", "is not known; open a new one and register again",
           std::nullopt};
 }
 
 Error no_instance(const InstanceKey& key) {
   return {ErrorCode::kNotFound, "id",
-          fmt::format("no instance '{}' of service '{}'", key.id, key.service.name), std::nullopt};
+          fmt::format("'{}' is not an instance of service '{}'", key.id, key.service.name),
+          std::nullopt};
 }
 
 Error superseded(std::string_view id) {
   return {ErrorCode::kSuperseded, "id",
-          fmt::format("a later session has registered instance '{}'; stop", id), std::nullopt};
+          fmt::format("'{}' was taken over by a later session; stop", id), std::nullopt};
 }
 
 }  // namespace
@@ -85,7 +86,7 @@ Result<Reply> Registry::apply(const OpenSession& input, Now now, Outputs& out) {
   }
   CALLBOOK_CHECK(input.id != SessionId{});
   if (sessions_.find(input.id) != nullptr) {
-    return Error{ErrorCode::kConflict, "session", "this id is taken", std::nullopt};
+    return Error{ErrorCode::kConflict, "session", "is taken", std::nullopt};
   }
 
   const uint32_t slot = sessions_.slot_for(input.id);
@@ -257,7 +258,7 @@ Result<Reply> Registry::apply(const RefreshInstance& input, Now now, Outputs&) {
   if (live == nullptr) return no_instance(input.key);
   if (live->holder_kind() != HolderKind::kTtl) {
     return Error{ErrorCode::kConflict, "id",
-                 "this instance has no ttl_ms of its own; its session is what needs heartbeats",
+                 "names an instance without a ttl_ms of its own; its session needs the heartbeats",
                  std::nullopt};
   }
   catalog_.renew_ttl(*live, now.mono_ms);

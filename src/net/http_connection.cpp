@@ -82,7 +82,7 @@ StreamWaker Connection::stream(uint64_t slot, std::string_view content_type,
     return {};
   }
   if (context_->stopping) stream->end(StreamEnd::kServerStopped);
-  if (user_timeout_ms > 0) set_user_timeout(user_timeout_ms);
+  set_stream_options(user_timeout_ms);
   StreamWaker waker{std::weak_ptr<StreamWaker::Target>(stream)};
   answers_.start_stream(slot, content_type, std::move(stream));
   count_streams();

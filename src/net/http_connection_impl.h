@@ -97,7 +97,7 @@ class Connection final : public HttpExchange::Sink,
   void write_answers();
   void await_writable();
   void linger();
-  void set_user_timeout(int64_t timeout_ms);
+  void set_stream_options(int64_t user_timeout_ms);
 
   // Requests and answers (http_connection.cpp)
   void parse_requests();

@@ -14,6 +14,9 @@
 namespace callbook::net {
 namespace {
 
+/// Bytes of a stream that the kernel may hold unsent.
+constexpr unsigned kStreamUnsentBytes = 64 * 1024;
+
 constexpr auto kResult = asio::as_tuple(asio::deferred);
 constexpr uint64_t kMaxDiscardedBytes = 64 * 1024 * 1024;
 constexpr size_t kMaxStreamInputBytes = 4 * 1024;
@@ -151,11 +154,15 @@ void Connection::linger() {
   ::shutdown(socket_.native_handle(), SHUT_WR);
 }
 
-void Connection::set_user_timeout(int64_t timeout_ms) {
-  const auto value = static_cast<unsigned>(timeout_ms);
+void Connection::set_stream_options(int64_t user_timeout_ms) {
   // A socket that refuses is one that is closing; its stream learns of that by itself.
-  static_cast<void>(
-      ::setsockopt(socket_.native_handle(), IPPROTO_TCP, TCP_USER_TIMEOUT, &value, sizeof value));
+  const auto set = [this](int option, unsigned value) {
+    static_cast<void>(
+        ::setsockopt(socket_.native_handle(), IPPROTO_TCP, option, &value, sizeof value));
+  };
+  if (user_timeout_ms > 0) set(TCP_USER_TIMEOUT, static_cast<unsigned>(user_timeout_ms));
+  // Without it the kernel would queue megabytes for a peer that does not read, all of it stale.
+  set(TCP_NOTSENT_LOWAT, kStreamUnsentBytes);
 }
 
 }  // namespace callbook::net

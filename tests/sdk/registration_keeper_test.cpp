@@ -115,6 +115,7 @@ TEST_F(RegistrationKeeperTest, WaitsForARegistryThatIsNotThereYet) {
           "noticed", [&] { return owner.troubles.size() >= 2; }, [&] { registry.start(); })
       .when("registered", registered(1))
       .run();
+  ASSERT_FALSE(owner.troubles.empty());
   EXPECT_EQ(owner.troubles.front(), ErrorCode::kIo);
 }
 
@@ -136,6 +137,7 @@ TEST_F(RegistrationKeeperTest, ASilentStreamIsALostOne) {
   keep({"o-1"});
   scenario.when("attached again", [&] { return registry.count("GET /v1/sessions/s1/attach") >= 2; })
       .run();
+  ASSERT_FALSE(owner.troubles.empty());
   EXPECT_EQ(owner.troubles.front(), ErrorCode::kIo);
 }
 

@@ -109,6 +109,7 @@ TEST_F(WatcherTest, ComesBackWithTheDigestOfWhatItHolds) {
       .when("a change", told(2))
       .run();
   EXPECT_EQ(observer.told, (Told{"orders: +o-1", "orders: +o-2"}));
+  ASSERT_FALSE(registry.watch_bodies.empty());
   EXPECT_EQ(registry.watch_bodies.back(),
             fmt::format(R"({{"services":[{{"service":"orders","digest":"{}"}}]}})",
                         digest_text(part("o-1"))));
@@ -136,8 +137,10 @@ TEST_F(WatcherTest, AsksAnewForAListThatADigestContradicts) {
   scenario.when("the list", told(1), [&] { registry.push(put("o-2", part("o-1"))); })
       .when("corrected", told(2))
       .run();
+  ASSERT_FALSE(registry.watch_bodies.empty());
   EXPECT_EQ(registry.watch_bodies.back(), R"({"services":[{"service":"orders"}]})");
   EXPECT_EQ(observer.troubles, (std::vector{base::ErrorCode::kCorrupt}));
+  ASSERT_FALSE(observer.told.empty());
   EXPECT_EQ(observer.told.back(), "orders: +o-2 -o-2");
 }
 
@@ -155,6 +158,7 @@ TEST_F(WatcherTest, AServerThatSaysNothingIsLeft) {
   registry.on_watch = [](const std::string&) { return snapshot("orders", {"o-1"}); };
   watch({"orders"}, 20);
   scenario.when("asked again", [&] { return registry.watch_bodies.size() >= 2; }).run();
+  ASSERT_FALSE(observer.troubles.empty());
   EXPECT_EQ(observer.troubles.front(), base::ErrorCode::kIo);
   EXPECT_EQ(observer.told.size(), 1u);
 }
@@ -171,6 +175,7 @@ TEST_F(WatcherTest, WaitsOutOverloadAndEndsWhenRefused) {
       .when("refused", [&] { return !observer.refused.empty(); })
       .run();
   EXPECT_EQ(observer.refused, "invalid");
+  ASSERT_FALSE(observer.troubles.empty());
   EXPECT_EQ(observer.troubles.front(), base::ErrorCode::kOverloaded);
 }
 
