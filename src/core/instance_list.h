@@ -34,7 +34,7 @@ class ListEntry {
 
 /// A run of entries in the order of their ids, shared by every version of the list in which it is
 /// the same. Counted by reference; immutable once it has been shared.
-class ListChunk {
+class alignas(ListEntry) ListChunk {  // so that the entries behind it are aligned too
  public:
   static constexpr uint32_t kMaxEntries = 128;
 
