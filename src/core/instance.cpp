@@ -55,11 +55,9 @@ Instance::Ptr Instance::make(std::string_view id, const RegistrationView& regist
   made->address_bytes_ = static_cast<uint8_t>(registration.address.size());
   made->holder_kind_ = registration.holder.kind;
   char* at = made->bytes();
-  std::memcpy(at, id.data(), id.size());
-  at += id.size();
-  std::memcpy(at, registration.address.data(), registration.address.size());
-  at += registration.address.size();
-  std::memcpy(at, packed.data(), packed.size());
+  at += id.copy(at, id.size());
+  at += registration.address.copy(at, registration.address.size());
+  packed.copy(at, packed.size());
   return Ptr(made);
 }
 

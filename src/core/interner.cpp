@@ -1,7 +1,5 @@
 #include "core/interner.h"
 
-#include <cstring>
-
 #include "base/check.h"
 
 namespace callbook::core {
@@ -33,7 +31,7 @@ std::string_view Interner::store(std::string_view text) {
     block_used_ = 0;
   }
   char* place = blocks_.back().get() + block_used_;
-  std::memcpy(place, text.data(), text.size());
+  text.copy(place, text.size());
   block_used_ += text.size();
   return {place, text.size()};
 }
