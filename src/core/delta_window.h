@@ -78,7 +78,7 @@ class DeltaRecorder {
     }
     window_.older_ = std::move(window_.newer_);
     capacity_ = std::clamp<uint32_t>(capacity_ * 2, 4, kMaxGeneration);
-    window_.newer_ = {std::shared_ptr<Change[]>(new Change[capacity_]), 0};
+    window_.newer_ = {std::make_shared<Change[]>(capacity_), 0};
   }
 
   DeltaWindow window_;

@@ -203,7 +203,7 @@ void AnswerQueue::write(const AnswerForm& form, HttpResponse&& response) {
     if (response.shared_body) {
       output_.append(std::move(response.shared_body), 0, body_bytes);
     } else {
-      output_.append(std::move(response.body));
+      output_.append_owned(std::move(response.body));
     }
   }
   closed_ = !keep_alive;

@@ -45,6 +45,7 @@ TEST(HttpStop, FinishesWhatIsUnderWay) {
   EXPECT_EQ(client.read().headers.count("connection"), 0U);
   EXPECT_EQ(client.read().headers.at("connection"), "close");
   EXPECT_TRUE(client.at_eof());
+  client.finish_sending();
   EXPECT_TRUE(is_ready(done));
 }
 
@@ -59,6 +60,7 @@ TEST(HttpStop, ReadsARequestThatHasBegun) {
   const WireResponse response = client.read();
   EXPECT_EQ(response.body, "PUT /a body");
   EXPECT_EQ(response.headers.at("connection"), "close");
+  client.finish_sending();
   EXPECT_TRUE(is_ready(done));
 }
 

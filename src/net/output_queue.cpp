@@ -24,7 +24,7 @@ std::string& OutputQueue::text() {
   return segments_.back().owned;
 }
 
-void OutputQueue::append(std::string&& bytes) {
+void OutputQueue::append_owned(std::string bytes) {
   if (bytes.size() < kCopyBelowBytes) {
     text().append(bytes);
     return;

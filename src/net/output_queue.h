@@ -18,7 +18,7 @@ class OutputQueue {
   /// A string to append small things to.
   std::string& text();
   void append(std::string_view bytes) { text().append(bytes); }
-  void append(std::string&& bytes);
+  void append_owned(std::string bytes);
   /// Bytes [begin, end) of `bytes`.
   void append(SharedBytes bytes, size_t begin, size_t end);
 

@@ -39,9 +39,9 @@ TEST_F(OutputQueueTest, KeepsTheOrderOfEveryKind) {
   const auto shared = std::make_shared<const std::string>("0123456789");
   const std::string large(10'000, 'L');
   queue_.append(std::string_view("a"));
-  queue_.append(std::string("b"));
+  queue_.append_owned("b");
   queue_.append(shared, 2, 5);
-  queue_.append(std::string(large));
+  queue_.append_owned(large);
   queue_.append(std::string_view("c"));
   queue_.append(shared, 9, 10);
   EXPECT_EQ(queue_.unsent_bytes(), 10'007U);
