@@ -14,11 +14,7 @@ using namespace callbook;
 
 namespace {
 
-struct Outcome {
-  std::vector<std::string> requests;
-  bool refused = false;
-  bool operator==(const Outcome&) const = default;
-};
+using Requests = std::vector<std::string>;
 
 std::string text_of(const net::HttpRequest& request) {
   std::string text;
@@ -37,33 +33,32 @@ std::string text_of(const net::HttpRequest& request) {
   return text;
 }
 
-/// Takes what is complete. False once the parser refuses.
-bool take_requests(net::RequestParser& parser, Outcome& outcome) {
+/// Takes what is complete. False once the parser refuses. When it does may depend on the reads (an
+/// unfinished quoted string in a chunk's extension is waited for or refused); what it hands out
+/// before must not.
+bool take_requests(net::RequestParser& parser, Requests& requests) {
   using Event = net::RequestParser::Event;
   for (;;) {
     const Event event = parser.next();
     if (event == Event::kNeedMore) return true;
-    if (event == Event::kRequest) outcome.requests.push_back(text_of(parser.request()));
-    if (event == Event::kRefused) {
-      outcome.refused = true;
-      return false;
-    }
+    if (event == Event::kRefused) return false;
+    if (event == Event::kRequest) requests.push_back(text_of(parser.request()));
   }
 }
 
-Outcome parse(std::string_view bytes, size_t largest_read) {
+Requests parse(std::string_view bytes, size_t largest_read) {
   const net::HttpLimits limits{.max_header_bytes = 1 << 20, .max_body_bytes = 1 << 20};
   net::RequestParser parser(limits);
-  Outcome outcome;
+  Requests requests;
   while (!bytes.empty()) {
     const std::span<char> space = parser.space();
     const size_t count = std::min({space.size(), bytes.size(), largest_read});
     std::memcpy(space.data(), bytes.data(), count);
     parser.commit(count);
     bytes.remove_prefix(count);
-    if (!take_requests(parser, outcome)) break;
+    if (!take_requests(parser, requests)) break;
   }
-  return outcome;
+  return requests;
 }
 
 }  // namespace
