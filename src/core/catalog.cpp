@@ -2,13 +2,23 @@
 
 #include <algorithm>
 #include <tuple>
+#include <utility>
 
 #include "base/check.h"
+#include "core/sections.h"
 
 namespace callbook::core {
 
-Catalog::Catalog(SessionTable& sessions, LeaseWheel& leases)
-    : sessions_(sessions), leases_(leases) {}
+struct Catalog::Younger {
+  bool operator()(const Aged& a, const Aged& b) const {
+    return std::tie(a.removed_wall_ms, a.service, a.id) >
+           std::tie(b.removed_wall_ms, b.service, b.id);
+  }
+};
+
+Catalog::Catalog(CatalogSetting setting, SessionTable& sessions, LeaseWheel& leases,
+                 ReplicaDigest& digest)
+    : setting_(setting), sessions_(sessions), leases_(leases), digest_(digest) {}
 Catalog::~Catalog() = default;
 
 Service* Catalog::find(ServiceKeyView key) const {
@@ -44,9 +54,11 @@ KeyState Catalog::state_of(const Service& service, std::string_view id) const {
     state.cause = tombstone->cause;
     state.removed_wall_ms = tombstone->removed_wall_ms;
     state.liveness = tombstone->liveness;
+    state.replica_part = tombstone->replica_part;
   } else {
     state.liveness = idle_liveness(service, id);
   }
+  state.sections = sections_of(service, id);
   return state;
 }
 
@@ -58,6 +70,8 @@ KeyState Catalog::state_of_body(const Service& service, const Instance& body) co
   state.body = &body;
   state.liveness = body.holder_kind() == HolderKind::kTtl ? ttl_slots_[body.holder_slot].liveness
                                                           : idle_liveness(service, body.id());
+  state.sections = sections_of(service, body.id());
+  state.replica_part = body.replica_part;
   return state;
 }
 
@@ -65,6 +79,17 @@ Liveness Catalog::idle_liveness(const Service& service, std::string_view id) con
   if (idle_liveness_.empty()) return {};
   const auto idle = idle_liveness_.find({service.index(), std::string(id)});
   return idle == idle_liveness_.end() ? Liveness{} : idle->second;
+}
+
+std::string_view Catalog::sections_of(const Service& service, std::string_view id) const {
+  if (sections_.empty()) return {};
+  const auto found = sections_.find({service.index(), std::string(id)});
+  return found == sections_.end() ? std::string_view() : found->second;
+}
+
+void Catalog::remember_sections(const Service& service, std::string_view id,
+                                std::string sections) {
+  sections_.insert_or_assign({service.index(), std::string(id)}, std::move(sections));
 }
 
 Holder Catalog::holder_of(const Instance& instance) const {
@@ -108,17 +133,36 @@ bool Catalog::merge(const InstanceRecord& record, uint64_t version, base::Now no
 
 bool Catalog::merge(Service& service, const KeyState& present, const InstanceRecord& record,
                     uint64_t version, base::Now now) {
+  bool changed = false;
+  if (sections_hold_more(record.sections, present.sections)) {
+    remember_sections(service, record.id, merge_sections(present.sections, record.sections));
+    changed = true;
+  }
+  changed |= merge_facets(service, present, record, version, now);
+  if (!changed) {
+    forget_if_vacant(service);
+    return false;
+  }
+  settle_part(service, record.id);
+  return true;
+}
+
+bool Catalog::merge_facets(Service& service, const KeyState& present, const InstanceRecord& record,
+                           uint64_t version, base::Now now) {
   const bool take_registration =
       record.stamp > present.stamp ||
       (record.stamp == present.stamp && present.kind == RegistrationKind::kForgotten &&
        record.kind == RegistrationKind::kBody);
   const bool take_liveness = record.liveness.newer_than(present.liveness);
-  if (!take_registration && !take_liveness) {
-    forget_if_vacant(service);
+  const bool nothing_known = present.kind == RegistrationKind::kNone && present.liveness.epoch == 0;
+  const bool take_sections_alone = nothing_known && !record.sections.empty();
+  const Liveness liveness = merge_liveness(present.liveness, record.liveness);
+  if (!take_registration && !take_liveness && !take_sections_alone) {
+    if (present.body != nullptr && present.body->holder_kind() == HolderKind::kTtl) {
+      ttl_slots_[present.body->holder_slot].liveness = liveness;  // announced anew, perhaps
+    }
     return false;
   }
-
-  const Liveness liveness = take_liveness ? record.liveness : present.liveness;
   const RegistrationKind kind = take_registration ? record.kind : present.kind;
   const Holder holder = take_registration ? record.body.holder : present.holder;
   if (kind != RegistrationKind::kBody) {
@@ -134,7 +178,8 @@ bool Catalog::merge(Service& service, const KeyState& present, const InstanceRec
     if (by_liveness) {
       // The latest word of its end counts, not the first that happened to arrive.
       tombstone.cause = liveness.cause;
-      tombstone.removed_wall_ms = static_cast<int64_t>(liveness.stamp.hlc >> 16);
+      tombstone.removed_wall_ms =
+          liveness.epoch != 0 ? static_cast<int64_t>(liveness.stamp.hlc >> 16) : now.wall_ms;
     }
     bury(service, record.id, tombstone, version);
     return true;
@@ -151,10 +196,16 @@ bool Catalog::merge(Service& service, const KeyState& present, const InstanceRec
     return true;
   }
   if (take_registration) {
+    // One that was being served goes on being served until its new session is known or given up:
+    // word of the session may only be late.
+    const bool served = present.body != nullptr && service.find_live(record.id) == present.body;
+    const bool waiting = holder_now == HolderState::kUnknown && !served;
     install(service, make_instance(service, record.id, record.body, record.stamp, version),
-            present.body, holder, liveness, holder_now == HolderState::kUnknown, now.mono_ms);
+            present.body, holder, liveness, waiting, now.mono_ms);
   } else if (holder.kind == HolderKind::kTtl) {
-    ttl_slots_[present.body->holder_slot].liveness = liveness;
+    TtlSlot& slot = ttl_slots_[present.body->holder_slot];
+    slot.liveness = liveness;
+    follow_home(slot, present.body->holder_slot, now.mono_ms);
   } else {
     remember_liveness(service, record.id, holder.kind, liveness);
   }
@@ -195,8 +246,13 @@ void Catalog::install(Service& service, Instance::Ptr instance, const Instance* 
   const Instance& added = *instance;
   const uint64_t version = added.version;
   if (replaced != nullptr) {
+    added.replica_part = replaced->replica_part;
+    added.round = replaced->round;
     release_holder(*replaced);
     if (service.find_waiting(added.id()) == nullptr) --instance_count_;
+  } else if (const Tombstone* tombstone = service.find_tombstone(added.id())) {
+    added.replica_part = tombstone->replica_part;
+    added.round = tombstone->round;
   }
   if (holder.kind == HolderKind::kSession) {
     sessions_.add_instance(sessions_.slot_for(holder.session), added);
@@ -215,14 +271,20 @@ void Catalog::install(Service& service, Instance::Ptr instance, const Instance* 
 
 void Catalog::bury(Service& service, std::string_view id, Tombstone tombstone, uint64_t version) {
   const std::string key(id);  // `id` may point into what is buried
-  if (const Instance* live = service.find_live(key)) {
-    release_holder(*live);
-    --instance_count_;
-  } else if (const Instance* waiting = service.find_waiting(key)) {
-    release_holder(*waiting);
+  const Instance* live = service.find_live(key);
+  const Instance* body = live != nullptr ? live : service.find_waiting(key);
+  if (body != nullptr) {
+    tombstone.replica_part = body->replica_part;
+    tombstone.round = body->round;
+    release_holder(*body);
+    if (live != nullptr) --instance_count_;
+  } else if (const Tombstone* before = service.find_tombstone(key)) {
+    tombstone.replica_part = before->replica_part;
+    tombstone.round = before->round;
   }
   remember_liveness(service, key, HolderKind::kTtl, tombstone.liveness);
   ages_.push_back({tombstone.removed_wall_ms, service.index(), key});
+  std::push_heap(ages_.begin(), ages_.end(), Younger());
   service.put_tombstone(key, tombstone, version);
   touch(service);
 }
@@ -231,7 +293,8 @@ void Catalog::release_holder(const Instance& instance) {
   if (instance.holder_kind() == HolderKind::kSession) {
     sessions_.remove_instance(instance.holder_slot, instance);
   } else if (instance.holder_kind() == HolderKind::kTtl) {
-    leases_.remove(ttl_slots_[instance.holder_slot].lease);
+    const LeaseWheel::LeaseId lease = ttl_slots_[instance.holder_slot].lease;
+    if (lease != kNoSlot) leases_.remove(lease);
     ttl_slots_[instance.holder_slot] = TtlSlot();
     free_ttl_slots_.push_back(instance.holder_slot);
   }
@@ -247,9 +310,19 @@ void Catalog::take_ttl_slot(const Instance& instance, const Holder& holder,
     slot = free_ttl_slots_.back();
     free_ttl_slots_.pop_back();
   }
-  const LeaseOwner owner{static_cast<uint8_t>(LeaseKind::kInstance), slot};
-  ttl_slots_[slot] = {&instance, liveness, leases_.add(owner, holder.ttl_ms, now_ms)};
+  ttl_slots_[slot] = {&instance, liveness, holder.ttl_ms, kNoSlot, 0};
   instance.holder_slot = slot;
+  follow_home(ttl_slots_[slot], slot, now_ms);
+}
+
+void Catalog::follow_home(TtlSlot& slot, uint32_t index, int64_t now_ms) {
+  const bool at_home = !setting_.clustered || slot.liveness.home == setting_.node;
+  if (at_home && slot.lease == kNoSlot) {
+    const LeaseOwner owner{static_cast<uint8_t>(LeaseKind::kInstance), index};
+    slot.lease = leases_.add(owner, slot.ttl_ms, now_ms);
+  } else if (!at_home && slot.lease != kNoSlot) {
+    leases_.remove(std::exchange(slot.lease, kNoSlot));
+  }
 }
 
 void Catalog::remember_liveness(const Service& service, std::string_view id, HolderKind kind,
@@ -273,7 +346,9 @@ uint64_t Catalog::follow_session(uint32_t slot, uint64_t version) {
       const KeyState state = state_of(service, instance.id());
       Tombstone tombstone = forgotten(state.holder, state.liveness);
       tombstone.stamp = instance.stamp;
-      bury(service, instance.id(), tombstone, ++version);
+      const std::string id(instance.id());
+      bury(service, id, tombstone, ++version);
+      settle_part(service, id);
     }
   } else if (session.state == Session::State::kOpen) {
     for (const Instance* instance : session.instances) {
@@ -288,23 +363,73 @@ uint64_t Catalog::follow_session(uint32_t slot, uint64_t version) {
 }
 
 void Catalog::renew_ttl(const Instance& instance, int64_t now_ms) {
-  leases_.renew(ttl_slots_[instance.holder_slot].lease, now_ms);
+  TtlSlot& slot = ttl_slots_[instance.holder_slot];
+  slot.evidence_ms = now_ms;
+  leases_.renew(slot.lease, now_ms);
 }
 
-int64_t Catalog::ttl_ms(const Instance& instance) const {
-  return leases_.ttl_ms(ttl_slots_[instance.holder_slot].lease);
+bool Catalog::has_evidence(const Instance& instance, int64_t now_ms) const {
+  if (instance.holder_kind() != HolderKind::kTtl) return false;
+  const TtlSlot& slot = ttl_slots_[instance.holder_slot];
+  return slot.evidence_ms != 0 && now_ms - slot.evidence_ms <= slot.ttl_ms;
+}
+
+void Catalog::erase(Service& service, std::string_view id, uint64_t version) {
+  const std::string key(id);
+  if (service.find_live(key) != nullptr || service.find_waiting(key) != nullptr) {
+    Tombstone gone;
+    gone.kind = RegistrationKind::kForgotten;
+    gone.cause = Cause::kHomeLost;
+    bury(service, key, gone, version);
+  }
+  forget_tombstone(service, key);
+}
+
+void Catalog::settle_part(Service& service, std::string_view id) {
+  if (!setting_.clustered) return;
+  const KeyState state = state_of(service, id);
+  InstanceRecord record;
+  record.kind = state.kind;
+  record.stamp = state.stamp;
+  record.liveness = state.liveness;
+  record.sections = state.sections;
+  const uint64_t key_hash = key_hash_of(service.key(), id);
+  const uint64_t part = replica_part(key_hash, record);
+  if (state.body != nullptr) {
+    digest_.replace(key_hash, state.body->replica_part, part);
+    state.body->replica_part = part;
+  } else if (Tombstone* tombstone = service.mutable_tombstone(id)) {
+    digest_.replace(key_hash, tombstone->replica_part, part);
+    tombstone->replica_part = part;
+  }
+}
+
+void Catalog::note_heard(Service& service, std::string_view id, uint8_t round) {
+  const Instance* body = service.find_live(id);
+  if (body == nullptr) body = service.find_waiting(id);
+  if (body != nullptr) {
+    body->round = round;
+  } else if (Tombstone* tombstone = service.mutable_tombstone(id)) {
+    tombstone->round = round;
+  }
 }
 
 void Catalog::forget_tombstone(Service& service, std::string_view id) {
-  service.drop_tombstone(id);
+  const std::string key(id);
+  if (const Tombstone* tombstone = service.find_tombstone(key);
+      tombstone != nullptr && setting_.clustered) {
+    digest_.replace(key_hash_of(service.key(), key), tombstone->replica_part, 0);
+  }
+  service.drop_tombstone(key);
+  if (!sections_.empty()) sections_.erase({service.index(), key});
   forget_if_vacant(service);
 }
 
-void Catalog::sort_ages() {
-  std::sort(ages_.begin(), ages_.end(), [](const Aged& a, const Aged& b) {
-    return std::tie(a.removed_wall_ms, a.service, a.id) <
-           std::tie(b.removed_wall_ms, b.service, b.id);
-  });
+Catalog::Aged Catalog::take_oldest() {
+  std::pop_heap(ages_.begin(), ages_.end(), Younger());
+  Aged oldest = std::move(ages_.back());
+  ages_.pop_back();
+  return oldest;
 }
 
 void Catalog::touch(Service& service) {

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <map>
 #include <memory>
 #include <string>
@@ -15,6 +14,7 @@
 #include "core/lease_wheel.h"
 #include "core/limits.h"
 #include "core/record_codec.h"
+#include "core/replica_digest.h"
 #include "core/service.h"
 #include "core/session_table.h"
 
@@ -32,6 +32,14 @@ struct KeyState {
   int64_t removed_wall_ms = 0;
   Liveness liveness;
   const Instance* body = nullptr;
+  std::string_view sections;  ///< borrowed until the catalog changes
+  uint64_t replica_part = 0;
+};
+
+/// What the catalog must know of the node that it lives in.
+struct CatalogSetting {
+  NodeId node = 0;
+  bool clustered = false;  ///< otherwise every lease runs here, and there is no replication digest
 };
 
 /// All services and instances, and the one way by which they change: merging records. A local
@@ -41,7 +49,8 @@ struct KeyState {
 /// Not thread-safe.
 class Catalog {
  public:
-  Catalog(SessionTable& sessions, LeaseWheel& leases);
+  Catalog(CatalogSetting setting, SessionTable& sessions, LeaseWheel& leases,
+          ReplicaDigest& digest);
   ~Catalog();
   Catalog(const Catalog&) = delete;
   Catalog& operator=(const Catalog&) = delete;
@@ -76,15 +85,34 @@ class Catalog {
   /// The instance whose own TTL is in lease slot `slot`.
   const Instance& ttl_instance(uint32_t slot) const { return *ttl_slots_[slot].instance; }
   const Liveness& ttl_liveness(uint32_t slot) const { return ttl_slots_[slot].liveness; }
+  /// A sign of life of an instance whose home this is.
   void renew_ttl(const Instance& instance, int64_t now_ms);
-  int64_t ttl_ms(const Instance& instance) const;
+  /// Whether a sign of life came within its TTL.
+  bool has_evidence(const Instance& instance, int64_t now_ms) const;
+  /// Slots from 0 to here; those in use have an instance.
+  uint32_t ttl_slot_count() const { return static_cast<uint32_t>(ttl_slots_.size()); }
+  const Instance* ttl_instance_or_null(uint32_t slot) const { return ttl_slots_[slot].instance; }
+  void note_announced(const Instance& instance, int64_t wall_ms) {
+    ttl_slots_[instance.holder_slot].liveness.announced_wall_ms = wall_ms;
+  }
+  int64_t ttl_ms(const Instance& instance) const {
+    return ttl_slots_[instance.holder_slot].ttl_ms;
+  }
+  /// A lapsed lease that nothing came of runs once more in full.
+  void restart_ttl(uint32_t slot, int64_t now_ms) { leases_.renew(ttl_slots_[slot].lease, now_ms); }
+
+  /// Takes what is under the key out of memory, list included, without a trace.
+  void erase(Service& service, std::string_view id, uint64_t version);
+  /// Brings a key's part of the replication digest up to date with what stands under it.
+  void settle_part(Service& service, std::string_view id);
+  /// What is known of the key has been heard of in this round of joining.
+  void note_heard(Service& service, std::string_view id, uint8_t round);
 
   /// Drops tombstones older than `before_wall_ms`, at most `most`; calls `dropped(key, id)` first.
   template <typename Dropped>
   void drop_aged(int64_t before_wall_ms, size_t most, Dropped&& dropped) {
     for (; most > 0 && !ages_.empty() && ages_.front().removed_wall_ms < before_wall_ms; --most) {
-      const Aged aged = std::move(ages_.front());
-      ages_.pop_front();
+      const Aged aged = take_oldest();
       Service* service = at(aged.service);
       const Tombstone* tombstone = service == nullptr ? nullptr : service->find_tombstone(aged.id);
       if (tombstone == nullptr || tombstone->removed_wall_ms != aged.removed_wall_ms) continue;
@@ -93,7 +121,6 @@ class Catalog {
     }
   }
   void forget_tombstone(Service& service, std::string_view id);
-  void sort_ages();
 
   /// Every service that consumers would see differently since the last call, at most once each.
   Publication publish();
@@ -105,13 +132,16 @@ class Catalog {
   struct TtlSlot {
     const Instance* instance = nullptr;
     Liveness liveness;
-    LeaseWheel::LeaseId lease = 0;
+    int64_t ttl_ms = 0;
+    LeaseWheel::LeaseId lease = kNoSlot;  ///< runs only at its home
+    int64_t evidence_ms = 0;              ///< of its last sign of life here; 0 for none
   };
   struct Aged {
     int64_t removed_wall_ms;
     uint32_t service;
     std::string id;
   };
+  struct Younger;
   enum class HolderState : uint8_t { kAlive, kUnknown, kEnded };
 
   HolderState holder_state(const Holder& holder, const Liveness& liveness);
@@ -123,6 +153,12 @@ class Catalog {
                const Holder& holder, const Liveness& liveness, bool waiting, int64_t now_ms);
   void bury(Service& service, std::string_view id, Tombstone tombstone, uint64_t version);
   void release_holder(const Instance& instance);
+  void follow_home(TtlSlot& slot, uint32_t index, int64_t now_ms);
+  Aged take_oldest();
+  void remember_sections(const Service& service, std::string_view id, std::string sections);
+  std::string_view sections_of(const Service& service, std::string_view id) const;
+  bool merge_facets(Service& service, const KeyState& present, const InstanceRecord& record,
+                    uint64_t version, base::Now now);
   void take_ttl_slot(const Instance& instance, const Holder& holder, const Liveness& liveness,
                      int64_t now_ms);
   void remember_liveness(const Service& service, std::string_view id, HolderKind kind,
@@ -132,8 +168,10 @@ class Catalog {
   Holder holder_of(const Instance& instance) const;
   Liveness idle_liveness(const Service& service, std::string_view id) const;
 
+  const CatalogSetting setting_;
   SessionTable& sessions_;
   LeaseWheel& leases_;
+  ReplicaDigest& digest_;
   Interner interner_;
   std::vector<std::unique_ptr<Service>> services_;
   std::vector<uint32_t> free_services_;
@@ -145,7 +183,9 @@ class Catalog {
   std::vector<uint32_t> free_ttl_slots_;
   /// Liveness of keys whose present holder is not a TTL, kept so that merging forgets nothing.
   std::map<std::pair<uint32_t, std::string>, Liveness> idle_liveness_;
-  std::deque<Aged> ages_;
+  /// Facets unknown to this release: rare, so apart.
+  std::map<std::pair<uint32_t, std::string>, std::string> sections_;
+  std::vector<Aged> ages_;  // a heap, oldest first
   uint32_t service_count_ = 0;
   uint32_t instance_count_ = 0;
   bool recording_ = false;

@@ -1,10 +1,12 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <variant>
 
+#include "core/bus_position.h"
 #include "core/key.h"
 #include "core/registration.h"
 #include "core/session_id.h"
@@ -24,6 +26,7 @@ struct OpenSession {
 /// Takes over a session, here or from another node, under the next epoch.
 struct ResumeSession {
   SessionId id;
+  uint32_t epoch = 0;  ///< the last one that the client was told, or 0; the new one is above it
 };
 
 struct RefreshSession {
@@ -59,23 +62,75 @@ struct DeregisterInstance {
   Stamp after;
 };
 
-/// A record from the store (later: from the bus), to be merged. Views borrow until step() returns.
+/// A record from the node's own store, before FinishLoading. Views borrow until step() returns.
 struct MergeRecord {
   uint64_t version = 0;
   std::string_view key;
   std::string_view value;  ///< empty: the record was erased
 };
 
-/// Every stored record has been merged: work out what is alive, and begin to serve.
+/// Every stored record has been merged: work out what is alive, and begin to serve (alone), or to
+/// join the others (in a cluster).
 struct FinishLoading {
   uint64_t last_version = 0;
 };
 
-/// Time has passed.
+/// Time has passed. Give it every 100 ms or so; a much longer pause is taken for a stall of this
+/// node, after which nobody is blamed for silence.
 struct AdvanceTime {};
+
+// --- From the bus and the other nodes. Nothing here is refused while loading: see each. ---
+
+/// The bus can be reached, and its streams end here. Repeat it every few seconds while that is so:
+/// what push has missed, and streams made anew or shortened, are noticed by it.
+struct ReportBus {
+  BusPositions heads;
+};
+
+/// The bus can't be reached. Publications in flight count as failed.
+struct ReportBusLost {};
+
+/// One message of a stream: the whole merged record of its key as its author knew it.
+struct BusMessage {
+  uint64_t version = 0;
+  std::string_view key;
+  std::string_view value;
+};
+
+/// All messages that the stream holds with versions above `after`, through `through`, in order;
+/// pushed, or the answer to a Fetch. Repeated, late and overtaking batches are understood; one that
+/// leaves a gap behind the last is not applied but fetched again. Views borrow until step() returns.
+struct ApplyBatch {
+  Stream stream = Stream::kTied;
+  uint64_t generation = 0;
+  uint64_t after = 0;
+  uint64_t through = 0;
+  std::span<const BusMessage> messages;
+};
+
+/// What came of a publication: the bus has acknowledged it, or it may or may not have been lost.
+struct SettlePublication {
+  uint64_t ticket = 0;
+  bool acknowledged = false;
+};
+
+/// A beat of another node (Outputs::beat there).
+struct HearBeat {
+  std::string_view bytes;
+};
+
+/// Part of a snapshot of a serving node's records: RecordBatch items of its dump(). `first` begins
+/// it and brings that node's positions() from before its dump began; `last` ends it.
+struct ApplySnapshot {
+  bool first = false;
+  bool last = false;
+  BusPositions positions;
+  std::span<const BusMessage> records;
+};
 
 using Input = std::variant<OpenSession, ResumeSession, RefreshSession, AttachSession, DetachSession,
                            CloseSession, RegisterInstance, RefreshInstance, DeregisterInstance,
-                           MergeRecord, FinishLoading, AdvanceTime>;
+                           MergeRecord, FinishLoading, AdvanceTime, ReportBus, ReportBusLost,
+                           ApplyBatch, SettlePublication, HearBeat, ApplySnapshot>;
 
 }  // namespace callbook::core

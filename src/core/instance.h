@@ -58,6 +58,8 @@ class Instance {
   mutable uint32_t service = 0;            ///< index in the catalog
   mutable uint32_t holder_slot = kNoSlot;  ///< session slot, or lease slot of an own TTL
   mutable uint32_t holder_position = 0;    ///< place in the session's list
+  mutable uint64_t replica_part = 0;       ///< what its record adds to the replication digest
+  mutable uint8_t round = 0;               ///< in which round of joining it was last heard of
 
  private:
   Instance() = default;

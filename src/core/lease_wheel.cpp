@@ -48,7 +48,7 @@ void LeaseWheel::remove(LeaseId id) {
 
 void LeaseWheel::renew_all(int64_t now_ms) {
   for (LeaseId id = 0; id < leases_.size(); ++id) {
-    if (leases_[id].live) renew(id, now_ms);
+    if (leases_[id].live && leases_[id].deadline_ms != kNever) renew(id, now_ms);
   }
 }
 

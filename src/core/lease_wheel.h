@@ -26,7 +26,7 @@ class LeaseWheel {
   int64_t deadline_ms(LeaseId id) const { return leases_[id].deadline_ms; }
   /// A suspended lease does not lapse until it is renewed.
   void suspend(LeaseId id);
-  /// Starts every lease anew in full.
+  /// Starts every lease anew in full, but for the suspended.
   void renew_all(int64_t now_ms);
 
   /// Appends the owners of the leases that have lapsed by `now_ms` to `lapsed`, in the order of

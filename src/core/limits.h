@@ -20,6 +20,8 @@ struct Limits {
   uint32_t max_client_bytes = 256;
   int64_t min_ttl_ms = 1'000;
   int64_t max_ttl_ms = 24LL * 3600 * 1000;
+  uint32_t max_outbox = 1'000'000;       ///< records owed to the bus; then new keys are refused
+  uint32_t max_publications = 1'000;     ///< in flight to the bus at once
 };
 
 /// Timing rules that an operator may change.
@@ -28,6 +30,24 @@ struct Timing {
   uint32_t max_heartbeats_per_s = 20'000;     ///< above it, heartbeats are spread out
   uint32_t missed_heartbeats = 3;             ///< a session's TTL in heartbeats
   int64_t tombstone_ms = 24LL * 3600 * 1000;  ///< how long a departure is remembered
+
+  // Between nodes.
+  int64_t record_age_ms = 24LL * 3600 * 1000;  ///< age at which the bus drops tied records
+  int64_t announce_ms = 8LL * 3600 * 1000;     ///< tied records are announced again this often
+  int64_t rejoin_ms = 12LL * 3600 * 1000;      ///< a node out of touch for longer rejoins as new
+  int64_t mark_ms = 60'000;              ///< how often the store is told that state is current
+  int64_t beat_ms = 1'000;               ///< a node's sign of life to the others
+  int64_t lost_after_ms = 5'000;         ///< without beats, a node counts as lost
+  int64_t takeover_grace_ms = 30'000;    ///< then its sessions have so long to move by themselves
+  int64_t peer_wait_ms = 3'000;          ///< a joining node waits so long to hear of another
+  int64_t join_timeout_ms = 10'000;      ///< without bus and peer it then serves what it has
+  int64_t snapshot_timeout_ms = 10'000;  ///< without progress another node is asked
+  int64_t fetch_timeout_ms = 2'000;
+  int64_t publish_timeout_ms = 10'000;
+  int64_t publish_retry_ms = 500;
+  int64_t correction_ms = 1'000;       ///< before others publish a merge that its author may
+  int64_t unknown_session_ms = 60'000;  ///< how long instances wait for word of their session
+  int64_t stall_ms = 500;              ///< a longer pause of this node is nobody else's silence
 };
 
 }  // namespace callbook::core

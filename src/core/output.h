@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -7,6 +8,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "core/bus_position.h"
 #include "core/cause.h"
 #include "core/key.h"
 #include "core/session_id.h"
@@ -96,17 +98,43 @@ class RecordBatch {
   std::vector<Place> items_;
 };
 
+/// Asks the bus for the messages of a stream above `after`: at most some thousands, as ApplyBatch.
+struct Fetch {
+  Stream stream = Stream::kTied;
+  uint64_t generation = 0;
+  uint64_t after = 0;
+};
+
+/// A key's changes through local version `version` are acknowledged by the bus.
+struct RecordSettled {
+  std::string key;  ///< encoded, as in the records
+  uint64_t version = 0;
+};
+
 /// What steps produced besides their replies. Reused from batch to batch.
 struct Outputs {
   RecordBatch records;
   std::vector<SessionEnded> sessions_ended;  ///< by time, not by request
   uint32_t instances_expired = 0;            ///< own TTLs that lapsed
 
+  // For the bus and the other nodes; nothing of it comes out of a node that stands alone.
+  std::vector<Fetch> fetches;
+  bool wants_snapshot = false;  ///< from any serving node; asked for again until it comes
+  std::string beat;             ///< to be brought to every other node by whatever way; may be lost
+  std::vector<RecordSettled> settled;
+
   void clear() {
     records.clear();
     sessions_ended.clear();
     instances_expired = 0;
+    fetches.clear();
+    wants_snapshot = false;
+    beat.clear();
+    settled.clear();
   }
 };
+
+/// Messages to publish, by stream; an item's version is its ticket (SettlePublication).
+using Publications = std::array<RecordBatch, kStreamCount>;
 
 }  // namespace callbook::core

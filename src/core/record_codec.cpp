@@ -1,6 +1,9 @@
 #include "core/record_codec.h"
 
+#include <algorithm>
+
 #include "base/encoding.h"
+#include "core/sections.h"
 
 namespace callbook::core {
 namespace {
@@ -9,7 +12,11 @@ using base::ByteReader;
 
 constexpr uint8_t kInstanceKey = 'i';
 constexpr uint8_t kSessionKey = 's';
-constexpr uint8_t kFormat = 1;
+constexpr uint8_t kMarkKey = 'm';
+constexpr uint8_t kOwedKey = 'o';
+/// 1 was written before there were several nodes: no announcement time, no sections.
+constexpr uint8_t kFormat = 2;
+constexpr uint8_t kFirstFormat = 1;
 
 void put_stamp(std::string& out, const Stamp& stamp) {
   base::put_u64(out, stamp.hlc);
@@ -44,9 +51,10 @@ void put_liveness(std::string& out, const Liveness& liveness) {
   base::put_u32(out, liveness.home);
   base::put_u8(out, liveness.ended ? 1 : 0);
   base::put_u8(out, static_cast<uint8_t>(liveness.cause));
+  base::put_varint(out, static_cast<uint64_t>(liveness.announced_wall_ms));
 }
 
-Liveness get_liveness(ByteReader& reader) {
+Liveness get_liveness(ByteReader& reader, uint8_t format) {
   Liveness liveness;
   const uint64_t epoch = reader.varint();
   if (epoch > UINT32_MAX) reader.fail();
@@ -58,6 +66,9 @@ Liveness get_liveness(ByteReader& reader) {
   if (ended > 1) reader.fail();
   liveness.ended = ended == 1;
   liveness.cause = get_cause(reader);
+  // Of a record without it the best guess is when its home last changed it.
+  liveness.announced_wall_ms = static_cast<int64_t>(
+      format == kFirstFormat ? liveness.stamp.hlc >> 16 : reader.varint());
   return liveness;
 }
 
@@ -101,6 +112,21 @@ void get_body(ByteReader& reader, RegistrationView& body) {
     reader.fail();
 }
 
+/// Reads a format that this release knows.
+uint8_t get_format(ByteReader& reader) {
+  const uint8_t format = reader.u8();
+  if (format < kFirstFormat || format > kFormat) reader.fail();
+  return format;
+}
+
+std::string_view get_sections(ByteReader& reader, uint8_t format) {
+  if (format == kFirstFormat) return {};
+  const std::string_view sections = reader.rest();
+  if (!valid_sections(sections)) reader.fail();
+  if (reader.ok()) reader.bytes(sections.size());
+  return sections;
+}
+
 base::Error corrupt(std::string_view what) {
   return {base::ErrorCode::kCorrupt, "record", std::string(what), std::nullopt};
 }
@@ -115,7 +141,8 @@ base::Result<DecodedRecord> decode_instance(ByteReader key, ByteReader value, bo
     return corrupt("malformed instance key");
   }
   if (erased) return DecodedRecord(record);
-  if (value.u8() != kFormat) return corrupt("unknown format of an instance record");
+  const uint8_t format = get_format(value);
+  if (!value.ok()) return corrupt("unknown format of an instance record");
   const uint8_t kind = value.u8();
   if (kind > static_cast<uint8_t>(RegistrationKind::kForgotten)) value.fail();
   record.kind = static_cast<RegistrationKind>(kind);
@@ -123,8 +150,9 @@ base::Result<DecodedRecord> decode_instance(ByteReader key, ByteReader value, bo
   record.cause = get_cause(value);
   record.removed_wall_ms = static_cast<int64_t>(value.varint());
   record.body.holder = get_holder(value);
-  record.liveness = get_liveness(value);
+  record.liveness = get_liveness(value, format);
   if (record.kind == RegistrationKind::kBody) get_body(value, record.body);
+  record.sections = get_sections(value, format);
   if (!value.ok() || !value.at_end()) return corrupt("malformed instance record");
   return DecodedRecord(record);
 }
@@ -134,17 +162,52 @@ base::Result<DecodedRecord> decode_session(ByteReader key, ByteReader value, boo
   record.id = get_session_id(key);
   if (!key.ok() || !key.at_end()) return corrupt("malformed session key");
   if (erased) return DecodedRecord(record);
-  if (value.u8() != kFormat) return corrupt("unknown format of a session record");
+  const uint8_t format = get_format(value);
+  if (!value.ok()) return corrupt("unknown format of a session record");
   record.ttl_ms = static_cast<int64_t>(value.varint());
   record.client = value.string();
   record.opened = get_stamp(value);
-  record.liveness = get_liveness(value);
+  record.liveness = get_liveness(value, format);
   record.ended_wall_ms = static_cast<int64_t>(value.varint());
+  record.sections = get_sections(value, format);
   if (!value.ok() || !value.at_end()) return corrupt("malformed session record");
   return DecodedRecord(record);
 }
 
+base::Result<DecodedRecord> decode_mark(ByteReader key, ByteReader value) {
+  MarkRecord record;
+  if (!key.at_end() || value.u8() != kFormat) return corrupt("malformed mark");
+  record.in_touch_wall_ms = static_cast<int64_t>(value.varint());
+  for (StreamPosition& position : record.positions) {
+    position.generation = value.u64();
+    position.version = value.u64();
+  }
+  if (!value.ok() || !value.at_end()) return corrupt("malformed mark");
+  return DecodedRecord(record);
+}
+
+base::Result<DecodedRecord> decode_owed(ByteReader key, ByteReader value, bool erased) {
+  OwedRecord record;
+  const uint8_t stream = key.u8();
+  if (stream >= kStreamCount) key.fail();
+  record.stream = static_cast<Stream>(stream);
+  record.key = key.rest();
+  if (!key.ok() || record.key.empty()) return corrupt("malformed key of an owed record");
+  if (erased) return DecodedRecord(record);
+  record.since_wall_ms = static_cast<int64_t>(value.varint());
+  if (!value.ok() || !value.at_end()) return corrupt("malformed owed record");
+  return DecodedRecord(record);
+}
+
 }  // namespace
+
+Liveness merge_liveness(const Liveness& a, const Liveness& b) {
+  Liveness merged = b.newer_than(a) ? b : a;
+  if (!a.newer_than(b) && !b.newer_than(a)) {
+    merged.announced_wall_ms = std::max(a.announced_wall_ms, b.announced_wall_ms);
+  }
+  return merged;
+}
 
 void encode_key(std::string_view datacenter, const InstanceRecord& record, std::string& out) {
   base::put_u8(out, kInstanceKey);
@@ -168,6 +231,7 @@ void encode_value(const InstanceRecord& record, std::string& out) {
   put_holder(out, record.body.holder);
   put_liveness(out, record.liveness);
   if (record.kind == RegistrationKind::kBody) put_body(out, record.body);
+  out.append(record.sections);
 }
 
 void encode_value(const SessionRecord& record, std::string& out) {
@@ -177,6 +241,32 @@ void encode_value(const SessionRecord& record, std::string& out) {
   put_stamp(out, record.opened);
   put_liveness(out, record.liveness);
   base::put_varint(out, static_cast<uint64_t>(record.ended_wall_ms));
+  out.append(record.sections);
+}
+
+void encode_mark_key(std::string& out) {
+  base::put_u8(out, kMarkKey);
+}
+
+void encode_value(const MarkRecord& record, std::string& out) {
+  base::put_u8(out, kFormat);
+  base::put_varint(out, static_cast<uint64_t>(record.in_touch_wall_ms));
+  for (const StreamPosition& position : record.positions) {
+    base::put_u64(out, position.generation);
+    base::put_u64(out, position.version);
+  }
+}
+
+void encode_key(const OwedRecord& record, std::string& out) {
+  base::put_u8(out, kOwedKey);
+  base::put_u8(out, static_cast<uint8_t>(record.stream));
+  out.append(record.key);
+}
+
+void encode_value(const OwedRecord& record, std::string& out) {
+  if (record.since_wall_ms != 0) {
+    base::put_varint(out, static_cast<uint64_t>(record.since_wall_ms));
+  }
 }
 
 base::Result<DecodedRecord> decode_record(std::string_view key, std::string_view value) {
@@ -184,7 +274,32 @@ base::Result<DecodedRecord> decode_record(std::string_view key, std::string_view
   const uint8_t kind = key_reader.u8();
   if (kind == kInstanceKey) return decode_instance(key_reader, ByteReader(value), value.empty());
   if (kind == kSessionKey) return decode_session(key_reader, ByteReader(value), value.empty());
+  if (kind == kMarkKey) return decode_mark(key_reader, ByteReader(value));
+  if (kind == kOwedKey) return decode_owed(key_reader, ByteReader(value), value.empty());
   return corrupt("unknown kind of key");
+}
+
+bool is_private_key(std::string_view key) {
+  return !key.empty() && (key.front() == kMarkKey || key.front() == kOwedKey);
+}
+
+std::string with_unknown_section(std::string_view key, std::string_view value, uint8_t tag,
+                                 Stamp stamp, std::string_view bytes) {
+  std::string section;
+  put_section(section, tag, stamp, bytes);
+  auto decoded = decode_record(key, value);
+  std::string out;
+  if (!decoded.ok()) return out;
+  if (auto* instance = std::get_if<InstanceRecord>(&*decoded)) {
+    const std::string merged = merge_sections(instance->sections, section);
+    instance->sections = merged;
+    encode_value(*instance, out);
+  } else if (auto* session = std::get_if<SessionRecord>(&*decoded)) {
+    const std::string merged = merge_sections(session->sections, section);
+    session->sections = merged;
+    encode_value(*session, out);
+  }
+  return out;
 }
 
 }  // namespace callbook::core

@@ -6,6 +6,7 @@
 #include <variant>
 
 #include "base/result.h"
+#include "core/bus_position.h"
 #include "core/cause.h"
 #include "core/key.h"
 #include "core/registration.h"
@@ -14,7 +15,7 @@
 
 namespace callbook::core {
 
-// The records of the catalog as bytes, for the store and later the bus; written down in
+// The records of the catalog as bytes, for the store and the bus; written down in
 // docs/formats/records.md. A record is always the whole merged state of its key.
 
 /// The facet that the home of a session, or of an own TTL, writes. Ordered by epoch, then stamp.
@@ -23,13 +24,19 @@ struct Liveness {
   Stamp stamp;
   NodeId home = 0;
   bool ended = false;
-  Cause cause = Cause::kNone;  ///< why it ended
+  /// Why it ended. Of one that lives: kHomeLost when this home took it over unasked.
+  Cause cause = Cause::kNone;
+  /// When the home last announced it. No facet: says how old a rumour is, not what is true.
+  int64_t announced_wall_ms = 0;
 
   bool newer_than(const Liveness& other) const {
     return epoch != other.epoch ? epoch > other.epoch : stamp > other.stamp;
   }
   bool operator==(const Liveness&) const = default;
 };
+
+/// The newer of two, with the later announcement where they are the same.
+Liveness merge_liveness(const Liveness& a, const Liveness& b);
 
 /// What is known of a registration at its stamp.
 enum class RegistrationKind : uint8_t {
@@ -38,6 +45,11 @@ enum class RegistrationKind : uint8_t {
   kRemoved = 2,    ///< deregistered
   kForgotten = 3,  ///< registered, but its holder has ended and the body was dropped
 };
+
+/// The stream on which a record travels. What is known of a lease alone is tied to it.
+constexpr Stream stream_of(RegistrationKind kind, HolderKind holder) {
+  return kind == RegistrationKind::kNone ? Stream::kTied : stream_of(holder);
+}
 
 struct InstanceRecord {
   ServiceKeyView service;
@@ -48,6 +60,7 @@ struct InstanceRecord {
   int64_t removed_wall_ms = 0;  ///< for kRemoved and kForgotten
   RegistrationView body;        ///< for kBody; its holder also for kForgotten
   Liveness liveness;            ///< of an own TTL
+  std::string_view sections;    ///< facets unknown to this release (sections.h)
 };
 
 struct SessionRecord {
@@ -57,17 +70,43 @@ struct SessionRecord {
   Stamp opened;
   Liveness liveness;
   int64_t ended_wall_ms = 0;
+  std::string_view sections;
+};
+
+/// How far a node was in touch with the others, last written down. In the store only.
+struct MarkRecord {
+  int64_t in_touch_wall_ms = 0;
+  BusPositions positions;
+};
+
+/// A record that the bus is owed. In the store only.
+struct OwedRecord {
+  Stream stream = Stream::kTied;
+  std::string_view key;
+  int64_t since_wall_ms = 0;  ///< 0: no longer
 };
 
 void encode_key(std::string_view datacenter, const InstanceRecord& record, std::string& out);
 void encode_key(const SessionRecord& record, std::string& out);
 void encode_value(const InstanceRecord& record, std::string& out);
 void encode_value(const SessionRecord& record, std::string& out);
+/// Key and value of the node's own records; an OwedRecord that is no longer owed has an empty value.
+void encode_mark_key(std::string& out);
+void encode_value(const MarkRecord& record, std::string& out);
+void encode_key(const OwedRecord& record, std::string& out);
+void encode_value(const OwedRecord& record, std::string& out);
 
-using DecodedRecord = std::variant<InstanceRecord, SessionRecord>;
+using DecodedRecord = std::variant<InstanceRecord, SessionRecord, MarkRecord, OwedRecord>;
 
 /// Views in the result borrow from `key` and `value`. An empty value (an erased record) gives a
 /// record with nothing but its key. Error kCorrupt for anything that encode could not have made.
 base::Result<DecodedRecord> decode_record(std::string_view key, std::string_view value);
+
+/// Whether the record belongs to the node that keeps it alone, and must not be taken from others.
+bool is_private_key(std::string_view key);
+
+/// `value` as a node of a later release would write it, with one more section: for tests.
+std::string with_unknown_section(std::string_view key, std::string_view value, uint8_t tag,
+                                 Stamp stamp, std::string_view bytes);
 
 }  // namespace callbook::core

@@ -4,6 +4,7 @@
 #include <string>
 #include <string_view>
 
+#include "core/bus_position.h"
 #include "core/flat_list.h"
 #include "core/session_id.h"
 
@@ -15,6 +16,11 @@ enum class HolderKind : uint8_t {
   kSession = 1,     ///< the session of its provider
   kTtl = 2,         ///< a time-to-live of its own
 };
+
+/// The stream on which records of instances with such a holder travel.
+constexpr Stream stream_of(HolderKind holder) {
+  return holder == HolderKind::kPersistent ? Stream::kLasting : Stream::kTied;
+}
 
 struct Holder {
   HolderKind kind = HolderKind::kPersistent;

@@ -1,7 +1,7 @@
 #include "core/registry.h"
 
 #include <algorithm>
-#include <limits>
+#include <type_traits>
 
 #include <fmt/format.h>
 
@@ -17,8 +17,9 @@ using base::Now;
 using base::Result;
 using base::Status;
 
-/// Tombstones dropped per AdvanceTime, so that an old mass departure does not stall a batch.
-constexpr size_t kAgedPerStep = 2'000;
+/// How far the epoch that a client brings may be above the one that is known here. A client that
+/// resumes a hundred times a second for a day stays below it.
+constexpr uint32_t kMaxEpochLead = 10'000'000;
 
 Error no_session() {
   return {ErrorCode::kNotFound, "session", "is not known; open a new one and register again",
@@ -42,13 +43,30 @@ Registry::Registry(RegistryOptions options)
     : options_(std::move(options)),
       node_(node_id_of(options_.node)),
       clock_(node_),
-      catalog_(sessions_, leases_) {}
+      catalog_({node_, options_.clustered}, sessions_, leases_, digest_),
+      peers_(node_, options_.timing.lost_after_ms) {}
 
 Registry::~Registry() = default;
 
+namespace {
+
+/// Inputs that are taken whatever phase the node is in.
+bool is_not_a_clients(const Input& input) {
+  return std::visit(
+      []<typename Wanted>(const Wanted&) {
+        return std::is_same_v<Wanted, MergeRecord> || std::is_same_v<Wanted, FinishLoading> ||
+               std::is_same_v<Wanted, AdvanceTime> || std::is_same_v<Wanted, ReportBus> ||
+               std::is_same_v<Wanted, ReportBusLost> || std::is_same_v<Wanted, ApplyBatch> ||
+               std::is_same_v<Wanted, SettlePublication> || std::is_same_v<Wanted, HearBeat> ||
+               std::is_same_v<Wanted, ApplySnapshot>;
+      },
+      input);
+}
+
+}  // namespace
+
 Result<Reply> Registry::step(const Input& input, Now now, Outputs& out) {
-  if (loading_ && !std::holds_alternative<MergeRecord>(input) &&
-      !std::holds_alternative<FinishLoading>(input)) {
+  if (loading() && !is_not_a_clients(input)) {
     return Error{ErrorCode::kNotReady, "", "the registry is still loading its catalog",
                  std::nullopt};
   }
@@ -58,23 +76,6 @@ Result<Reply> Registry::step(const Input& input, Now now, Outputs& out) {
 Registry::Counts Registry::counts() const {
   return {catalog_.service_count(), catalog_.instance_count(), sessions_.open_count(),
           catalog_.tombstone_count()};
-}
-
-int64_t Registry::asked_heartbeat_ms(int64_t ttl_ms) const {
-  const int64_t spread_ms =
-      int64_t{sessions_.open_count()} * 1000 / options_.timing.max_heartbeats_per_s;
-  return std::max(ttl_ms / options_.timing.missed_heartbeats, spread_ms);
-}
-
-SessionOpened Registry::opened(const Session& session) const {
-  return {session.id, session.ttl_ms, asked_heartbeat_ms(session.ttl_ms), session.liveness.epoch};
-}
-
-Result<Session*> Registry::open_session(const SessionId& id) {
-  Session* session = sessions_.find(id);
-  if (session == nullptr || session->state != Session::State::kOpen) return no_session();
-  if (!session->superseded_instance.empty()) return superseded(session->superseded_instance);
-  return session;
 }
 
 Result<Reply> Registry::apply(const OpenSession& input, Now now, Outputs& out) {
@@ -89,8 +90,9 @@ Result<Reply> Registry::apply(const OpenSession& input, Now now, Outputs& out) {
     return Error{ErrorCode::kConflict, "session", "is taken", std::nullopt};
   }
 
-  const uint32_t slot = sessions_.slot_for(input.id);
-  Session& session = sessions_.at(slot);
+  if (auto status = check_outbox(input.id); !status.ok()) return status.error();
+
+  Session& session = sessions_.at(sessions_.slot_for(input.id));
   const int64_t missed = options_.timing.missed_heartbeats;
   const int64_t least_ttl_ms = asked_heartbeat_ms(0) * missed;
   const int64_t wanted_ms =
@@ -98,11 +100,9 @@ Result<Reply> Registry::apply(const OpenSession& input, Now now, Outputs& out) {
   session.ttl_ms = std::max(wanted_ms, least_ttl_ms);
   session.client = input.client;
   session.opened = clock_.next(now);
-  session.liveness = {1, session.opened, node_, false, Cause::kNone};
   sessions_.set_state(session, Session::State::kOpen);
-  session.lease =
-      leases_.add({static_cast<uint8_t>(LeaseKind::kSession), slot}, session.ttl_ms, now.mono_ms);
-  emit(session, out);
+  take_session(session, 0, Cause::kNone, now, out);
+  note_life(session, now);
   return Reply(opened(session));
 }
 
@@ -110,56 +110,62 @@ Result<Reply> Registry::apply(const ResumeSession& input, Now now, Outputs& out)
   auto session = open_session(input.id);
   if (!session.ok()) return session.error();
   Session& resumed = **session;
-  if (resumed.liveness.home != node_) {
-    resumed.liveness = {resumed.liveness.epoch + 1, clock_.next(now), node_, false, Cause::kNone};
-    emit(resumed, out);
+  if (input.epoch > resumed.liveness.epoch + kMaxEpochLead) {
+    return base::invalid("epoch", "is not one that this session can have had");
   }
+  if (!is_home(resumed.liveness) || input.epoch > resumed.liveness.epoch) {
+    if (auto status = check_outbox(input.id); !status.ok()) return status.error();
+    take_session(resumed, input.epoch, Cause::kNone, now, out);
+    ++counters_.sessions_moved;
+  }
+  note_life(resumed, now);
   leases_.renew(resumed.lease, now.mono_ms);
   return Reply(opened(resumed));
 }
 
-Result<Reply> Registry::apply(const RefreshSession& input, Now now, Outputs&) {
+Result<Reply> Registry::apply(const RefreshSession& input, Now now, Outputs& out) {
   auto session = open_session(input.id);
   if (!session.ok()) return session.error();
-  if ((*session)->attachments == 0) leases_.renew((*session)->lease, now.mono_ms);
-  return Reply(SessionRefreshed{(*session)->ttl_ms, asked_heartbeat_ms((*session)->ttl_ms)});
+  Session& refreshed = **session;
+  if (!is_home(refreshed.liveness)) {
+    // The client's word that it lives came here, so this is where it will be missed.
+    take_session(refreshed, 0, Cause::kNone, now, out);
+    ++counters_.sessions_moved;
+  }
+  note_life(refreshed, now);
+  if (refreshed.attachments == 0) leases_.renew(refreshed.lease, now.mono_ms);
+  return Reply(SessionRefreshed{refreshed.ttl_ms, asked_heartbeat_ms(refreshed.ttl_ms)});
 }
 
-Result<Reply> Registry::apply(const AttachSession& input, Now, Outputs&) {
+Result<Reply> Registry::apply(const AttachSession& input, Now now, Outputs& out) {
   auto session = open_session(input.id);
   if (!session.ok()) return session.error();
-  ++(*session)->attachments;
-  leases_.suspend((*session)->lease);
-  return Reply(opened(**session));
+  Session& attached = **session;
+  if (!is_home(attached.liveness)) {
+    take_session(attached, 0, Cause::kNone, now, out);
+    ++counters_.sessions_moved;
+  }
+  note_life(attached, now);
+  ++attached.attachments;
+  leases_.suspend(attached.lease);
+  return Reply(opened(attached));
 }
 
 Result<Reply> Registry::apply(const DetachSession& input, Now now, Outputs&) {
   Session* session = sessions_.find(input.id);
-  if (session == nullptr || session->state != Session::State::kOpen) return Reply(Done{});
-  CALLBOOK_CHECK(session->attachments > 0);
-  if (--session->attachments == 0) leases_.renew(session->lease, now.mono_ms);
+  if (session == nullptr || session->attachments == 0) return Reply(Done{});
+  if (--session->attachments > 0) return Reply(Done{});
+  if (!session->moved_away) note_life(*session, now);
+  // At its home it must be heard of by other means from now on.
+  if (session->lease != kNoSlot) leases_.renew(session->lease, now.mono_ms);
   return Reply(Done{});
 }
 
 Result<Reply> Registry::apply(const CloseSession& input, Now now, Outputs& out) {
   Session* session = sessions_.find(input.id);
   if (session == nullptr || session->state != Session::State::kOpen) return no_session();
+  if (auto status = check_outbox(input.id); !status.ok()) return status.error();
   return Reply(end_session(*session, Cause::kSessionClosed, now, out));
-}
-
-SessionEnded Registry::end_session(Session& session, Cause cause, Now now, Outputs& out) {
-  const SessionEnded ended{session.id, cause, static_cast<uint32_t>(session.instances.size())};
-  const uint32_t slot = sessions_.slot_of(session);
-  leases_.remove(session.lease);
-  session.lease = kNoSlot;
-  session.attachments = 0;
-  session.liveness = {session.liveness.epoch, clock_.next(now), node_, true, cause};
-  session.ended_wall_ms = now.wall_ms;
-  sessions_.set_state(session, Session::State::kEnded);
-  ended_sessions_.push_back({now.wall_ms, slot, session.id});
-  emit(session, out);
-  version_ = catalog_.follow_session(slot, version_);
-  return ended;
 }
 
 Result<Reply> Registry::apply(const RegisterInstance& input, Now now, Outputs& out) {
@@ -167,21 +173,18 @@ Result<Reply> Registry::apply(const RegisterInstance& input, Now now, Outputs& o
   const Service* known = catalog_.find(input.key.service);
   const KeyState present = known == nullptr ? KeyState{} : catalog_.state_of(*known, input.key.id);
   if (auto status = check_capacity(input, known, present); !status.ok()) return status.error();
+  if (auto status = check_outbox(input.key, input.registration.holder.kind); !status.ok()) {
+    return status.error();
+  }
   if (auto status = claim_holder(input, present, now); !status.ok()) return status.error();
 
   const RegistrationView body = input.registration.view();
   clock_.observe(input.after.hlc);
-  const Stamp stamp = clock_.next(now);
   if (present.body != nullptr && catalog_.is_unchanged(*present.body, body.holder, body)) {
-    // Nobody is told, but the newer stamp is kept: a deregistration in flight from before must
-    // lose.
-    present.body->stamp = stamp;
-    if (body.holder.kind == HolderKind::kTtl) catalog_.renew_ttl(*present.body, now.mono_ms);
-    emit(*known, input.key.id, out);
-    return Reply(
-        InstanceRegistered{InstanceRegistered::Effect::kUnchanged, known->version(), stamp});
+    return register_unchanged(*known, *present.body, input.after > present.stamp, now, out);
   }
 
+  const Stamp stamp = clock_.next(now);
   InstanceRecord record;
   record.service = input.key.service;
   record.id = input.key.id;
@@ -189,23 +192,103 @@ Result<Reply> Registry::apply(const RegisterInstance& input, Now now, Outputs& o
   record.stamp = stamp;
   record.cause = Cause::kRegistered;
   record.body = body;
+  record.sections = present.sections;
   if (body.holder.kind == HolderKind::kTtl) {
-    record.liveness = {present.liveness.epoch + 1, stamp, node_, false, Cause::kNone};
+    record.liveness = {present.liveness.epoch + 1, stamp, node_, false, Cause::kNone, now.wall_ms};
   } else {
     record.liveness = present.liveness;
   }
-  const uint64_t version = version_ + 1;
-  catalog_.merge(catalog_.find_or_add(input.key.service), present, record, version, now);
   const auto effect = present.body == nullptr ? InstanceRegistered::Effect::kCreated
                                               : InstanceRegistered::Effect::kUpdated;
+  const bool was_lasting = present.kind != RegistrationKind::kNone &&
+                           present.holder.kind == HolderKind::kPersistent &&
+                           body.holder.kind != HolderKind::kPersistent;
+  const uint64_t version = version_ + 1;
+  Service& service = catalog_.find_or_add(input.key.service);
+  catalog_.merge(service, present, record, version, now);
   version_ = version;
   RecordBatch& batch = out.records;
   batch.begin(version);
+  const size_t key_begin = batch.bytes().size();
   encode_key(options_.datacenter, record, batch.bytes());
   batch.end_key();
   encode_value(record, batch.bytes());
   batch.end();
+  if (options_.clustered) {
+    const std::string key = batch.bytes().substr(key_begin, batch[batch.size() - 1].key.size());
+    owe(stream_of(body.holder.kind), key, Outbox::Reason::kChange, now.mono_ms, now, out);
+    // The other stream keeps the lasting record for ever: it must learn that it is no more.
+    if (was_lasting) {
+      owe(Stream::kLasting, key, Outbox::Reason::kChange, now.mono_ms, now, out);
+    }
+    note_local(service, input.key.id, body.holder, now);
+  }
   return Reply(InstanceRegistered{effect, version, stamp});
+}
+
+Result<Reply> Registry::register_unchanged(const Service& service, const Instance& body,
+                                           bool publish, Now now, Outputs& out) {
+  // Nobody is told, but the newer stamp is kept: a deregistration in flight from before must lose.
+  // Where the client has been told of something newer than is known here, everybody is told.
+  ++counters_.unchanged;
+  const Stamp stamp = clock_.next(now);
+  body.stamp = stamp;
+  const std::string id(body.id());
+  if (body.holder_kind() == HolderKind::kTtl) renew_own_ttl(service, body, now, out);
+  if (publish) {
+    change(service, id, now, out);
+  } else {
+    store(service, id, out);
+  }
+  return Reply(
+      InstanceRegistered{InstanceRegistered::Effect::kUnchanged, service.version(), stamp});
+}
+
+/// A sign of life of an instance with a TTL of its own: from now on this is its home.
+void Registry::renew_own_ttl(const Service& service, const Instance& body, Now now, Outputs& out) {
+  const std::string id(body.id());
+  const Liveness& present = catalog_.ttl_liveness(body.holder_slot);
+  if (!is_home(present)) {
+    move_ttl(service, id, present, Cause::kNone, now, out);
+    ++counters_.sessions_moved;
+  }
+  catalog_.renew_ttl(body, now.mono_ms);
+}
+
+/// Begins the next epoch of an own TTL here.
+void Registry::move_ttl(const Service& service, const std::string& id, const Liveness& present,
+                        Cause cause, Now now, Outputs& out) {
+  InstanceRecord record;
+  record.service = service.key();
+  record.id = id;
+  record.liveness = {present.epoch + 1, clock_.next(now), node_, false, cause, now.wall_ms};
+  catalog_.merge(record, version_ + 1, now);
+  change(service, id, now, out);
+}
+
+Status Registry::check_outbox(Stream stream, std::string_view key) {
+  if (!options_.clustered || outbox_.size() < options_.limits.max_outbox) return {};
+  if (outbox_.find(stream, key) != nullptr) return {};
+  ++counters_.outbox_full;
+  return Error{ErrorCode::kOverloaded, "outbox",
+               fmt::format("{} changes wait for the bus, which is the limit", outbox_.size()),
+               options_.limits.max_outbox};
+}
+
+Status Registry::check_outbox(const SessionId& id) {
+  std::string key;
+  encode_key(SessionRecord{id, 0, {}, {}, {}, 0, {}}, key);
+  return check_outbox(Stream::kTied, key);
+}
+
+Status Registry::check_outbox(const InstanceKey& instance, HolderKind holder) {
+  if (!options_.clustered || outbox_.size() < options_.limits.max_outbox) return {};
+  InstanceRecord record;
+  record.service = instance.service;
+  record.id = instance.id;
+  std::string key;
+  encode_key(options_.datacenter, record, key);
+  return check_outbox(stream_of(holder), key);
 }
 
 Status Registry::check_capacity(const RegisterInstance& input, const Service* service,
@@ -245,13 +328,11 @@ Status Registry::claim_holder(const RegisterInstance& input, const KeyState& pre
   // Two sessions claim one id: the one opened later is the newer process.
   Session& rival = *sessions_.find(present.holder.session);
   if (rival.opened > (*session)->opened) return superseded(input.key.id);
-  rival.superseded_instance = input.key.id;
-  // From now on it is not renewed, attached or not, and lapses unless its owner closes it before.
-  leases_.renew(rival.lease, now.mono_ms);
+  supersede(rival, input.key.id, now);
   return {};
 }
 
-Result<Reply> Registry::apply(const RefreshInstance& input, Now now, Outputs&) {
+Result<Reply> Registry::apply(const RefreshInstance& input, Now now, Outputs& out) {
   if (auto status = validate(input.key); !status.ok()) return status.error();
   const Service* service = catalog_.find(input.key.service);
   const Instance* live = service == nullptr ? nullptr : service->find_live(input.key.id);
@@ -261,7 +342,7 @@ Result<Reply> Registry::apply(const RefreshInstance& input, Now now, Outputs&) {
                  "names an instance without a ttl_ms of its own; its session needs the heartbeats",
                  std::nullopt};
   }
-  catalog_.renew_ttl(*live, now.mono_ms);
+  renew_own_ttl(*service, *live, now, out);
   return Reply(InstanceRefreshed{catalog_.ttl_ms(*live)});
 }
 
@@ -271,6 +352,9 @@ Result<Reply> Registry::apply(const DeregisterInstance& input, Now now, Outputs&
   const KeyState present =
       service == nullptr ? KeyState{} : catalog_.state_of(*service, input.key.id);
   if (present.body == nullptr) return no_instance(input.key);
+  if (auto status = check_outbox(input.key, present.holder.kind); !status.ok()) {
+    return status.error();
+  }
 
   clock_.observe(input.after.hlc);
   InstanceRecord record;
@@ -282,73 +366,10 @@ Result<Reply> Registry::apply(const DeregisterInstance& input, Now now, Outputs&
   record.removed_wall_ms = now.wall_ms;
   record.body.holder = present.holder;
   record.liveness = present.liveness;
-  catalog_.merge(record, version_ + 1, now);
-  const uint64_t version = emit(*service, input.key.id, out);
-  return Reply(InstanceDeregistered{version, record.stamp});
-}
-
-Result<Reply> Registry::apply(const AdvanceTime&, Now now, Outputs& out) {
-  lapsed_.clear();
-  leases_.advance(now.mono_ms, lapsed_);
-  for (const LeaseOwner& owner : lapsed_) {
-    if (owner.kind == static_cast<uint8_t>(LeaseKind::kSession)) {
-      out.sessions_ended.push_back(
-          end_session(sessions_.at(owner.slot), Cause::kSessionExpired, now, out));
-    } else {
-      expire_instance(owner.slot, now, out);
-    }
-  }
-  drop_aged(now, out);
-  return Reply(Done{});
-}
-
-void Registry::expire_instance(uint32_t ttl_slot, Now now, Outputs& out) {
-  const Instance& instance = catalog_.ttl_instance(ttl_slot);
-  const Service& service = *catalog_.at(instance.service);
-  const std::string id(instance.id());
-  InstanceRecord record;
-  record.service = service.key();
-  record.id = id;
-  record.stamp = Stamp{};  // says nothing of the registration
-  record.liveness = {catalog_.ttl_liveness(ttl_slot).epoch, clock_.next(now), node_, true,
-                     Cause::kSessionExpired};
-  catalog_.merge(record, version_ + 1, now);
-  ++out.instances_expired;
-  emit(service, id, out);
-}
-
-void Registry::drop_aged(Now now, Outputs& out) {
-  const int64_t before_wall_ms = now.wall_ms - options_.timing.tombstone_ms;
-  catalog_.drop_aged(before_wall_ms, kAgedPerStep, [&](const ServiceKey& key, std::string_view id) {
-    InstanceRecord record;
-    record.service = key;
-    record.id = id;
-    out.records.begin(++version_);
-    encode_key(options_.datacenter, record, out.records.bytes());
-    out.records.end_key();
-    out.records.end();
-  });
-  for (size_t i = 0; i < kAgedPerStep && !ended_sessions_.empty(); ++i) {
-    const AgedSession aged = ended_sessions_.front();
-    if (aged.ended_wall_ms >= before_wall_ms) break;
-    ended_sessions_.pop_front();
-    const Session& session = sessions_.at(aged.slot);
-    if (session.id != aged.id || session.state != Session::State::kEnded) continue;
-    out.records.begin(++version_);
-    encode_key(SessionRecord{aged.id, 0, {}, {}, {}, 0}, out.records.bytes());
-    out.records.end_key();
-    out.records.end();
-    sessions_.forget(aged.slot);
-  }
-}
-
-uint64_t Registry::emit(const Service& service, std::string_view id, Outputs& out) {
-  write_instance(service, id, catalog_.state_of(service, id), ++version_, out.records);
-  return version_;
-}
-
-void Registry::emit(const Session& session, Outputs& out) {
-  write_session(session, ++version_, out.records);
+  const Stamp stamp = record.stamp;
+  catalog_.merge(*service, present, record, version_ + 1, now);
+  const uint64_t version = change(*service, input.key.id, now, out);
+  return Reply(InstanceDeregistered{version, stamp});
 }
 
 }  // namespace callbook::core

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -12,7 +13,11 @@
 #include "core/input.h"
 #include "core/lease_wheel.h"
 #include "core/limits.h"
+#include "core/node_beat.h"
+#include "core/outbox.h"
 #include "core/output.h"
+#include "core/peer_table.h"
+#include "core/replica_digest.h"
 #include "core/service_view.h"
 #include "core/session_table.h"
 
@@ -23,6 +28,16 @@ struct RegistryOptions {
   std::string datacenter = "dc1";
   Limits limits;
   Timing timing;
+  bool clustered = false;  ///< shares its records with other nodes over a bus
+  uint64_t boot = 0;       ///< differs from start to start; chosen outside, at random
+};
+
+/// Where a node stands in its life.
+enum class Phase : uint8_t {
+  kLoading,  ///< replaying its own store
+  kJoining,  ///< learning from the others what it has missed
+  kStale,    ///< serves its own disk's state, having found neither bus nor peer; removes nothing
+  kServing
 };
 
 /// The registry as a pure state machine. step() validates an input, prepares what it needs, applies
@@ -39,13 +54,26 @@ class Registry {
   Registry& operator=(const Registry&) = delete;
 
   /// Applies one input. An error means that nothing has changed; it names the field at fault.
-  /// Before FinishLoading everything but MergeRecord is refused with kNotReady.
+  /// Until the state is whole (Phase) clients' inputs are refused with kNotReady.
   base::Result<Reply> step(const Input& input, base::Now now, Outputs& out);
 
   /// The services whose lists differ since the last call: at most once a batch of steps.
   Publication publish() { return catalog_.publish(); }
 
-  bool loading() const { return loading_; }
+  /// The publications that are due, as far as the limit of those in flight allows. Call after each
+  /// batch of steps while the bus can be reached.
+  void publish_due(base::Now now, Publications& out);
+
+  Phase phase() const { return phase_; }
+  /// Answers kNotReady to clients: whole state is not there yet.
+  bool loading() const { return phase_ == Phase::kLoading || phase_ == Phase::kJoining; }
+  /// How far the streams have been applied.
+  const BusPositions& positions() const { return positions_; }
+  /// Neither the bus nor a majority of the other nodes is heard.
+  bool isolated(base::Now now) const;
+  /// 64 bits over the 256 buckets of the replication digest: equal on nodes with equal records.
+  uint64_t replica_digest() const { return digest_.root(); }
+  size_t outbox_size() const { return outbox_.size(); }
   uint64_t version() const { return version_; }
   const RegistryOptions& options() const { return options_; }
   const Interner& interner() const { return catalog_.interner(); }
@@ -58,13 +86,44 @@ class Registry {
   };
   Counts counts() const;
 
+  /// How often each rule between nodes was at work since the start.
+  struct Counters {
+    uint64_t sessions_moved = 0;       ///< taken over here at their client's wish
+    uint64_t sessions_superseded = 0;  ///< lost an instance to a later-opened session
+    uint64_t reasserted = 0;           ///< kept an instance against an earlier-opened one
+    uint64_t refuted = 0;
+    uint64_t taken_over = 0;  ///< sessions and own TTLs of lost nodes
+    uint64_t corrections = 0;
+    uint64_t corrections_spared = 0;  ///< an equal message came first
+    uint64_t announced_again = 0;     ///< by their home, for their age
+    uint64_t repairs = 0;             ///< digests differed: buckets announced
+    uint64_t streams_reset = 0;       ///< made anew or shortened
+    uint64_t gaps = 0;                ///< in what was pushed
+    uint64_t snapshots = 0;           ///< joined by one
+    uint64_t replays = 0;             ///< joined by a whole stream
+    uint64_t rejoined_as_new = 0;
+    uint64_t swept = 0;  ///< records dropped by that
+    uint64_t served_stale = 0;
+    uint64_t ghosts_dropped = 0;
+    uint64_t unknown_sessions_ended = 0;
+    uint64_t outbox_full = 0;
+    uint64_t tombstones_aged = 0;
+    uint64_t stalls = 0;
+    uint64_t not_understood = 0;    ///< messages of a format this release does not read
+    uint64_t name_conflicts = 0;    ///< beats under this node's own name or id
+    uint64_t unchanged = 0;         ///< registrations that nobody was told of
+    int64_t largest_clock_gap_ms = 0;  ///< to another node's wall clock, as beats tell
+  };
+  const Counters& counters() const { return counters_; }
+  const PeerTable& peers() const { return peers_; }
+
   /// Where a dump stands. Value; begin with a fresh one.
   struct DumpCursor {
-    enum class Phase : uint8_t { kSessions, kInstances, kTombstones, kDone };
-    Phase phase = Phase::kSessions;
+    enum class Part : uint8_t { kSessions, kInstances, kWaiting, kTombstones, kOwed, kDone };
+    Part part = Part::kSessions;
     uint32_t slot = 0;  ///< session slot, then service index
     std::string after;  ///< last id of that service
-    bool done() const { return phase == Phase::kDone; }
+    bool done() const { return part == Part::kDone; }
   };
   /// Appends up to about `most` of the live records to `out` and moves the cursor. Records that
   /// change between two calls appear as they are when they are reached; those added behind the
@@ -72,6 +131,7 @@ class Registry {
   void dump(DumpCursor& cursor, size_t most, RecordBatch& out) const;
 
  private:
+  // Clients' inputs: registry.cpp.
   base::Result<Reply> apply(const OpenSession& input, base::Now now, Outputs& out);
   base::Result<Reply> apply(const ResumeSession& input, base::Now now, Outputs& out);
   base::Result<Reply> apply(const RefreshSession& input, base::Now now, Outputs& out);
@@ -81,47 +141,191 @@ class Registry {
   base::Result<Reply> apply(const RegisterInstance& input, base::Now now, Outputs& out);
   base::Result<Reply> apply(const RefreshInstance& input, base::Now now, Outputs& out);
   base::Result<Reply> apply(const DeregisterInstance& input, base::Now now, Outputs& out);
-  base::Result<Reply> apply(const MergeRecord& input, base::Now now, Outputs& out);
-  base::Result<Reply> apply(const FinishLoading& input, base::Now now, Outputs& out);
-  base::Result<Reply> apply(const AdvanceTime& input, base::Now now, Outputs& out);
-
-  base::Result<Session*> open_session(const SessionId& id);
   base::Status check_capacity(const RegisterInstance& input, const Service* service,
                               const KeyState& present);
+  base::Status check_outbox(Stream stream, std::string_view key);
+  base::Status check_outbox(const SessionId& id);
+  base::Status check_outbox(const InstanceKey& instance, HolderKind holder);
+  base::Result<Reply> register_unchanged(const Service& service, const Instance& body, bool publish,
+                                         base::Now now, Outputs& out);
+  void renew_own_ttl(const Service& service, const Instance& body, base::Now now, Outputs& out);
+  void move_ttl(const Service& service, const std::string& id, const Liveness& present, Cause cause,
+                base::Now now, Outputs& out);
   base::Status claim_holder(const RegisterInstance& input, const KeyState& present, base::Now now);
-  SessionEnded end_session(Session& session, Cause cause, base::Now now, Outputs& out);
+
+  // Time: registry_time.cpp.
+  base::Result<Reply> apply(const AdvanceTime& input, base::Now now, Outputs& out);
+  void excuse_silence(base::Now now);
+  void end_lapsed(base::Now now, Outputs& out);
   void expire_instance(uint32_t ttl_slot, base::Now now, Outputs& out);
   void drop_aged(base::Now now, Outputs& out);
-  void merge_session(const SessionRecord& record, base::Now now);
-  void erase_merged(const InstanceRecord& record, uint64_t version);
-  void end_unknown_sessions(base::Now now);
+  void tend_sessions(base::Now now, Outputs& out);
+  void tend_session(Session& session, base::Now now, Outputs& out);
+  void tend_ttls(base::Now now, Outputs& out);
+  void tend_ttl(const Instance& instance, const Liveness& liveness, base::Now now, Outputs& out);
+  bool due_again(const Liveness& liveness, uint64_t key_hash, base::Now now) const;
+  bool is_heir(const Liveness& liveness, uint64_t key_hash, base::Now now) const;
+  bool may_drop_ghosts(base::Now now) const;
+  bool is_ghost(const Liveness& liveness, base::Now now) const;
+  void announce_session(const Session& session, base::Now now, Outputs& out);
+  void erase_session(Session& session, Outputs& out);
+  void erase_instance(Service& service, std::string_view id, Outputs& out);
 
+  // Sessions: registry_sessions.cpp.
+  base::Result<Session*> open_session(const SessionId& id);
+  bool is_home(const Liveness& liveness) const {
+    return !options_.clustered || liveness.home == node_;
+  }
+  bool has_evidence(const Session& session, base::Now now) const;
+  void note_life(Session& session, base::Now now);
+  void note_local(Service& service, std::string_view id, const Holder& holder, base::Now now);
+  void supersede(Session& rival, std::string_view instance, base::Now now);
+  void take_session(Session& session, uint32_t above_epoch, Cause cause, base::Now now,
+                    Outputs& out);
+  SessionEnded end_session(Session& session, Cause cause, base::Now now, Outputs& out);
+  bool must_refute(const Session& session, const Liveness& claim, base::Now now) const;
+  void refute(Session& session, const SessionRecord& record, base::Now now, Outputs& out);
+  bool merge_session(const SessionRecord& record, base::Now now, Outputs& out);
+  void follow_liveness(Session& session, base::Now now, Outputs& out);
+  void settle_part(Session& session);
+  void forget_session(uint32_t slot);
+  void end_unknown_session(Session& session, base::Now now);
   int64_t asked_heartbeat_ms(int64_t ttl_ms) const;
   SessionOpened opened(const Session& session) const;
-  uint64_t emit(const Service& service, std::string_view id, Outputs& out);
-  void emit(const Session& session, Outputs& out);
-  void write_session(const Session& session, uint64_t version, RecordBatch& batch) const;
-  void write_instance(const Service& service, std::string_view id, const KeyState& state,
-                      uint64_t version, RecordBatch& batch) const;
+
+  // The node's own store: registry_load.cpp.
+  base::Result<Reply> apply(const MergeRecord& input, base::Now now, Outputs& out);
+  base::Result<Reply> apply(const FinishLoading& input, base::Now now, Outputs& out);
+  void load_owed(const OwedRecord& record, uint64_t version, base::Now now);
+  void erase_merged(const InstanceRecord& record);
+  void write(const Session& session, uint64_t version, RecordBatch& batch) const;
+  void write(const Service& service, std::string_view id, const KeyState& state, uint64_t version,
+             RecordBatch& batch) const;
   void dump_sessions(DumpCursor& cursor, size_t end, RecordBatch& out) const;
   void dump_instances(DumpCursor& cursor, size_t end, RecordBatch& out) const;
+  void dump_waiting(DumpCursor& cursor, size_t end, RecordBatch& out) const;
   void dump_tombstones(DumpCursor& cursor, size_t end, RecordBatch& out) const;
+  void dump_owed(DumpCursor& cursor, size_t end, RecordBatch& out) const;
+
+  // The bus: registry_bus.cpp.
+  base::Result<Reply> apply(const ReportBus& input, base::Now now, Outputs& out);
+  base::Result<Reply> apply(const ReportBusLost& input, base::Now now, Outputs& out);
+  base::Result<Reply> apply(const ApplyBatch& input, base::Now now, Outputs& out);
+  base::Result<Reply> apply(const SettlePublication& input, base::Now now, Outputs& out);
+  void apply_message(Stream stream, const BusMessage& message, base::Now now, Outputs& out);
+  void apply_record(Stream stream, const BusMessage& message, const SessionRecord& record,
+                    base::Now now, Outputs& out);
+  void apply_record(Stream stream, const BusMessage& message, const InstanceRecord& record,
+                    base::Now now, Outputs& out);
+  bool is_old_news(const InstanceRecord& record, const KeyState& present, base::Now now) const;
+  bool reassert(Service& service, const KeyState& present, const InstanceRecord& record,
+                base::Now now, Outputs& out);
+  bool refute(Service& service, const KeyState& present, InstanceRecord record, base::Now now,
+              Outputs& out);
+  void compare(Stream stream, std::string_view key, bool holds_more, bool is_author, base::Now now,
+               Outputs& out);
+  void owe(Stream stream, std::string_view key, Outbox::Reason reason, int64_t due_ms,
+           base::Now now, Outputs& out);
+  void settle(const Outbox::Entry& entry, bool acknowledged, Outputs& out);
+  int64_t delayed_ms(std::string_view key, base::Now now) const;
+  /// Stores a change that was accepted here, and owes it to the bus.
+  void change(const Session& session, base::Now now, Outputs& out);
+  uint64_t change(const Service& service, std::string_view id, base::Now now, Outputs& out);
+  void store(const Service& service, std::string_view id, Outputs& out);
+  void fetch(Stream stream, base::Now now, Outputs& out);
+  bool write_current(std::string_view key, uint64_t ticket, base::Now now, RecordBatch& batch);
+  void write_mark(base::Now now, Outputs& out);
+
+  // The other nodes: registry_cluster.cpp.
+  base::Result<Reply> apply(const HearBeat& input, base::Now now, Outputs& out);
+  base::Result<Reply> apply(const ApplySnapshot& input, base::Now now, Outputs& out);
+  void advance_cluster(base::Now now, Outputs& out);
+  void beat(base::Now now, Outputs& out);
+  void compare_digests(PeerTable::Peer& peer, const NodeBeat& beat, base::Now now);
+  void reset_stream(Stream stream);
+  void advance_join(base::Now now, Outputs& out);
+  void seek_snapshot(base::Now now, Outputs& out);
+  bool positions_fit() const;
+  bool caught_up() const;
+  void begin_replay();
+  void begin_as_new(base::Now now, Outputs& out);
+  void sweep(base::Now now, Outputs& out);
+  void sweep_sessions(base::Now now, Outputs& out);
+  void sweep_instances(base::Now now, Outputs& out);
+  void begin_service(Phase phase, base::Now now);
+  void finish_join(base::Now now, Outputs& out);
+  void announce(const BucketSet& buckets, base::Now now);
+  void advance_announcing(base::Now now, Outputs& out);
+  void announce_item(const RecordBatch::Item& item, base::Now now, Outputs& out);
+  bool is_worth_announcing(const InstanceRecord& record, base::Now now, bool& is_author);
 
   const RegistryOptions options_;
   const NodeId node_;
   HybridClock clock_;
   LeaseWheel leases_;
   SessionTable sessions_;
+  ReplicaDigest digest_;
   Catalog catalog_;
+  Phase phase_ = Phase::kLoading;
   uint64_t version_ = 0;
-  bool loading_ = true;
   std::vector<LeaseOwner> lapsed_;
   struct AgedSession {
     int64_t ended_wall_ms;
     uint32_t slot;
     SessionId id;
   };
-  std::deque<AgedSession> ended_sessions_;
+  struct Younger;
+  std::vector<AgedSession> ended_sessions_;  // a heap, oldest first
+  int64_t advanced_ms_ = 0;                  // monotonic time of the last AdvanceTime
+  uint32_t tended_session_ = 0;
+  uint32_t tended_ttl_ = 0;
+  Counters counters_;
+
+  // The bus. Times are monotonic ms.
+  struct StreamState {
+    StreamPosition head;
+    int64_t fetched_ms = 0;  ///< when a fetch was asked for that has not been answered; 0 for none
+  };
+  Outbox outbox_;
+  BusPositions positions_{};
+  std::array<StreamState, kStreamCount> streams_{};
+  bool bus_connected_ = false;
+  int64_t bus_since_ms_ = 0;
+  int64_t in_touch_wall_ms_ = 0;  // until when this node knew what the others knew; 0 for never
+  int64_t marked_ms_ = 0;
+  std::string key_;  // scratch
+
+  // The other nodes.
+  struct Joining {
+    int64_t since_ms = 0;
+    int64_t snapshot_asked_ms = 0;     ///< first of this attempt; 0 for not
+    int64_t snapshot_progress_ms = 0;  ///< asked last, or a part came
+    bool snapshot_running = false;
+    bool snapshot_done = false;
+    bool replaying = false;
+    bool judged = false;       ///< whether the own state is too old has been looked at
+    bool as_new = false;       ///< it is: what is not heard of is dropped at the end
+    bool streams_same = true;  ///< none was made anew or shortened since this node was in touch
+    bool announce_all = false;
+    BusPositions snapshot_positions;
+    BusPositions target;  ///< joined when applied through here
+  };
+  struct Announcing {
+    bool active = false;
+    BucketSet buckets;
+    DumpCursor cursor;
+    int64_t others_due_ms = 0;  ///< when records of other authors are due
+  };
+  PeerTable peers_;
+  Joining join_;
+  Announcing announcing_;
+  RecordBatch announced_;  // scratch
+  uint8_t round_ = 0;
+  int64_t beaten_ms_ = 0;
+  int64_t contact_since_ms_ = 0;        // neither isolated nor stalled since then; 0: isolated
+  int64_t show_buckets_until_ms_ = 0;   // in beats
+  int64_t repair_not_before_ms_ = 0;
+  int64_t repair_wait_ms_ = 0;
 };
 
 }  // namespace callbook::core

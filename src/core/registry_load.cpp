@@ -10,93 +10,73 @@ namespace callbook::core {
 using base::Now;
 using base::Result;
 
-Result<Reply> Registry::apply(const MergeRecord& input, Now now, Outputs&) {
+Result<Reply> Registry::apply(const MergeRecord& input, Now now, Outputs& out) {
+  CALLBOOK_CHECK(phase_ == Phase::kLoading);
   auto decoded = decode_record(input.key, input.value);
   if (!decoded.ok()) return decoded.error();
   if (const auto* session = std::get_if<SessionRecord>(&*decoded)) {
     if (!input.value.empty()) {
-      merge_session(*session, now);
+      merge_session(*session, now, out);
     } else if (Session* known = sessions_.find(session->id);
-               known != nullptr && known->instances.empty() && known->lease == kNoSlot) {
-      sessions_.forget(sessions_.slot_of(*known));
+               known != nullptr && known->instances.empty()) {
+      forget_session(sessions_.slot_of(*known));
     }
-    return Reply(Done{});
+  } else if (const auto* mark = std::get_if<MarkRecord>(&*decoded)) {
+    if (options_.clustered) {
+      positions_ = mark->positions;
+      in_touch_wall_ms_ = mark->in_touch_wall_ms;
+    }
+  } else if (const auto* owed = std::get_if<OwedRecord>(&*decoded)) {
+    load_owed(*owed, input.version, now);
+  } else if (const auto& instance = std::get<InstanceRecord>(*decoded); input.value.empty()) {
+    erase_merged(instance);
+  } else {
+    clock_.observe(instance.stamp.hlc);
+    clock_.observe(instance.liveness.stamp.hlc);
+    catalog_.merge(instance, input.version, now);
   }
-  const auto& instance = std::get<InstanceRecord>(*decoded);
-  if (input.value.empty()) {
-    erase_merged(instance, input.version);
-    return Reply(Done{});
-  }
-  clock_.observe(instance.stamp.hlc);
-  clock_.observe(instance.liveness.stamp.hlc);
-  catalog_.merge(instance, input.version, now);
   return Reply(Done{});
 }
 
-void Registry::merge_session(const SessionRecord& record, Now now) {
-  clock_.observe(record.opened.hlc);
-  clock_.observe(record.liveness.stamp.hlc);
-  const uint32_t slot = sessions_.slot_for(record.id);
-  Session& session = sessions_.at(slot);
-  if (!record.liveness.newer_than(session.liveness)) return;
-  session.ttl_ms = record.ttl_ms;
-  session.client = record.client;
-  session.opened = record.opened;
-  session.liveness = record.liveness;
-  session.ended_wall_ms = record.ended_wall_ms;
-  if (record.liveness.ended) {
-    if (session.lease != kNoSlot) leases_.remove(session.lease);
-    session.lease = kNoSlot;
-    sessions_.set_state(session, Session::State::kEnded);
-    ended_sessions_.push_back({record.ended_wall_ms, slot, session.id});
-  } else {
-    if (session.lease == kNoSlot) {
-      session.lease = leases_.add({static_cast<uint8_t>(LeaseKind::kSession), slot}, session.ttl_ms,
-                                  now.mono_ms);
-    }
-    sessions_.set_state(session, Session::State::kOpen);
+void Registry::load_owed(const OwedRecord& record, uint64_t version, Now now) {
+  if (!options_.clustered) return;
+  if (record.since_wall_ms != 0) {
+    outbox_.owe(record.stream, record.key, Outbox::Reason::kChange, version, now.mono_ms,
+                record.since_wall_ms);
+  } else if (const auto* entry = outbox_.find(record.stream, record.key)) {
+    outbox_.drop(*entry);
   }
-  version_ = catalog_.follow_session(slot, version_);
 }
 
-void Registry::erase_merged(const InstanceRecord& record, uint64_t) {
+void Registry::erase_merged(const InstanceRecord& record) {
   Service* service = catalog_.find(record.service);
-  if (service == nullptr || service->find_tombstone(record.id) == nullptr) return;
-  catalog_.forget_tombstone(*service, record.id);
+  if (service == nullptr) return;
+  // What was erased while it stood in the list was swept, not departed.
+  catalog_.erase(*service, record.id, version_);
 }
 
 Result<Reply> Registry::apply(const FinishLoading& input, Now now, Outputs&) {
-  CALLBOOK_CHECK(loading_);
-  loading_ = false;
+  CALLBOOK_CHECK(phase_ == Phase::kLoading);
   version_ = std::max(version_, input.last_version);
-  end_unknown_sessions(now);
-  leases_.renew_all(now.mono_ms);
-  catalog_.sort_ages();
-  std::sort(ended_sessions_.begin(), ended_sessions_.end(),
-            [](const AgedSession& a, const AgedSession& b) {
-              return a.ended_wall_ms != b.ended_wall_ms ? a.ended_wall_ms < b.ended_wall_ms
-                                                        : a.id < b.id;
-            });
-  catalog_.start_recording(version_);
+  if (options_.clustered) {
+    phase_ = Phase::kJoining;
+    join_.since_ms = now.mono_ms;
+    return Reply(Done{});
+  }
+  for (uint32_t slot = 0; slot < sessions_.slot_count(); ++slot) {
+    Session& session = sessions_.at(slot);
+    const bool unknown = session.state == Session::State::kUnknown;
+    // Its record has aged out or was lost; nobody can renew it.
+    if (sessions_.occupied(slot) && unknown) end_unknown_session(session, now);
+  }
+  begin_service(Phase::kServing, now);
   return Reply(Done{});
 }
 
-void Registry::end_unknown_sessions(Now now) {
-  for (uint32_t slot = 0; slot < sessions_.slot_count(); ++slot) {
-    Session& session = sessions_.at(slot);
-    if (!sessions_.occupied(slot) || session.state != Session::State::kUnknown) continue;
-    // Its record has aged out or was lost; nobody can renew it.
-    session.liveness = {0, Stamp{}, node_, true, Cause::kHomeLost};
-    session.ended_wall_ms = now.wall_ms;
-    sessions_.set_state(session, Session::State::kEnded);
-    ended_sessions_.push_back({now.wall_ms, slot, session.id});
-    version_ = catalog_.follow_session(slot, version_);
-  }
-}
-
-void Registry::write_session(const Session& session, uint64_t version, RecordBatch& batch) const {
-  const SessionRecord record{session.id,     session.ttl_ms,   session.client,
-                             session.opened, session.liveness, session.ended_wall_ms};
+void Registry::write(const Session& session, uint64_t version, RecordBatch& batch) const {
+  const SessionRecord record{session.id,       session.ttl_ms,   session.client,
+                             session.opened,   session.liveness, session.ended_wall_ms,
+                             session.sections};
   batch.begin(version);
   encode_key(record, batch.bytes());
   batch.end_key();
@@ -104,8 +84,8 @@ void Registry::write_session(const Session& session, uint64_t version, RecordBat
   batch.end();
 }
 
-void Registry::write_instance(const Service& service, std::string_view id, const KeyState& state,
-                              uint64_t version, RecordBatch& batch) const {
+void Registry::write(const Service& service, std::string_view id, const KeyState& state,
+                     uint64_t version, RecordBatch& batch) const {
   InstanceRecord record;
   record.service = service.key();
   record.id = id;
@@ -114,6 +94,7 @@ void Registry::write_instance(const Service& service, std::string_view id, const
   record.cause = state.body != nullptr ? Cause::kRegistered : state.cause;
   record.removed_wall_ms = state.removed_wall_ms;
   record.liveness = state.liveness;
+  record.sections = state.sections;
   std::string ports;
   std::string metadata;
   if (state.body != nullptr) {
@@ -144,21 +125,24 @@ void Registry::write_instance(const Service& service, std::string_view id, const
 
 void Registry::dump(DumpCursor& cursor, size_t most, RecordBatch& out) const {
   const size_t end = out.size() + most;
-  using Phase = DumpCursor::Phase;
-  if (cursor.phase == Phase::kSessions) dump_sessions(cursor, end, out);
-  if (cursor.phase == Phase::kInstances) dump_instances(cursor, end, out);
-  if (cursor.phase == Phase::kTombstones) dump_tombstones(cursor, end, out);
+  using Part = DumpCursor::Part;
+  if (cursor.part == Part::kSessions) dump_sessions(cursor, end, out);
+  if (cursor.part == Part::kInstances) dump_instances(cursor, end, out);
+  if (cursor.part == Part::kWaiting) dump_waiting(cursor, end, out);
+  if (cursor.part == Part::kTombstones) dump_tombstones(cursor, end, out);
+  if (cursor.part == Part::kOwed) dump_owed(cursor, end, out);
 }
 
 void Registry::dump_sessions(DumpCursor& cursor, size_t end, RecordBatch& out) const {
   for (; cursor.slot < sessions_.slot_count(); ++cursor.slot) {
     if (out.size() >= end) return;
     const Session& session = sessions_.at(cursor.slot);
-    if (sessions_.occupied(cursor.slot) && session.state != Session::State::kUnknown) {
-      write_session(session, version_, out);
+    // Without an epoch nothing is known of it, whatever has been concluded from that.
+    if (sessions_.occupied(cursor.slot) && session.liveness.epoch != 0) {
+      write(session, version_, out);
     }
   }
-  cursor = {DumpCursor::Phase::kInstances, 0, {}};
+  cursor = {DumpCursor::Part::kInstances, 0, {}};
 }
 
 void Registry::dump_instances(DumpCursor& cursor, size_t end, RecordBatch& out) const {
@@ -168,14 +152,32 @@ void Registry::dump_instances(DumpCursor& cursor, size_t end, RecordBatch& out) 
     const bool whole = service->list().visit_after(cursor.after, [&](const ListEntry& entry) {
       if (out.size() >= end) return false;
       const Instance& instance = entry.instance();
-      write_instance(*service, instance.id(), catalog_.state_of_body(*service, instance),
-                     instance.version, out);
+      write(*service, instance.id(), catalog_.state_of_body(*service, instance), instance.version,
+            out);
       cursor.after = instance.id();
       return true;
     });
     if (!whole) return;
   }
-  cursor = {DumpCursor::Phase::kTombstones, 0, {}};
+  cursor = {DumpCursor::Part::kWaiting, 0, {}};
+}
+
+void Registry::dump_waiting(DumpCursor& cursor, size_t end, RecordBatch& out) const {
+  for (; cursor.slot < catalog_.service_slots(); ++cursor.slot, cursor.after.clear()) {
+    const Service* service = catalog_.at(cursor.slot);
+    if (service == nullptr) continue;
+    bool whole = true;
+    service->for_each_waiting_after(cursor.after, [&](const Instance& instance) {
+      whole = out.size() < end;
+      if (!whole) return false;
+      write(*service, instance.id(), catalog_.state_of_body(*service, instance), instance.version,
+            out);
+      cursor.after = instance.id();
+      return true;
+    });
+    if (!whole) return;
+  }
+  cursor = {DumpCursor::Part::kTombstones, 0, {}};
 }
 
 void Registry::dump_tombstones(DumpCursor& cursor, size_t end, RecordBatch& out) const {
@@ -186,13 +188,40 @@ void Registry::dump_tombstones(DumpCursor& cursor, size_t end, RecordBatch& out)
     service->for_each_tombstone_after(cursor.after, [&](const std::string& id, const Tombstone&) {
       whole = out.size() < end;
       if (!whole) return false;
-      write_instance(*service, id, catalog_.state_of(*service, id), version_, out);
+      write(*service, id, catalog_.state_of(*service, id), version_, out);
       cursor.after = id;
       return true;
     });
     if (!whole) return;
   }
-  cursor.phase = DumpCursor::Phase::kDone;
+  cursor = {DumpCursor::Part::kOwed, 0, {}};
+}
+
+/// The node's own: the mark, and what it owes the bus.
+void Registry::dump_owed(DumpCursor& cursor, size_t end, RecordBatch& out) const {
+  if (cursor.slot == 0 && in_touch_wall_ms_ != 0) {
+    out.begin(std::max<uint64_t>(version_, 1));
+    encode_mark_key(out.bytes());
+    out.end_key();
+    encode_value(MarkRecord{in_touch_wall_ms_, positions_}, out.bytes());
+    out.end();
+  }
+  cursor.slot = 1;
+  bool whole = true;
+  outbox_.for_each_change_after(cursor.after, [&](const std::string& place,
+                                                  const Outbox::Entry& entry) {
+    whole = out.size() < end;
+    if (!whole) return false;
+    const OwedRecord record{entry.stream, entry.key, entry.since_wall_ms};
+    out.begin(std::max<uint64_t>(entry.version, 1));
+    encode_key(record, out.bytes());
+    out.end_key();
+    encode_value(record, out.bytes());
+    out.end();
+    cursor.after = place;
+    return true;
+  });
+  if (whole) cursor.part = DumpCursor::Part::kDone;
 }
 
 }  // namespace callbook::core

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <map>
 #include <sstream>
 #include <string>
@@ -56,9 +57,7 @@ class Script {
     }
     if (verb == "list") return show_list(plain.at(0));
     if (verb == "advance") {
-      now_.mono_ms += std::stoll(plain.at(0));
-      now_.wall_ms += std::stoll(plain.at(0));
-      return step(AdvanceTime{});
+      return advance(std::stoll(plain.at(0)));
     }
     if (verb == "register") return step(registration(plain, named));
     if (verb == "deregister") return step(DeregisterInstance{instance(plain.at(0)), {}});
@@ -75,6 +74,18 @@ class Script {
     if (verb == "detach") return step(DetachSession{id});
     if (verb == "close") return step(CloseSession{id});
     return "  unknown command\n";
+  }
+
+  /// As the running node does: ten times a second.
+  std::string advance(int64_t by_ms) {
+    constexpr int64_t kTickMs = 100;
+    std::string out;
+    for (int64_t left_ms = by_ms; left_ms > 0; left_ms -= kTickMs) {
+      now_.mono_ms += std::min(left_ms, kTickMs);
+      now_.wall_ms += std::min(left_ms, kTickMs);
+      out += step(AdvanceTime{});
+    }
+    return out;
   }
 
   static SessionId session(const std::string& name) {

@@ -31,6 +31,11 @@ const Tombstone* Service::find_tombstone(std::string_view id) const {
   return found == tombstones_.end() ? nullptr : &found->second;
 }
 
+Tombstone* Service::mutable_tombstone(std::string_view id) {
+  const auto found = tombstones_.find(id);
+  return found == tombstones_.end() ? nullptr : &found->second;
+}
+
 void Service::put_live(Instance::Ptr instance, InstanceState state, Cause cause, uint64_t version) {
   const Instance& added = *instance;
   if (!tombstones_.empty()) forget_tombstone(added.id());

@@ -23,6 +23,8 @@ struct Tombstone {
   int64_t removed_wall_ms = 0;
   Holder holder;
   Liveness liveness;
+  uint64_t replica_part = 0;  ///< what its record adds to the replication digest
+  uint8_t round = 0;          ///< in which round of joining it was last heard of
 };
 
 /// One service, as core changes it: the list of live instances, those that wait for word of their
@@ -58,6 +60,13 @@ class Service {
   /// Drops a tombstone for good.
   void drop_tombstone(std::string_view id);
 
+  Tombstone* mutable_tombstone(std::string_view id);
+  template <typename Visit>
+  void for_each_waiting_after(std::string_view after, Visit&& visit) const {
+    for (auto it = waiting_.upper_bound(after); it != waiting_.end(); ++it) {
+      if (!visit(*it->second)) return;
+    }
+  }
   template <typename Visit>
   void for_each_tombstone_after(std::string_view after, Visit&& visit) const {
     for (auto it = tombstones_.upper_bound(after); it != tombstones_.end(); ++it) {

@@ -28,12 +28,20 @@ struct Session {
   Stamp opened;
   Liveness liveness;
   int64_t ended_wall_ms = 0;
+  std::string sections;  ///< facets unknown to this release
   /// Live and waiting instances; each knows its place here (Instance::holder_position).
   std::vector<const Instance*> instances;
   uint32_t lease = kNoSlot;
   uint32_t attachments = 0;  ///< connections it is tied to
   /// Another, later session has taken one of its instances: its owner is told to stop.
   std::string superseded_instance;
+  /// Monotonic time of the last direct sign of life at this node since it started; 0 for none.
+  int64_t evidence_ms = 0;
+  /// Its client has gone on at another node: connections still tied to it here prove nothing.
+  bool moved_away = false;
+  int64_t unknown_since_ms = 0;  ///< while kUnknown: since when, once looked at
+  uint64_t replica_part = 0;     ///< what its record adds to the replication digest
+  uint8_t round = 0;             ///< in which round of joining it was last heard of
 };
 
 /// The sessions by id and slot. A slot is stable while its session is remembered. Not thread-safe.

@@ -1,0 +1,351 @@
+// What goes to the bus, and what is believed of what comes from it.
+
+#include <algorithm>
+
+#include "base/check.h"
+#include "base/hash.h"
+#include "core/registry.h"
+#include "core/sections.h"
+
+namespace callbook::core {
+
+using base::Now;
+using base::Result;
+
+namespace {
+
+bool holds_more(const KeyState& mine, const InstanceRecord& record) {
+  if (mine.stamp > record.stamp || mine.liveness.newer_than(record.liveness)) return true;
+  if (mine.stamp == record.stamp && mine.kind == RegistrationKind::kBody &&
+      record.kind == RegistrationKind::kForgotten) {
+    return true;
+  }
+  return sections_hold_more(mine.sections, record.sections);
+}
+
+bool holds_more(const Session& mine, const SessionRecord& record) {
+  return mine.liveness.newer_than(record.liveness) ||
+         sections_hold_more(mine.sections, record.sections);
+}
+
+InstanceRecord named(const InstanceRecord& record) {
+  InstanceRecord name;
+  name.service = record.service;
+  name.id = record.id;
+  return name;
+}
+
+}  // namespace
+
+Result<Reply> Registry::apply(const ReportBus& input, Now now, Outputs& out) {
+  if (!options_.clustered || phase_ == Phase::kLoading) return Reply(Done{});
+  const bool fresh = !bus_connected_;
+  bus_connected_ = true;
+  if (fresh) bus_since_ms_ = now.mono_ms;
+  const bool long_apart = in_touch_wall_ms_ != 0 &&
+                          now.wall_ms - in_touch_wall_ms_ > options_.timing.rejoin_ms;
+  if (fresh && long_apart && phase_ == Phase::kServing && !join_.as_new) begin_as_new(now, out);
+  for (Stream stream : {Stream::kTied, Stream::kLasting}) {
+    const size_t s = index_of(stream);
+    const StreamPosition head = input.heads[s];
+    const StreamPosition before = std::exchange(streams_[s].head, head);
+    const StreamPosition at = positions_[s];
+    if (at.generation == 0) continue;
+    if (at.generation != head.generation || head.version < at.version) {
+      reset_stream(stream);
+    } else if (!fresh && at.version < before.version) {
+      fetch(stream, now, out);  // push has had its time
+    } else if (fresh && at.version < head.version) {
+      fetch(stream, now, out);
+    }
+  }
+  advance_join(now, out);
+  return Reply(Done{});
+}
+
+Result<Reply> Registry::apply(const ReportBusLost&, Now now, Outputs&) {
+  bus_connected_ = false;
+  for (StreamState& stream : streams_) stream.fetched_ms = 0;
+  outbox_.fail_all(now.mono_ms);
+  return Reply(Done{});
+}
+
+void Registry::fetch(Stream stream, Now now, Outputs& out) {
+  StreamState& state = streams_[index_of(stream)];
+  const bool asked = state.fetched_ms != 0 &&
+                     now.mono_ms - state.fetched_ms < options_.timing.fetch_timeout_ms;
+  if (asked || !bus_connected_) return;
+  state.fetched_ms = std::max<int64_t>(now.mono_ms, 1);
+  const StreamPosition at = positions_[index_of(stream)];
+  out.fetches.push_back({stream, at.generation, at.version});
+}
+
+Result<Reply> Registry::apply(const ApplyBatch& input, Now now, Outputs& out) {
+  if (!options_.clustered || phase_ == Phase::kLoading) return Reply(Done{});
+  StreamPosition& at = positions_[index_of(input.stream)];
+  if (input.generation != at.generation || input.through <= at.version) return Reply(Done{});
+  if (input.after > at.version) {
+    ++counters_.gaps;
+    fetch(input.stream, now, out);
+    return Reply(Done{});
+  }
+  for (const BusMessage& message : input.messages) {
+    if (message.version <= at.version) continue;
+    apply_message(input.stream, message, now, out);
+  }
+  at.version = input.through;
+  streams_[index_of(input.stream)].fetched_ms = 0;
+  if (at.version < streams_[index_of(input.stream)].head.version) fetch(input.stream, now, out);
+  write_mark(now, out);
+  advance_join(now, out);
+  return Reply(Done{});
+}
+
+void Registry::apply_message(Stream stream, const BusMessage& message, Now now, Outputs& out) {
+  if (message.value.empty() || is_private_key(message.key)) return;
+  auto decoded = decode_record(message.key, message.value);
+  if (!decoded.ok()) {
+    ++counters_.not_understood;
+    return;
+  }
+  if (const auto* session = std::get_if<SessionRecord>(&*decoded)) {
+    apply_record(stream, message, *session, now, out);
+  } else if (const auto* instance = std::get_if<InstanceRecord>(&*decoded)) {
+    apply_record(stream, message, *instance, now, out);
+  }
+}
+
+void Registry::apply_record(Stream stream, const BusMessage& message, const SessionRecord& record,
+                            Now now, Outputs& out) {
+  Session* known = sessions_.find(record.id);
+  const bool unheard_of = known == nullptr || known->state == Session::State::kUnknown;
+  if (unheard_of) {
+    const int64_t forgotten_wall_ms = now.wall_ms - options_.timing.tombstone_ms;
+    if (is_ghost(record.liveness, now)) return;
+    if (record.liveness.ended && record.ended_wall_ms < forgotten_wall_ms) return;
+  } else if (record.liveness.newer_than(known->liveness) &&
+             must_refute(*known, record.liveness, now)) {
+    return refute(*known, record, now, out);
+  }
+  if (merge_session(record, now, out)) {
+    write(sessions_.at(sessions_.slot_for(record.id)), ++version_, out.records);
+  }
+  const Session& merged = sessions_.at(sessions_.slot_for(record.id));
+  compare(stream, message.key, holds_more(merged, record), merged.liveness.stamp.node == node_, now,
+          out);
+}
+
+/// Word of something that has long been over, of which nothing else is known.
+bool Registry::is_old_news(const InstanceRecord& record, const KeyState& present, Now now) const {
+  if (present.kind != RegistrationKind::kNone || present.liveness.epoch != 0) return false;
+  if (!record.sections.empty()) return false;
+  if (record.kind != RegistrationKind::kBody) {
+    return record.removed_wall_ms < now.wall_ms - options_.timing.tombstone_ms;
+  }
+  return record.body.holder.kind == HolderKind::kTtl && is_ghost(record.liveness, now);
+}
+
+void Registry::apply_record(Stream stream, const BusMessage& message, const InstanceRecord& record,
+                            Now now, Outputs& out) {
+  clock_.observe(record.stamp.hlc);
+  clock_.observe(record.liveness.stamp.hlc);
+  if (const Service* known = catalog_.find(record.service);
+      is_old_news(record, known == nullptr ? KeyState{} : catalog_.state_of(*known, record.id),
+                  now)) {
+    return;
+  }
+  Service& service = catalog_.find_or_add(record.service);
+  const KeyState present = catalog_.state_of(service, record.id);
+  if (reassert(service, present, record, now, out)) return;
+  if (refute(service, present, record, now, out)) return;
+  if (catalog_.merge(service, present, record, version_ + 1, now)) {
+    store(*catalog_.find(record.service), record.id, out);
+  }
+  Service* const merged = catalog_.find(record.service);
+  if (merged == nullptr) return;  // it said nothing, of something unknown
+  catalog_.note_heard(*merged, record.id, round_);
+  catalog_.settle_part(*merged, record.id);
+  const KeyState state = catalog_.state_of(*merged, record.id);
+  const bool is_author = state.stamp.node == node_ || state.liveness.stamp.node == node_;
+  compare(stream, message.key, holds_more(state, record), is_author, now, out);
+}
+
+/// Two sessions claim one instance, and the record that wins by its stamp is the one of the session
+/// that was opened earlier: the later process is told to go on, so its registration takes a later
+/// stamp. Only the home of the session does that, so that it is done once.
+bool Registry::reassert(Service& service, const KeyState& present, const InstanceRecord& record,
+                        Now now, Outputs& out) {
+  if (present.body == nullptr || present.holder.kind != HolderKind::kSession) return false;
+  if (record.kind != RegistrationKind::kBody || record.stamp <= present.stamp) return false;
+  const Holder& claimant = record.body.holder;
+  if (claimant.kind != HolderKind::kSession || claimant.session == present.holder.session) {
+    return false;
+  }
+  Session& own = *sessions_.find(present.holder.session);
+  if (own.state != Session::State::kOpen || !is_home(own.liveness)) return false;
+  const Session* rival = sessions_.find(claimant.session);
+  if (rival == nullptr || rival->state == Session::State::kUnknown) return false;
+  if (rival->opened > own.opened) {
+    supersede(own, record.id, now);
+    return false;
+  }
+  ++counters_.reasserted;
+  present.body->stamp = clock_.next(now);
+  catalog_.settle_part(service, record.id);
+  change(service, record.id, now, out);
+  return true;
+}
+
+/// Somebody believes that an instance with a TTL of its own is gone, whose heartbeats come here.
+bool Registry::refute(Service& service, const KeyState& present, InstanceRecord record, Now now,
+                      Outputs& out) {
+  if (present.body == nullptr || !record.liveness.newer_than(present.liveness)) return false;
+  if (!catalog_.has_evidence(*present.body, now.mono_ms)) return false;
+  const bool taken = record.liveness.home != node_ && record.liveness.cause == Cause::kHomeLost;
+  if (!record.liveness.ended && !taken) return false;
+  if (record.stamp > present.stamp) return false;  // it has been registered anew, or removed
+  ++counters_.refuted;
+  record.liveness = {record.liveness.epoch + 1, clock_.next(now), node_, false, Cause::kNone,
+                     now.wall_ms};
+  catalog_.merge(service, present, record, version_ + 1, now);
+  change(service, record.id, now, out);
+  return true;
+}
+
+/// Weighs an applied message against what this node holds now. Who holds more publishes the merge:
+/// its author at once, others if the author does not.
+void Registry::compare(Stream stream, std::string_view key, bool more, bool is_author, Now now,
+                       Outputs& out) {
+  if (more) {
+    ++counters_.corrections;
+    const int64_t due_ms = is_author ? now.mono_ms : delayed_ms(key, now);
+    return owe(stream, key, Outbox::Reason::kRepeat, due_ms, now, out);
+  }
+  if (const Outbox::Entry* entry = outbox_.find(stream, key)) {
+    if (entry->reason == Outbox::Reason::kRepeat) ++counters_.corrections_spared;
+    settle(*entry, false, out);
+  }
+}
+
+int64_t Registry::delayed_ms(std::string_view key, Now now) const {
+  const auto delay_ms = static_cast<uint64_t>(options_.timing.correction_ms);
+  const uint64_t jitter_ms = base::mix64(base::xxh64(key) ^ base::mix64(node_)) % delay_ms;
+  return now.mono_ms + static_cast<int64_t>(delay_ms + jitter_ms);
+}
+
+void Registry::owe(Stream stream, std::string_view key, Outbox::Reason reason, int64_t due_ms,
+                   Now now, Outputs& out) {
+  if (!options_.clustered) return;
+  if (!outbox_.owe(stream, key, reason, version_, due_ms, now.wall_ms)) return;
+  const OwedRecord record{stream, key, now.wall_ms};
+  out.records.begin(++version_);
+  encode_key(record, out.records.bytes());
+  out.records.end_key();
+  encode_value(record, out.records.bytes());
+  out.records.end();
+}
+
+/// The bus holds what this node holds of the entry's record.
+void Registry::settle(const Outbox::Entry& entry, bool acknowledged, Outputs& out) {
+  const std::string key = entry.key;
+  const Stream stream = entry.stream;
+  const Outbox::Settled settled =
+      acknowledged ? outbox_.acknowledged(entry) : outbox_.heard(entry);
+  if (settled.reason != Outbox::Reason::kChange) return;
+  out.settled.push_back({key, settled.version});
+  if (!settled.left) return;
+  out.records.begin(++version_);
+  encode_key(OwedRecord{stream, key, 0}, out.records.bytes());
+  out.records.end_key();
+  out.records.end();
+}
+
+Result<Reply> Registry::apply(const SettlePublication& input, Now now, Outputs& out) {
+  const Outbox::Entry* entry = outbox_.in_flight(input.ticket);
+  if (entry == nullptr) return Reply(Done{});
+  if (input.acknowledged) {
+    settle(*entry, true, out);
+  } else {
+    outbox_.failed(*entry, now.mono_ms + options_.timing.publish_retry_ms);
+  }
+  return Reply(Done{});
+}
+
+void Registry::change(const Session& session, Now now, Outputs& out) {
+  write(session, ++version_, out.records);
+  if (!options_.clustered) return;
+  key_.clear();
+  encode_key(SessionRecord{session.id, 0, {}, {}, {}, 0, {}}, key_);
+  owe(Stream::kTied, key_, Outbox::Reason::kChange, now.mono_ms, now, out);
+}
+
+uint64_t Registry::change(const Service& service, std::string_view id, Now now, Outputs& out) {
+  const KeyState state = catalog_.state_of(service, id);
+  const uint64_t version = ++version_;
+  write(service, id, state, version, out.records);
+  if (!options_.clustered) return version;
+  InstanceRecord record;
+  record.service = service.key();
+  record.id = id;
+  key_.clear();
+  encode_key(options_.datacenter, record, key_);
+  owe(stream_of(state.kind, state.holder.kind), key_, Outbox::Reason::kChange, now.mono_ms, now, out);
+  return version;
+}
+
+void Registry::store(const Service& service, std::string_view id, Outputs& out) {
+  write(service, id, catalog_.state_of(service, id), ++version_, out.records);
+}
+
+void Registry::publish_due(Now now, Publications& out) {
+  if (!options_.clustered || !bus_connected_) return;
+  if (phase_ != Phase::kServing || join_.as_new) return;
+  while (outbox_.flying() < options_.limits.max_publications) {
+    const Outbox::Entry* entry = outbox_.next_due(now.mono_ms);
+    if (entry == nullptr) return;
+    const std::string key = entry->key;
+    RecordBatch& batch = out[index_of(entry->stream)];
+    const uint64_t ticket = outbox_.sent(*entry, now.mono_ms);
+    // Nothing is known of it any more: it was dropped for its age.
+    if (!write_current(key, ticket, now, batch)) outbox_.drop(*entry);
+  }
+}
+
+/// Writes what this node holds of a record now; false if that is nothing.
+bool Registry::write_current(std::string_view key, uint64_t ticket, Now now, RecordBatch& batch) {
+  const auto decoded = decode_record(key, {});
+  CALLBOOK_CHECK(decoded.ok());
+  if (const auto* name = std::get_if<SessionRecord>(&*decoded)) {
+    Session* session = sessions_.find(name->id);
+    if (session == nullptr || session->liveness.epoch == 0) return false;
+    if (is_home(session->liveness)) session->liveness.announced_wall_ms = now.wall_ms;
+    write(*session, ticket, batch);
+    return true;
+  }
+  const InstanceRecord name = named(std::get<InstanceRecord>(*decoded));
+  Service* service = catalog_.find(name.service);
+  if (service == nullptr) return false;
+  KeyState state = catalog_.state_of(*service, name.id);
+  const bool nothing = state.kind == RegistrationKind::kNone && state.liveness.epoch == 0;
+  if (nothing && state.sections.empty()) return false;
+  if (state.body != nullptr && state.body->holder_kind() == HolderKind::kTtl &&
+      is_home(state.liveness)) {
+    catalog_.note_announced(*state.body, now.wall_ms);
+    state.liveness.announced_wall_ms = now.wall_ms;
+  }
+  catalog_.settle_part(*service, name.id);
+  write(*service, name.id, state, ticket, batch);
+  return true;
+}
+
+/// Notes in the store how far the node is in touch with the others.
+void Registry::write_mark(Now now, Outputs& out) {
+  marked_ms_ = now.mono_ms;
+  out.records.begin(++version_);
+  encode_mark_key(out.records.bytes());
+  out.records.end_key();
+  encode_value(MarkRecord{in_touch_wall_ms_, positions_}, out.records.bytes());
+  out.records.end();
+}
+
+}  // namespace callbook::core

@@ -1,0 +1,399 @@
+// Living with the other nodes: beats, joining, comparing digests, announcing.
+
+#include <algorithm>
+#include <cstdlib>
+
+#include "base/check.h"
+#include "core/registry.h"
+
+namespace callbook::core {
+
+using base::Now;
+using base::Result;
+
+namespace {
+
+/// Records looked at per AdvanceTime while announcing.
+constexpr size_t kAnnouncedPerTick = 2'000;
+constexpr int64_t kAskSnapshotAgainMs = 2'000;
+/// Digests that differ so many beats in a row at equal positions differ for good.
+constexpr uint32_t kDifferingBeats = 3;
+constexpr int64_t kShowBucketsMs = 10'000;
+constexpr int64_t kFirstRepairWaitMs = 4'000;
+constexpr int64_t kLongestRepairWaitMs = 10 * 60'000;
+/// While everything is announced anew, other authors are given this long per record known.
+constexpr int64_t kRecordsAnnouncedPerMs = 10;
+
+}  // namespace
+
+bool Registry::isolated(Now now) const {
+  return options_.clustered && !bus_connected_ && !peers_.hears_majority(now.mono_ms);
+}
+
+Result<Reply> Registry::apply(const HearBeat& input, Now now, Outputs&) {
+  if (!options_.clustered) return Reply(Done{});
+  const auto heard = decode_beat(input.bytes);
+  if (!heard.ok()) {
+    ++counters_.not_understood;
+    return heard.error();
+  }
+  const NodeId sender = node_id_of(heard->node);
+  if (sender == node_) {
+    const bool own = heard->node == options_.node && heard->boot == options_.boot;
+    if (!own) ++counters_.name_conflicts;
+    return Reply(Done{});
+  }
+  PeerTable::Peer& peer = peers_.hear(sender, now.mono_ms);
+  if (!peer.name.empty() && peer.name != heard->node) ++counters_.name_conflicts;
+  if (peer.boot != heard->boot) peer.differing_beats = 0;
+  peer.name = heard->node;
+  peer.boot = heard->boot;
+  peer.serving = heard->serving;
+  peer.clock_ahead_ms = heard->wall_ms - now.wall_ms;
+  counters_.largest_clock_gap_ms =
+      std::max<int64_t>(counters_.largest_clock_gap_ms, std::abs(peer.clock_ahead_ms));
+  if (heard->serving && phase_ == Phase::kServing) compare_digests(peer, *heard, now);
+  return Reply(Done{});
+}
+
+void Registry::compare_digests(PeerTable::Peer& peer, const NodeBeat& beat, Now now) {
+  const bool settled = outbox_.size() == 0 && !announcing_.active && !join_.as_new;
+  // At different positions, or with changes still on their way, digests may differ.
+  if (!settled || !beat.settled || beat.positions != positions_) return;
+  if (beat.root == digest_.root()) {
+    if (peer.differing_beats >= kDifferingBeats) repair_wait_ms_ = 0;
+    peer.differing_beats = 0;
+    return;
+  }
+  if (++peer.differing_beats < kDifferingBeats) return;
+  show_buckets_until_ms_ = now.mono_ms + kShowBucketsMs;
+  if (!beat.buckets || now.mono_ms < repair_not_before_ms_) return;
+  ++counters_.repairs;
+  announce(digest_.differing(*beat.buckets), now);
+  repair_wait_ms_ = std::clamp(repair_wait_ms_ * 2, kFirstRepairWaitMs, kLongestRepairWaitMs);
+  repair_not_before_ms_ = now.mono_ms + repair_wait_ms_;
+}
+
+void Registry::beat(Now now, Outputs& out) {
+  if (now.mono_ms - beaten_ms_ < options_.timing.beat_ms) return;
+  beaten_ms_ = now.mono_ms;
+  NodeBeat beat;
+  beat.node = options_.node;
+  beat.boot = options_.boot;
+  beat.wall_ms = now.wall_ms;
+  beat.serving = phase_ == Phase::kServing && !join_.as_new;
+  beat.settled = outbox_.size() == 0 && !announcing_.active;
+  beat.positions = positions_;
+  beat.root = digest_.root();
+  if (now.mono_ms < show_buckets_until_ms_) beat.buckets = digest_.buckets();
+  out.beat = encode_beat(beat);
+}
+
+void Registry::advance_cluster(Now now, Outputs& out) {
+  const Timing& timing = options_.timing;
+  peers_.forget_silent(now.mono_ms - timing.record_age_ms);
+  if (isolated(now)) {
+    contact_since_ms_ = 0;
+  } else if (contact_since_ms_ == 0) {
+    contact_since_ms_ = std::max<int64_t>(now.mono_ms, 1);
+  }
+  outbox_.fail_older(now.mono_ms - timing.publish_timeout_ms, now.mono_ms);
+  advance_join(now, out);
+  advance_announcing(now, out);
+  bool level = bus_connected_ && phase_ == Phase::kServing && !join_.as_new;
+  for (Stream stream : {Stream::kTied, Stream::kLasting}) {
+    const size_t s = index_of(stream);
+    const bool behind = positions_[s].generation == streams_[s].head.generation &&
+                        positions_[s].version < streams_[s].head.version;
+    level &= !behind;
+    if (behind && streams_[s].fetched_ms != 0) fetch(stream, now, out);  // again, when overdue
+  }
+  if (level) in_touch_wall_ms_ = now.wall_ms;
+  if (level && now.mono_ms - marked_ms_ >= timing.mark_ms) write_mark(now, out);
+  beat(now, out);
+}
+
+/// The stream was made anew, or has lost its end: it says nothing of what this node holds. Applied
+/// from its beginning, and answered by announcing.
+void Registry::reset_stream(Stream stream) {
+  ++counters_.streams_reset;
+  const size_t s = index_of(stream);
+  join_.streams_same = false;
+  join_.announce_all = true;
+  streams_[s].fetched_ms = 0;
+  positions_[s] = {streams_[s].head.generation, 0};
+  if (phase_ != Phase::kServing || join_.as_new) {
+    // Not from its beginning if there is somebody who knows better.
+    positions_[s].generation = 0;
+    join_.snapshot_done = false;
+    join_.replaying = false;
+  }
+}
+
+bool Registry::positions_fit() const {
+  for (size_t s = 0; s < kStreamCount; ++s) {
+    if (positions_[s].generation != streams_[s].head.generation) return false;
+  }
+  return true;
+}
+
+bool Registry::caught_up() const {
+  for (size_t s = 0; s < kStreamCount; ++s) {
+    if (positions_[s].generation != join_.target[s].generation ||
+        positions_[s].version < join_.target[s].version) {
+      return false;
+    }
+  }
+  return true;
+}
+
+void Registry::advance_join(Now now, Outputs& out) {
+  const bool announces = join_.announce_all && phase_ == Phase::kServing && !join_.as_new;
+  if (announces) {
+    join_.announce_all = false;
+    announce(BucketSet().set(), now);
+  }
+  if (phase_ == Phase::kLoading || (phase_ == Phase::kServing && !join_.as_new)) return;
+  if (!bus_connected_) {
+    if (!join_.snapshot_done && peers_.any_serving(now.mono_ms)) return seek_snapshot(now, out);
+    if (join_.snapshot_done) return finish_join(now, out);
+    const bool waited = now.mono_ms - join_.since_ms >= options_.timing.join_timeout_ms;
+    // Who has never known anything has nothing to serve.
+    if (phase_ == Phase::kJoining && waited && in_touch_wall_ms_ != 0) {
+      ++counters_.served_stale;
+      begin_service(Phase::kStale, now);
+    }
+    return;
+  }
+  if (!std::exchange(join_.judged, true)) {
+    join_.target = {streams_[0].head, streams_[1].head};
+    const int64_t apart_ms = now.wall_ms - in_touch_wall_ms_;
+    if (in_touch_wall_ms_ == 0) join_.announce_all = true;
+    if (in_touch_wall_ms_ != 0 && apart_ms > options_.timing.rejoin_ms) begin_as_new(now, out);
+  }
+  const bool unfit = !positions_fit() || (join_.as_new && !join_.replaying);
+  if (unfit && !join_.snapshot_done) return seek_snapshot(now, out);
+  if (unfit && !positions_fit()) return begin_replay();
+  if (caught_up()) return finish_join(now, out);
+  fetch(Stream::kTied, now, out);
+  fetch(Stream::kLasting, now, out);
+}
+
+/// Asks for a snapshot while some other node can give one; else takes the streams from their
+/// beginnings.
+void Registry::seek_snapshot(Now now, Outputs& out) {
+  const Timing& timing = options_.timing;
+  const int64_t progress_ms = join_.snapshot_progress_ms;
+  if (join_.snapshot_running && now.mono_ms - progress_ms < timing.snapshot_timeout_ms) return;
+  join_.snapshot_running = false;
+  const int64_t asked_ms = join_.snapshot_asked_ms;
+  const bool gave_up = asked_ms != 0 && now.mono_ms - asked_ms > 3 * timing.snapshot_timeout_ms;
+  if (peers_.any_serving(now.mono_ms) && !gave_up) {
+    if (asked_ms != 0 && now.mono_ms - progress_ms < kAskSnapshotAgainMs) return;
+    if (asked_ms == 0) join_.snapshot_asked_ms = std::max<int64_t>(now.mono_ms, 1);
+    join_.snapshot_progress_ms = now.mono_ms;
+    out.wants_snapshot = true;
+    return;
+  }
+  const int64_t waited_ms = now.mono_ms - std::max(join_.since_ms, bus_since_ms_);
+  if (bus_connected_ && waited_ms >= timing.peer_wait_ms) begin_replay();
+}
+
+void Registry::begin_replay() {
+  ++counters_.replays;
+  join_.replaying = true;
+  for (size_t s = 0; s < kStreamCount; ++s) {
+    if (positions_[s].generation != streams_[s].head.generation || join_.as_new) {
+      positions_[s] = {streams_[s].head.generation, 0};
+    }
+    join_.target[s] = streams_[s].head;
+    streams_[s].fetched_ms = 0;
+  }
+}
+
+Result<Reply> Registry::apply(const ApplySnapshot& input, Now now, Outputs& out) {
+  const bool wanted = phase_ == Phase::kJoining || phase_ == Phase::kStale || join_.as_new;
+  if (!options_.clustered || phase_ == Phase::kLoading || !wanted || join_.snapshot_done ||
+      join_.replaying) {
+    return Reply(Done{});
+  }
+  if (input.first) {
+    join_.snapshot_running = true;
+    join_.snapshot_positions = input.positions;
+  }
+  if (!join_.snapshot_running) return Reply(Done{});  // the rest of one given up
+  join_.snapshot_progress_ms = now.mono_ms;
+  for (const BusMessage& record : input.records) {
+    apply_message(Stream::kTied, record, now, out);
+  }
+  if (!input.last) return Reply(Done{});
+  ++counters_.snapshots;
+  join_.snapshot_running = false;
+  join_.snapshot_done = true;
+  positions_ = join_.snapshot_positions;
+  for (size_t s = 0; s < kStreamCount; ++s) {
+    streams_[s].fetched_ms = 0;
+    join_.target[s] = streams_[s].head;
+  }
+  advance_join(now, out);
+  return Reply(Done{});
+}
+
+void Registry::begin_as_new(Now now, Outputs& out) {
+  ++counters_.rejoined_as_new;
+  ++round_;
+  join_.as_new = true;
+  join_.judged = true;
+  join_.since_ms = now.mono_ms;
+  join_.snapshot_asked_ms = 0;
+  join_.snapshot_running = false;
+  join_.snapshot_done = false;
+  join_.replaying = false;
+  join_.target = {streams_[0].head, streams_[1].head};
+  // What was owed for longer is as old as the rest; what was accepted since is news.
+  const int64_t before_wall_ms = now.wall_ms - options_.timing.rejoin_ms;
+  outbox_.drop_if([&](const Outbox::Entry& entry) {
+    return entry.reason == Outbox::Reason::kRepeat || entry.since_wall_ms < before_wall_ms;
+  });
+  outbox_.for_each_change_after({}, [&](const std::string&, const Outbox::Entry& entry) {
+    const auto name = decode_record(entry.key, {});
+    if (const auto* session = std::get_if<SessionRecord>(&*name)) {
+      if (Session* known = sessions_.find(session->id)) known->round = round_;
+    } else if (const auto* instance = std::get_if<InstanceRecord>(&*name)) {
+      Service* service = catalog_.find(instance->service);
+      if (service != nullptr) catalog_.note_heard(*service, instance->id, round_);
+    }
+    return true;
+  });
+  static_cast<void>(out);
+}
+
+/// Drops what neither another node nor a client here has spoken of since the node was out of touch
+/// for too long: it may have ended, and the word of its end may have aged out everywhere.
+void Registry::sweep(Now now, Outputs& out) {
+  sweep_sessions(now, out);
+  sweep_instances(now, out);
+}
+
+void Registry::sweep_sessions(Now now, Outputs& out) {
+  for (uint32_t slot = 0; slot < sessions_.slot_count(); ++slot) {
+    if (!sessions_.occupied(slot)) continue;
+    Session& session = sessions_.at(slot);
+    if (session.round == round_ || has_evidence(session, now)) continue;
+    ++counters_.swept;
+    erase_session(session, out);
+  }
+}
+
+void Registry::sweep_instances(Now now, Outputs& out) {
+  std::vector<std::pair<uint32_t, std::string>> unheard;
+  for (uint32_t index = 0; index < catalog_.service_slots(); ++index) {
+    const Service* service = catalog_.at(index);
+    if (service == nullptr) continue;
+    const auto visit = [&](const Instance& instance) {
+      const bool vouched =
+          instance.holder_kind() == HolderKind::kSession
+              ? has_evidence(sessions_.at(instance.holder_slot), now)
+              : catalog_.has_evidence(instance, now.mono_ms);
+      if (instance.round != round_ && !vouched) unheard.emplace_back(index, instance.id());
+      return true;
+    };
+    service->list().visit_after({}, [&](const ListEntry& entry) { return visit(entry.instance()); });
+    service->for_each_waiting_after({}, visit);
+    service->for_each_tombstone_after({}, [&](const std::string& id, const Tombstone& tombstone) {
+      if (tombstone.round != round_) unheard.emplace_back(index, id);
+      return true;
+    });
+  }
+  for (const auto& [index, id] : unheard) {
+    ++counters_.swept;
+    erase_instance(*catalog_.at(index), id, out);
+  }
+}
+
+void Registry::begin_service(Phase phase, Now now) {
+  if (loading()) {
+    leases_.renew_all(now.mono_ms);
+    catalog_.start_recording(version_);
+  }
+  phase_ = phase;
+}
+
+void Registry::finish_join(Now now, Outputs& out) {
+  // A bus that was made anew knows nothing: only another node, or the streams that this node was
+  // once in touch with, can show that something is gone.
+  const bool knows = join_.snapshot_done || (join_.replaying && join_.streams_same);
+  if (join_.as_new && knows) sweep(now, out);
+  if (join_.as_new && !knows) join_.announce_all = true;
+  begin_service(Phase::kServing, now);
+  const bool announce_all = join_.announce_all;
+  join_ = Joining();
+  join_.judged = true;
+  if (announce_all) announce(BucketSet().set(), now);
+  if (bus_connected_) in_touch_wall_ms_ = now.wall_ms;
+  write_mark(now, out);
+}
+
+void Registry::announce(const BucketSet& buckets, Now now) {
+  const bool all = buckets.all();
+  const int64_t records = int64_t{catalog_.instance_count()} + sessions_.open_count();
+  const int64_t patience_ms = all ? records / kRecordsAnnouncedPerMs : 0;
+  announcing_.buckets = announcing_.active ? announcing_.buckets | buckets : buckets;
+  announcing_.active = true;
+  announcing_.cursor = {};
+  announcing_.others_due_ms = now.mono_ms + patience_ms;
+}
+
+void Registry::advance_announcing(Now now, Outputs& out) {
+  if (!announcing_.active || outbox_.size() > options_.limits.max_outbox / 2) return;
+  announced_.clear();
+  dump(announcing_.cursor, kAnnouncedPerTick, announced_);
+  for (size_t i = 0; i < announced_.size(); ++i) announce_item(announced_[i], now, out);
+  announcing_.active = !announcing_.cursor.done();
+}
+
+void Registry::announce_item(const RecordBatch::Item& item, Now now, Outputs& out) {
+  if (is_private_key(item.key)) return;
+  const auto decoded = decode_record(item.key, item.value);
+  CALLBOOK_CHECK(decoded.ok());
+  Stream stream = Stream::kTied;
+  bool is_author = false;
+  if (const auto* session = std::get_if<SessionRecord>(&*decoded)) {
+    if (!announcing_.buckets[ReplicaDigest::bucket_of(key_hash_of(session->id))]) return;
+    if (is_ghost(session->liveness, now)) return;
+    const int64_t forgotten_wall_ms = now.wall_ms - options_.timing.tombstone_ms;
+    if (session->liveness.ended && session->ended_wall_ms < forgotten_wall_ms) return;
+    is_author = session->liveness.stamp.node == node_;
+  } else {
+    const auto& instance = std::get<InstanceRecord>(*decoded);
+    const uint64_t key_hash = key_hash_of(instance.service, instance.id);
+    if (!announcing_.buckets[ReplicaDigest::bucket_of(key_hash)]) return;
+    if (!is_worth_announcing(instance, now, is_author)) return;
+    stream = stream_of(instance.kind, instance.body.holder.kind);
+  }
+  const int64_t due_ms =
+      is_author ? now.mono_ms
+                : std::max(delayed_ms(item.key, now),
+                           announcing_.others_due_ms + delayed_ms(item.key, now) - now.mono_ms);
+  owe(stream, item.key, Outbox::Reason::kRepeat, due_ms, now, out);
+}
+
+/// What hangs on a session or lease that nobody has vouched for within the record age is a rumour;
+/// to pass it on would keep it going round for ever.
+bool Registry::is_worth_announcing(const InstanceRecord& record, Now now, bool& is_author) {
+  is_author = record.stamp.node == node_ || record.liveness.stamp.node == node_;
+  if (record.kind != RegistrationKind::kBody) {
+    return record.removed_wall_ms >= now.wall_ms - options_.timing.tombstone_ms;
+  }
+  if (record.body.holder.kind == HolderKind::kTtl) {
+    is_author |= is_home(record.liveness);
+    return !is_ghost(record.liveness, now);
+  }
+  if (record.body.holder.kind == HolderKind::kPersistent) return true;
+  const Session* session = sessions_.find(record.body.holder.session);
+  if (session == nullptr || session->state != Session::State::kOpen) return false;
+  is_author |= is_home(session->liveness);
+  return !is_ghost(session->liveness, now);
+}
+
+}  // namespace callbook::core

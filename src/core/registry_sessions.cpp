@@ -1,0 +1,229 @@
+// What becomes of sessions: whose home is where, and what of another node's word is believed.
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "base/check.h"
+#include "core/registry.h"
+#include "core/sections.h"
+
+namespace callbook::core {
+
+using base::Error;
+using base::ErrorCode;
+using base::Now;
+using base::Result;
+
+int64_t Registry::asked_heartbeat_ms(int64_t ttl_ms) const {
+  const int64_t spread_ms =
+      int64_t{sessions_.open_count()} * 1000 / options_.timing.max_heartbeats_per_s;
+  return std::max(ttl_ms / options_.timing.missed_heartbeats, spread_ms);
+}
+
+SessionOpened Registry::opened(const Session& session) const {
+  return {session.id, session.ttl_ms, asked_heartbeat_ms(session.ttl_ms), session.liveness.epoch};
+}
+
+Result<Session*> Registry::open_session(const SessionId& id) {
+  Session* session = sessions_.find(id);
+  if (session == nullptr || session->state != Session::State::kOpen) {
+    return Error{ErrorCode::kNotFound, "session",
+                 "is not known; open a new one and register again", std::nullopt};
+  }
+  if (!session->superseded_instance.empty()) {
+    return Error{ErrorCode::kSuperseded, "id",
+                 fmt::format("'{}' was taken over by a later session; stop",
+                             session->superseded_instance),
+                 std::nullopt};
+  }
+  return session;
+}
+
+bool Registry::has_evidence(const Session& session, Now now) const {
+  if (session.moved_away) return false;
+  if (session.attachments > 0) return true;
+  return session.evidence_ms != 0 && now.mono_ms - session.evidence_ms <= session.ttl_ms;
+}
+
+void Registry::note_life(Session& session, Now now) {
+  session.evidence_ms = std::max<int64_t>(now.mono_ms, 1);
+  session.moved_away = false;
+  session.round = round_;
+}
+
+/// While the node rejoins as new: what is said here now need not be heard from others.
+void Registry::note_local(Service& service, std::string_view id, const Holder&, Now) {
+  if (join_.as_new) catalog_.note_heard(service, id, round_);
+}
+
+void Registry::supersede(Session& rival, std::string_view instance, Now now) {
+  rival.superseded_instance = instance;
+  ++counters_.sessions_superseded;
+  // From now on it is not renewed, attached or not, and lapses unless its owner closes it before.
+  if (rival.lease != kNoSlot) leases_.renew(rival.lease, now.mono_ms);
+}
+
+/// Begins the session's next epoch with this node as its home.
+void Registry::take_session(Session& session, uint32_t above_epoch, Cause cause, Now now,
+                            Outputs& out) {
+  const uint32_t epoch = std::max(session.liveness.epoch, above_epoch) + 1;
+  session.liveness = {epoch, clock_.next(now), node_, false, cause, now.wall_ms};
+  if (session.lease == kNoSlot) {
+    const LeaseOwner owner{static_cast<uint8_t>(LeaseKind::kSession), sessions_.slot_of(session)};
+    session.lease = leases_.add(owner, session.ttl_ms, now.mono_ms);
+  } else {
+    leases_.renew(session.lease, now.mono_ms);
+  }
+  session.moved_away = false;
+  settle_part(session);
+  change(session, now, out);
+}
+
+SessionEnded Registry::end_session(Session& session, Cause cause, Now now, Outputs& out) {
+  const SessionEnded ended{session.id, cause, static_cast<uint32_t>(session.instances.size())};
+  // Within an epoch only the home writes; whoever else ends a session begins the next one.
+  const uint32_t epoch = session.liveness.epoch + (is_home(session.liveness) ? 0 : 1);
+  session.liveness = {epoch, clock_.next(now), node_, true, cause, now.wall_ms};
+  session.ended_wall_ms = now.wall_ms;
+  settle_part(session);
+  change(session, now, out);
+  follow_liveness(session, now, out);
+  return ended;
+}
+
+struct Registry::Younger {
+  bool operator()(const AgedSession& a, const AgedSession& b) const {
+    return a.ended_wall_ms != b.ended_wall_ms ? a.ended_wall_ms > b.ended_wall_ms : a.id > b.id;
+  }
+};
+
+/// Brings lease, state and instances in line with the session's liveness.
+void Registry::follow_liveness(Session& session, Now now, Outputs&) {
+  const uint32_t slot = sessions_.slot_of(session);
+  const bool runs_here = !session.liveness.ended && is_home(session.liveness);
+  if (runs_here && session.lease == kNoSlot) {
+    session.lease = leases_.add({static_cast<uint8_t>(LeaseKind::kSession), slot}, session.ttl_ms,
+                                now.mono_ms);
+    if (session.attachments > 0 && !session.moved_away) leases_.suspend(session.lease);
+  } else if (!runs_here && session.lease != kNoSlot) {
+    leases_.remove(session.lease);
+    session.lease = kNoSlot;
+  }
+  if (session.liveness.ended) {
+    sessions_.set_state(session, Session::State::kEnded);
+    ended_sessions_.push_back({session.ended_wall_ms, slot, session.id});
+    std::push_heap(ended_sessions_.begin(), ended_sessions_.end(), Younger());
+  } else {
+    sessions_.set_state(session, Session::State::kOpen);
+  }
+  version_ = catalog_.follow_session(slot, version_);
+}
+
+void Registry::drop_aged(Now now, Outputs& out) {
+  // So many per AdvanceTime that an old mass departure does not stall a batch.
+  constexpr size_t kMost = 2'000;
+  const int64_t before_wall_ms = now.wall_ms - options_.timing.tombstone_ms;
+  const auto erase = [&](const auto& record, auto&&... datacenter) {
+    out.records.begin(++version_);
+    encode_key(datacenter..., record, out.records.bytes());
+    out.records.end_key();
+    out.records.end();
+    ++counters_.tombstones_aged;
+  };
+  catalog_.drop_aged(before_wall_ms, kMost, [&](const ServiceKey& key, std::string_view id) {
+    InstanceRecord record;
+    record.service = key;
+    record.id = id;
+    erase(record, options_.datacenter);
+  });
+  for (size_t i = 0; i < kMost && !ended_sessions_.empty(); ++i) {
+    const AgedSession aged = ended_sessions_.front();
+    if (aged.ended_wall_ms >= before_wall_ms) break;
+    std::pop_heap(ended_sessions_.begin(), ended_sessions_.end(), Younger());
+    ended_sessions_.pop_back();
+    const Session& session = sessions_.at(aged.slot);
+    if (session.id != aged.id || session.state != Session::State::kEnded ||
+        session.ended_wall_ms != aged.ended_wall_ms) {
+      continue;
+    }
+    erase(SessionRecord{aged.id, 0, {}, {}, {}, 0, {}});
+    forget_session(aged.slot);
+  }
+}
+
+void Registry::forget_session(uint32_t slot) {
+  Session& session = sessions_.at(slot);
+  if (session.lease != kNoSlot) leases_.remove(session.lease);
+  session.lease = kNoSlot;
+  digest_.replace(key_hash_of(session.id), session.replica_part, 0);
+  sessions_.forget(slot);
+}
+
+void Registry::settle_part(Session& session) {
+  if (!options_.clustered) return;
+  const uint64_t key_hash = key_hash_of(session.id);
+  const uint64_t part =
+      session.liveness.epoch == 0 ? 0 : replica_part(key_hash, session.liveness, session.sections);
+  digest_.replace(key_hash, session.replica_part, part);
+  session.replica_part = part;
+}
+
+/// Whether `claim`, which is newer than what this node holds, is wrong, as it can see itself.
+bool Registry::must_refute(const Session& session, const Liveness& claim, Now now) const {
+  if (session.state != Session::State::kOpen || !session.superseded_instance.empty()) return false;
+  if (!has_evidence(session, now)) return false;
+  if (claim.ended) return claim.cause != Cause::kSessionClosed;
+  return claim.home != node_ && claim.cause == Cause::kHomeLost;
+}
+
+void Registry::refute(Session& session, const SessionRecord& record, Now now, Outputs& out) {
+  ++counters_.refuted;
+  take_session(session, record.liveness.epoch, Cause::kNone, now, out);
+  if (session.attachments > 0) leases_.suspend(session.lease);
+  // Those who believed the claim have dropped the bodies of its instances.
+  announce_session(session, now, out);
+}
+
+bool Registry::merge_session(const SessionRecord& record, Now now, Outputs& out) {
+  clock_.observe(record.opened.hlc);
+  clock_.observe(record.liveness.stamp.hlc);
+  Session& session = sessions_.at(sessions_.slot_for(record.id));
+  session.round = round_;
+  const bool more_sections = sections_hold_more(record.sections, session.sections);
+  if (more_sections) session.sections = merge_sections(session.sections, record.sections);
+  if (!record.liveness.newer_than(session.liveness)) {
+    session.liveness = merge_liveness(session.liveness, record.liveness);
+    if (more_sections) settle_part(session);
+    return more_sections;
+  }
+  const bool moved = is_home(session.liveness) && !is_home(record.liveness);
+  const bool ends = record.liveness.ended && session.state == Session::State::kOpen;
+  if (moved && !record.liveness.ended) session.moved_away = true;
+  session.ttl_ms = record.ttl_ms;
+  session.client = record.client;
+  session.opened = record.opened;
+  session.liveness = record.liveness;
+  session.ended_wall_ms = record.ended_wall_ms;
+  settle_part(session);
+  if (ends && !loading()) {
+    out.sessions_ended.push_back({session.id, session.liveness.cause,
+                                  static_cast<uint32_t>(session.instances.size())});
+  }
+  follow_liveness(session, now, out);
+  return true;
+}
+
+/// No record of it has come, and will not any more: it has aged out, or was lost.
+void Registry::end_unknown_session(Session& session, Now now) {
+  ++counters_.unknown_sessions_ended;
+  const uint32_t slot = sessions_.slot_of(session);
+  session.liveness = {0, Stamp{}, node_, true, Cause::kHomeLost, 0};
+  session.ended_wall_ms = now.wall_ms;
+  sessions_.set_state(session, Session::State::kEnded);
+  ended_sessions_.push_back({now.wall_ms, slot, session.id});
+  std::push_heap(ended_sessions_.begin(), ended_sessions_.end(), Younger());
+  version_ = catalog_.follow_session(slot, version_);
+}
+
+}  // namespace callbook::core

@@ -1,0 +1,224 @@
+// What happens because time passes: leases lapse, records age, lost nodes are succeeded.
+
+#include <algorithm>
+
+#include "core/registry.h"
+
+namespace callbook::core {
+
+using base::Now;
+using base::Result;
+
+namespace {
+
+/// Sessions, and own TTLs, looked after per AdvanceTime: at least so many, and all within so many.
+constexpr uint32_t kLeastTended = 1'000;
+constexpr uint32_t kTicksPerRound = 50;
+
+uint32_t tended_per_tick(uint32_t slots) {
+  return std::max(kLeastTended, slots / kTicksPerRound);
+}
+
+}  // namespace
+
+Result<Reply> Registry::apply(const AdvanceTime&, Now now, Outputs& out) {
+  if (advanced_ms_ != 0 && now.mono_ms - advanced_ms_ > options_.timing.stall_ms) {
+    excuse_silence(now);
+  }
+  advanced_ms_ = now.mono_ms;
+  if (phase_ == Phase::kLoading) return Reply(Done{});
+  if (options_.clustered) advance_cluster(now, out);
+  if (loading()) return Reply(Done{});
+  end_lapsed(now, out);
+  drop_aged(now, out);
+  if (options_.clustered) {
+    tend_sessions(now, out);
+    tend_ttls(now, out);
+  }
+  return Reply(Done{});
+}
+
+/// This node stood still: it was not there to hear anybody.
+void Registry::excuse_silence(Now now) {
+  ++counters_.stalls;
+  leases_.renew_all(now.mono_ms);
+  peers_.excuse_all(now.mono_ms);
+  contact_since_ms_ = 0;
+}
+
+void Registry::end_lapsed(Now now, Outputs& out) {
+  lapsed_.clear();
+  leases_.advance(now.mono_ms, lapsed_);
+  for (const LeaseOwner& owner : lapsed_) {
+    const bool is_session = owner.kind == static_cast<uint8_t>(LeaseKind::kSession);
+    if (phase_ == Phase::kStale) {
+      // Those who miss this node may be known elsewhere: nobody is removed on such knowledge.
+      if (is_session) leases_.renew(sessions_.at(owner.slot).lease, now.mono_ms);
+      if (!is_session) catalog_.restart_ttl(owner.slot, now.mono_ms);
+      continue;
+    }
+    if (!is_session) {
+      expire_instance(owner.slot, now, out);
+      continue;
+    }
+    Session& session = sessions_.at(owner.slot);
+    const bool inherited = session.liveness.cause == Cause::kHomeLost && session.evidence_ms == 0;
+    const Cause cause = inherited ? Cause::kHomeLost : Cause::kSessionExpired;
+    out.sessions_ended.push_back(end_session(session, cause, now, out));
+  }
+}
+
+void Registry::expire_instance(uint32_t ttl_slot, Now now, Outputs& out) {
+  const Instance& instance = catalog_.ttl_instance(ttl_slot);
+  const Service& service = *catalog_.at(instance.service);
+  const std::string id(instance.id());
+  const Liveness& present = catalog_.ttl_liveness(ttl_slot);
+  const Cause cause =
+      present.cause == Cause::kHomeLost ? Cause::kHomeLost : Cause::kSessionExpired;
+  InstanceRecord record;
+  record.service = service.key();
+  record.id = id;
+  record.stamp = Stamp{};  // says nothing of the registration
+  record.liveness = {present.epoch, clock_.next(now), node_, true, cause, now.wall_ms};
+  catalog_.merge(record, version_ + 1, now);
+  ++out.instances_expired;
+  change(service, id, now, out);
+}
+
+bool Registry::due_again(const Liveness& liveness, uint64_t key_hash, Now now) const {
+  // Between half a period and a whole one, by the key, so that what was announced together is not
+  // announced together again.
+  const int64_t half_ms = options_.timing.announce_ms / 2;
+  const auto share = static_cast<double>(key_hash >> 11) * 0x1p-53;
+  const auto wait_ms = half_ms + static_cast<int64_t>(share * static_cast<double>(half_ms));
+  return now.wall_ms - liveness.announced_wall_ms >= wait_ms;
+}
+
+bool Registry::is_heir(const Liveness& liveness, uint64_t key_hash, Now now) const {
+  if (contact_since_ms_ == 0 || is_home(liveness)) return false;
+  const int64_t heard_ms =
+      std::max(peers_.heard_ms(liveness.home, contact_since_ms_), contact_since_ms_);
+  const Timing& timing = options_.timing;
+  if (now.mono_ms - heard_ms <= timing.lost_after_ms + timing.takeover_grace_ms) return false;
+  return peers_.heir_of(key_hash, now.mono_ms) == node_;
+}
+
+bool Registry::is_ghost(const Liveness& liveness, Now now) const {
+  if (liveness.ended || is_home(liveness) || liveness.epoch == 0) return false;
+  return now.wall_ms - liveness.announced_wall_ms > options_.timing.record_age_ms;
+}
+
+bool Registry::may_drop_ghosts(Now now) const {
+  // Its home must have had the time to announce it once more while this node listened.
+  if (contact_since_ms_ == 0 || !bus_connected_) return false;
+  const int64_t listened_ms = now.mono_ms - std::max(contact_since_ms_, bus_since_ms_);
+  return listened_ms > options_.timing.announce_ms * 5 / 4;
+}
+
+void Registry::announce_session(const Session& session, Now now, Outputs& out) {
+  key_.clear();
+  encode_key(SessionRecord{session.id, 0, {}, {}, {}, 0, {}}, key_);
+  owe(Stream::kTied, key_, Outbox::Reason::kRepeat, now.mono_ms, now, out);
+  for (const Instance* instance : session.instances) {
+    InstanceRecord record;
+    record.service = catalog_.at(instance->service)->key();
+    record.id = instance->id();
+    key_.clear();
+    encode_key(options_.datacenter, record, key_);
+    owe(Stream::kTied, key_, Outbox::Reason::kRepeat, now.mono_ms, now, out);
+  }
+}
+
+void Registry::tend_sessions(Now now, Outputs& out) {
+  if (phase_ != Phase::kServing || join_.as_new) return;
+  const uint32_t slots = sessions_.slot_count();
+  for (uint32_t left = std::min(tended_per_tick(slots), slots); left > 0; --left) {
+    if (++tended_session_ >= slots) tended_session_ = 0;
+    if (sessions_.occupied(tended_session_)) tend_session(sessions_.at(tended_session_), now, out);
+  }
+}
+
+void Registry::tend_session(Session& session, Now now, Outputs& out) {
+  if (session.state == Session::State::kUnknown) {
+    if (session.unknown_since_ms == 0) session.unknown_since_ms = std::max<int64_t>(now.mono_ms, 1);
+    const int64_t waited_ms = now.mono_ms - session.unknown_since_ms;
+    if (waited_ms > options_.timing.unknown_session_ms) end_unknown_session(session, now);
+    return;
+  }
+  if (session.state != Session::State::kOpen) return;
+  const uint64_t key_hash = key_hash_of(session.id);
+  if (is_home(session.liveness)) {
+    if (bus_connected_ && due_again(session.liveness, key_hash, now)) {
+      ++counters_.announced_again;
+      announce_session(session, now, out);
+    }
+  } else if (is_ghost(session.liveness, now) && may_drop_ghosts(now)) {
+    ++counters_.ghosts_dropped;
+    erase_session(session, out);
+  } else if (is_heir(session.liveness, key_hash, now)) {
+    ++counters_.taken_over;
+    session.evidence_ms = 0;
+    take_session(session, 0, Cause::kHomeLost, now, out);
+  }
+}
+
+/// Takes a session and its instances out of memory and store, without a trace.
+void Registry::erase_session(Session& session, Outputs& out) {
+  while (!session.instances.empty()) {
+    const Instance& instance = *session.instances.back();
+    erase_instance(*catalog_.at(instance.service), instance.id(), out);
+  }
+  out.records.begin(++version_);
+  encode_key(SessionRecord{session.id, 0, {}, {}, {}, 0, {}}, out.records.bytes());
+  out.records.end_key();
+  out.records.end();
+  forget_session(sessions_.slot_of(session));
+}
+
+void Registry::erase_instance(Service& service, std::string_view id, Outputs& out) {
+  const std::string key(id);
+  InstanceRecord record;
+  const ServiceKey service_key = service.key();
+  record.service = service_key;
+  record.id = key;
+  catalog_.erase(service, key, ++version_);
+  out.records.begin(++version_);
+  encode_key(options_.datacenter, record, out.records.bytes());
+  out.records.end_key();
+  out.records.end();
+}
+
+void Registry::tend_ttls(Now now, Outputs& out) {
+  if (phase_ != Phase::kServing || join_.as_new) return;
+  const uint32_t slots = catalog_.ttl_slot_count();
+  for (uint32_t left = std::min(tended_per_tick(slots), slots); left > 0; --left) {
+    if (++tended_ttl_ >= slots) tended_ttl_ = 0;
+    const Instance* instance = catalog_.ttl_instance_or_null(tended_ttl_);
+    if (instance != nullptr) tend_ttl(*instance, catalog_.ttl_liveness(tended_ttl_), now, out);
+  }
+}
+
+void Registry::tend_ttl(const Instance& instance, const Liveness& liveness, Now now,
+                        Outputs& out) {
+  Service& service = *catalog_.at(instance.service);
+  const std::string id(instance.id());
+  const uint64_t key_hash = key_hash_of(service.key(), id);
+  if (is_home(liveness)) {
+    if (!bus_connected_ || !due_again(liveness, key_hash, now)) return;
+    ++counters_.announced_again;
+    InstanceRecord record;
+    record.service = service.key();
+    record.id = id;
+    key_.clear();
+    encode_key(options_.datacenter, record, key_);
+    owe(Stream::kTied, key_, Outbox::Reason::kRepeat, now.mono_ms, now, out);
+  } else if (is_ghost(liveness, now) && may_drop_ghosts(now)) {
+    ++counters_.ghosts_dropped;
+    erase_instance(service, id, out);
+  } else if (is_heir(liveness, key_hash, now)) {
+    ++counters_.taken_over;
+    move_ttl(service, id, liveness, Cause::kHomeLost, now, out);
+  }
+}
+
+}  // namespace callbook::core
