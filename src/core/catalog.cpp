@@ -253,6 +253,7 @@ void Catalog::install(Service& service, Instance::Ptr instance, const Instance* 
   } else if (const Tombstone* tombstone = service.find_tombstone(added.id())) {
     added.replica_part = tombstone->replica_part;
     added.round = tombstone->round;
+    --tombstone_count_;
   }
   if (holder.kind == HolderKind::kSession) {
     sessions_.add_instance(sessions_.slot_for(holder.session), added);
@@ -281,7 +282,9 @@ void Catalog::bury(Service& service, std::string_view id, Tombstone tombstone, u
   } else if (const Tombstone* before = service.find_tombstone(key)) {
     tombstone.replica_part = before->replica_part;
     tombstone.round = before->round;
+    --tombstone_count_;
   }
+  ++tombstone_count_;
   remember_liveness(service, key, HolderKind::kTtl, tombstone.liveness);
   ages_.push_back({tombstone.removed_wall_ms, service.index(), key});
   std::push_heap(ages_.begin(), ages_.end(), Younger());
@@ -416,9 +419,11 @@ void Catalog::note_heard(Service& service, std::string_view id, uint8_t round) {
 
 void Catalog::forget_tombstone(Service& service, std::string_view id) {
   const std::string key(id);
-  if (const Tombstone* tombstone = service.find_tombstone(key);
-      tombstone != nullptr && setting_.clustered) {
-    digest_.replace(key_hash_of(service.key(), key), tombstone->replica_part, 0);
+  if (const Tombstone* tombstone = service.find_tombstone(key)) {
+    --tombstone_count_;
+    if (setting_.clustered) {
+      digest_.replace(key_hash_of(service.key(), key), tombstone->replica_part, 0);
+    }
   }
   service.drop_tombstone(key);
   if (!sections_.empty()) sections_.erase({service.index(), key});

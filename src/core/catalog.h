@@ -61,7 +61,7 @@ class Catalog {
   uint32_t service_slots() const { return static_cast<uint32_t>(services_.size()); }
   uint32_t service_count() const { return service_count_; }
   uint32_t instance_count() const { return instance_count_; }
-  uint64_t tombstone_count() const { return ages_.size(); }
+  uint64_t tombstone_count() const { return tombstone_count_; }
   const Interner& interner() const { return interner_; }
 
   KeyState state_of(const Service& service, std::string_view id) const;
@@ -188,6 +188,7 @@ class Catalog {
   std::vector<Aged> ages_;  // a heap, oldest first
   uint32_t service_count_ = 0;
   uint32_t instance_count_ = 0;
+  uint64_t tombstone_count_ = 0;
   bool recording_ = false;
   std::string packed_;
   std::string scratch_;

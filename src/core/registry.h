@@ -58,7 +58,8 @@ class Registry {
   base::Result<Reply> step(const Input& input, base::Now now, Outputs& out);
 
   /// The services whose lists differ since the last call: at most once a batch of steps.
-  Publication publish() { return catalog_.publish(); }
+  /// Nothing while loading().
+  Publication publish() { return loading() ? Publication() : catalog_.publish(); }
 
   /// The publications that are due, as far as the limit of those in flight allows. Call after each
   /// batch of steps while the bus can be reached.

@@ -1,0 +1,336 @@
+#pragma once
+
+#include <array>
+#include <map>
+#include <memory>
+#include <set>
+#include <sstream>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "core/registry.h"
+
+namespace callbook::core {
+
+/// Several registries and a perfect bus between them, run from lines of commands that are written
+/// down with what came of them: golden transcripts of the rules between nodes. Faults come from
+/// commands only; for chance and time there is the simulator.
+///
+///   start A            a node with an empty store joins (or, after `kill A`, one with its records)
+///   A open s1          as in script_test.h, at node A
+///   A register orders/o-1 session=s1 [meta=…] | A deregister orders/o-1 | A resume s1 | …
+///   cut A | heal A     A from and to the bus (beats included)
+///   clock A -3600000   moves A's wall clock
+///   kill A             its memory is gone; its store stays
+///   recreate           the bus is made anew, empty
+///   advance 5000       time passes, in ticks of 100 ms; all that is due is brought
+///   show               what each node holds, and whether their digests agree
+class ClusterScript {
+ public:
+  std::string run(std::string_view text) {
+    std::istringstream lines{std::string(text)};
+    std::string all;
+    for (std::string line; std::getline(lines, line);) {
+      if (!line.starts_with("> ")) continue;
+      all += line + "\n" + run_line(line.substr(2));
+    }
+    return all;
+  }
+
+  Registry& node(const std::string& name) { return *nodes_.at(name).registry; }
+
+ private:
+  struct Message {
+    std::string key;
+    std::string value;
+  };
+  struct BusStream {
+    std::map<uint64_t, Message> messages;
+    std::map<std::string, uint64_t> last_of;
+    uint64_t last = 0;
+  };
+  struct Node {
+    std::unique_ptr<Registry> registry;
+    std::map<std::string, std::pair<uint64_t, std::string>> store;
+    int64_t wall_offset_ms = 0;
+    uint64_t boot = 0;
+    bool connected = true;
+  };
+
+  base::Now now(const Node& node) const {
+    return {now_ms_, 1'700'000'000'000 + now_ms_ + node.wall_offset_ms};
+  }
+
+  std::string run_line(const std::string& line) {
+    std::istringstream in(line);
+    std::string first;
+    in >> first;
+    if (first == "start") return start(word(in));
+    if (first == "kill") return nodes_.at(word(in)).registry.reset(), "";
+    if (first == "cut") return connect(word(in), false);
+    if (first == "heal") return connect(word(in), true);
+    if (first == "recreate") return recreate();
+    if (first == "show") return show();
+    if (first == "advance") return advance(std::stoll(word(in)));
+    if (first == "clock") {
+      Node& node = nodes_.at(word(in));
+      node.wall_offset_ms += std::stoll(word(in));
+      return "";
+    }
+    std::string rest;
+    std::getline(in, rest);
+    std::string out = command(nodes_.at(first), rest);
+    return out += pump();
+  }
+
+  static std::string word(std::istringstream& in) {
+    std::string word;
+    in >> word;
+    return word;
+  }
+
+  std::string start(const std::string& name) {
+    Node& node = nodes_[name];
+    RegistryOptions options;
+    options.node = name;
+    options.clustered = true;
+    options.boot = node.boot = ++boots_;
+    node.registry = std::make_unique<Registry>(options);
+    std::map<uint64_t, std::string> by_version;
+    for (const auto& [key, record] : node.store) by_version[record.first] = key;
+    Outputs out;
+    uint64_t last = 0;
+    for (const auto& [version, key] : by_version) {
+      last = version;
+      static_cast<void>(node.registry->step(
+          MergeRecord{version, key, node.store.at(key).second}, now(node), out));
+    }
+    static_cast<void>(node.registry->step(FinishLoading{last}, now(node), out));
+    return connect(name, true);
+  }
+
+  std::string connect(const std::string& name, bool connected) {
+    Node& node = nodes_.at(name);
+    node.connected = connected;
+    if (!connected) return step(node, ReportBusLost{});
+    std::string out = report(node);
+    return out += pump();
+  }
+
+  std::string report(Node& node) {
+    ReportBus heads;
+    for (size_t s = 0; s < kStreamCount; ++s) heads.heads[s] = {generation_, streams_[s].last};
+    return step(node, heads);
+  }
+
+  std::string recreate() {
+    streams_ = {};
+    ++generation_;
+    std::string out;
+    for (auto& [name, node] : nodes_) {
+      if (node.registry && node.connected) out += report(node);
+    }
+    return out + pump();
+  }
+
+  std::string advance(int64_t by_ms) {
+    std::string out;
+    for (int64_t left_ms = by_ms; left_ms > 0; left_ms -= 100) {
+      now_ms_ += 100;
+      for (auto& [name, node] : nodes_) {
+        if (node.registry) out += step(node, AdvanceTime{});
+      }
+      out += pump();
+    }
+    return out;
+  }
+
+  std::string command(Node& node, const std::string& line) {
+    std::istringstream in(line);
+    const std::string verb = word(in);
+    const std::string what = word(in);
+    std::map<std::string, std::string> named;
+    for (std::string pair; in >> pair;) {
+      named[pair.substr(0, pair.find('='))] = pair.substr(pair.find('=') + 1);
+    }
+    if (verb == "open") return step(node, OpenSession{session(what), 0, what});
+    if (verb == "resume") return step(node, ResumeSession{session(what), 0});
+    if (verb == "refresh") return step(node, RefreshSession{session(what)});
+    if (verb == "attach") return step(node, AttachSession{session(what)});
+    if (verb == "close") return step(node, CloseSession{session(what)});
+    if (verb == "deregister") return step(node, DeregisterInstance{instance(what), {}});
+    RegisterInstance input;
+    input.key = instance(what);
+    input.registration.address = "10.0.0.1";
+    input.registration.port = 80;
+    if (named.contains("meta")) {
+      input.registration.metadata = *Metadata::from({{"m", named["meta"]}});
+    }
+    if (named.contains("session")) {
+      input.registration.holder = {HolderKind::kSession, session(named["session"]), 0};
+    }
+    return step(node, input);
+  }
+
+  static SessionId session(const std::string& name) { return {base::xxh64(name), 1}; }
+  static InstanceKey instance(const std::string& text) {
+    const size_t slash = text.find('/');
+    return {{kDefaultNamespace, text.substr(0, slash)}, text.substr(slash + 1)};
+  }
+
+  /// One input to one node: what it stores is kept, what it says to others is queued.
+  std::string step(Node& node, const Input& input) {
+    Outputs out;
+    const auto reply = node.registry->step(input, now(node), out);
+    for (size_t i = 0; i < out.records.size(); ++i) {
+      const auto item = out.records[i];
+      node.store.erase(std::string(item.key));
+      if (!item.value.empty()) {
+        node.store[std::string(item.key)] = {item.version, std::string(item.value)};
+      }
+    }
+    for (const Fetch& fetch : out.fetches) fetches_.push_back({&node, fetch});
+    if (!out.beat.empty() && node.connected) beats_.push_back({&node, out.beat});
+    if (out.wants_snapshot) snapshots_.push_back(&node);
+    std::string text;
+    if (!reply.ok()) text = fmt::format("  refused {}\n", base::name_of(reply.error().code));
+    for (const ServicePublished& published : node.registry->publish()) {
+      text += fmt::format("  {}: {}\n", node.registry->options().node, list_of(published));
+    }
+    return text;
+  }
+
+  static std::string list_of(const ServicePublished& published) {
+    if (!published.view) return "forgotten";
+    std::string text = published.view->key.name + " =";
+    published.view->list.for_each([&](const ListEntry& entry) {
+      text += fmt::format(" {}", entry.id());
+      const PackedBody body(entry.instance().packed(), *published.view->interner);
+      body.for_each_metadata(
+          [&](std::string_view, std::string_view value) { text += fmt::format("({})", value); });
+    });
+    if (!published.view->list.empty()) return text;
+    for (uint8_t cause = 0; cause < kCauseCount; ++cause) {
+      if (published.view->departures[cause] > 0) {
+        text += fmt::format(" [{}]", name_of(static_cast<Cause>(cause)));
+      }
+    }
+    return text;
+  }
+
+  /// Brings everything that is on its way, until nothing is.
+  std::string pump() {
+    std::string out;
+    for (bool busy = true; busy;) {
+      busy = false;
+      for (auto& [name, node] : nodes_) {
+        if (node.registry && node.connected) busy |= publish(node, out);
+      }
+      busy |= bring(out);
+    }
+    return out;
+  }
+
+  bool publish(Node& node, std::string& out) {
+    Publications publications;
+    node.registry->publish_due(now(node), publications);
+    bool any = false;
+    for (size_t s = 0; s < kStreamCount; ++s) {
+      for (size_t i = 0; i < publications[s].size(); ++i) {
+        const auto item = publications[s][i];
+        append(streams_[s], std::string(item.key), std::string(item.value));
+        out += step(node, SettlePublication{item.version, true});
+        any = true;
+        push(s, out);
+      }
+    }
+    return any;
+  }
+
+  static void append(BusStream& stream, std::string key, std::string value) {
+    if (const auto last = stream.last_of.find(key); last != stream.last_of.end()) {
+      stream.messages.erase(last->second);
+    }
+    stream.last_of[key] = ++stream.last;
+    stream.messages[stream.last] = {std::move(key), std::move(value)};
+  }
+
+  void push(size_t s, std::string& out) {
+    for (auto& [name, node] : nodes_) {
+      if (node.registry && node.connected) deliver(node, s, streams_[s].last - 1, out);
+    }
+  }
+
+  void deliver(Node& node, size_t s, uint64_t after, std::string& out) {
+    std::vector<Message> held;
+    std::vector<BusMessage> messages;
+    const auto& all = streams_[s].messages;
+    for (auto it = all.upper_bound(after); it != all.end(); ++it) held.push_back(it->second);
+    size_t i = 0;
+    for (auto it = all.upper_bound(after); it != all.end(); ++it, ++i) {
+      messages.push_back({it->first, held[i].key, held[i].value});
+    }
+    out += step(node, ApplyBatch{static_cast<Stream>(s), generation_, after, streams_[s].last,
+                                 messages});
+  }
+
+  bool bring(std::string& out) {
+    const auto fetches = std::exchange(fetches_, {});
+    for (const auto& [node, fetch] : fetches) {
+      if (node->registry && node->connected) deliver(*node, index_of(fetch.stream), fetch.after, out);
+    }
+    const auto beats = std::exchange(beats_, {});
+    for (const auto& [sender, bytes] : beats) {
+      for (auto& [name, node] : nodes_) {
+        if (node.registry && node.connected && &node != sender) out += step(node, HearBeat{bytes});
+      }
+    }
+    const auto snapshots = std::exchange(snapshots_, {});
+    for (Node* node : snapshots) give_snapshot(*node, out);
+    return !fetches.empty() || !beats.empty() || !snapshots.empty();
+  }
+
+  void give_snapshot(Node& taker, std::string& out) {
+    for (auto& [name, giver] : nodes_) {
+      if (!giver.registry || !giver.connected || giver.registry->phase() != Phase::kServing) continue;
+      RecordBatch batch;
+      Registry::DumpCursor cursor;
+      const BusPositions positions = giver.registry->positions();
+      while (!cursor.done()) giver.registry->dump(cursor, 1'000, batch);
+      std::vector<BusMessage> records;
+      for (size_t i = 0; i < batch.size(); ++i) records.push_back({0, batch[i].key, batch[i].value});
+      out += step(taker, ApplySnapshot{true, true, positions, records});
+      return;
+    }
+  }
+
+  std::string show() {
+    static constexpr std::string_view kPhases[] = {"loading", "joining", "stale", "serving"};
+    std::string out;
+    std::set<uint64_t> digests;
+    for (auto& [name, node] : nodes_) {
+      if (!node.registry) continue;
+      const auto counts = node.registry->counts();
+      digests.insert(node.registry->replica_digest());
+      out += fmt::format("  {}: {} instances={} sessions={} tombstones={} owed={}\n", name,
+                         kPhases[static_cast<size_t>(node.registry->phase())], counts.instances,
+                         counts.sessions, counts.tombstones, node.registry->outbox_size());
+    }
+    return out + (digests.size() == 1 ? "  digests agree\n" : "  digests differ\n");
+  }
+
+  std::map<std::string, Node> nodes_;
+  std::array<BusStream, kStreamCount> streams_;
+  uint64_t generation_ = 1;
+  uint64_t boots_ = 0;
+  int64_t now_ms_ = 1'000'000;
+  std::vector<std::pair<Node*, Fetch>> fetches_;
+  std::vector<std::pair<Node*, std::string>> beats_;
+  std::vector<Node*> snapshots_;
+};
+
+}  // namespace callbook::core

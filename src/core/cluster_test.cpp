@@ -1,0 +1,253 @@
+// The rules between nodes as transcripts: what each node's list becomes, step by step.
+
+#include <ostream>
+
+#include <gtest/gtest.h>
+
+#include "core/cluster_script.h"
+
+namespace callbook::core {
+namespace {
+
+struct Transcript {
+  const char* name;
+  const char* text;
+};
+
+std::ostream& operator<<(std::ostream& out, const Transcript& transcript) {
+  return out << transcript.name;
+}
+
+class Cluster : public testing::TestWithParam<Transcript> {};
+
+TEST_P(Cluster, GivesTheExpectedTranscript) {
+  ClusterScript script;
+  EXPECT_EQ(script.run(GetParam().text), std::string(GetParam().text).substr(1));
+}
+
+const Transcript kTranscripts[] = {
+    {"ARegistrationReachesEveryNode", R"(
+> start A
+> start B
+> advance 3500
+> A open s
+> A register orders/o-1 session=s
+  A: orders = o-1
+  B: orders = o-1
+> B deregister orders/o-1
+  B: orders = [deregistered]
+  A: orders = [deregistered]
+> show
+  A: serving instances=0 sessions=1 tombstones=1 owed=0
+  B: serving instances=0 sessions=1 tombstones=1 owed=0
+  digests agree
+)"},
+    {"DeregisteringWinsThoughItsClockIsAnHourBehind", R"(
+> start A
+> start B
+> clock B -3600000
+> advance 3500
+> A open s
+> A register orders/o-1 session=s
+  A: orders = o-1
+  B: orders = o-1
+> B deregister orders/o-1
+  B: orders = [deregistered]
+  A: orders = [deregistered]
+> show
+  A: serving instances=0 sessions=1 tombstones=1 owed=0
+  B: serving instances=0 sessions=1 tombstones=1 owed=0
+  digests agree
+)"},
+    {"ASessionMovesWithoutAFlap", R"(
+> start A
+> start B
+> advance 3500
+> A open s
+> A attach s
+> A register orders/o-1 session=s
+  A: orders = o-1
+  B: orders = o-1
+> B resume s
+> advance 3000
+> B refresh s
+> advance 4000
+> show
+  A: serving instances=1 sessions=1 tombstones=0 owed=0
+  B: serving instances=1 sessions=1 tombstones=0 owed=0
+  digests agree
+> advance 2500
+  B: orders = [session_expired]
+  A: orders = [session_expired]
+> show
+  A: serving instances=0 sessions=0 tombstones=1 owed=0
+  B: serving instances=0 sessions=0 tombstones=1 owed=0
+  digests agree
+)"},
+    {"WhoIsCutOffGoesOnAndOwes", R"(
+> start A
+> start B
+> advance 3500
+> A open s
+> A register orders/o-1 session=s meta=1
+  A: orders = o-1(1)
+  B: orders = o-1(1)
+> cut A
+> A register orders/o-1 session=s meta=2
+  A: orders = o-1(2)
+> A register orders/o-2 session=s
+  A: orders = o-1(2) o-2
+> show
+  A: serving instances=2 sessions=1 tombstones=0 owed=2
+  B: serving instances=1 sessions=1 tombstones=0 owed=0
+  digests differ
+> heal A
+  B: orders = o-1(2)
+  B: orders = o-1(2) o-2
+> show
+  A: serving instances=2 sessions=1 tombstones=0 owed=0
+  B: serving instances=2 sessions=1 tombstones=0 owed=0
+  digests agree
+)"},
+    {"TheLaterOpenedOfTwoSessionsKeepsTheId", R"(
+> start A
+> start B
+> advance 3500
+> A open s1
+> A register orders/o-1 session=s1 meta=old
+  A: orders = o-1(old)
+  B: orders = o-1(old)
+> cut A
+> B open s2
+> B register orders/o-1 session=s2 meta=new
+  B: orders = o-1(new)
+> clock A 60000
+> A register orders/o-1 session=s1 meta=again
+  A: orders = o-1(again)
+> heal A
+  A: orders = o-1(new)
+> A refresh s1
+  refused superseded
+> B refresh s2
+> show
+  A: serving instances=1 sessions=2 tombstones=0 owed=0
+  B: serving instances=1 sessions=2 tombstones=0 owed=0
+  digests agree
+)"},
+    {"AHomeRefutesWhatItKnowsToBeWrong", R"(
+> start A
+> start B
+> start C
+> advance 3500
+> A open s
+> A attach s
+> A register orders/o-1 session=s
+  A: orders = o-1
+  B: orders = o-1
+  C: orders = o-1
+> cut A
+> advance 35500
+> show
+  A: serving instances=1 sessions=1 tombstones=0 owed=0
+  B: serving instances=1 sessions=1 tombstones=0 owed=0
+  C: serving instances=1 sessions=1 tombstones=0 owed=0
+  digests differ
+> advance 3000
+> heal A
+> advance 2000
+> show
+  A: serving instances=1 sessions=1 tombstones=0 owed=0
+  B: serving instances=1 sessions=1 tombstones=0 owed=0
+  C: serving instances=1 sessions=1 tombstones=0 owed=0
+  digests agree
+)"},
+    {"AnEndedSessionIsRefutedByItsHomeWithBodies", R"(
+> start A
+> start B
+> start C
+> advance 3500
+> A open s
+> A attach s
+> A register orders/o-1 session=s
+  A: orders = o-1
+  B: orders = o-1
+  C: orders = o-1
+> cut A
+> advance 43000
+  B: orders = [home_lost]
+  C: orders = [home_lost]
+> heal A
+  B: orders = o-1
+  C: orders = o-1
+> advance 2000
+> show
+  A: serving instances=1 sessions=1 tombstones=0 owed=0
+  B: serving instances=1 sessions=1 tombstones=0 owed=0
+  C: serving instances=1 sessions=1 tombstones=0 owed=0
+  digests agree
+)"},
+    {"ALostNodesSessionsAreTakenOverAndEnd", R"(
+> start A
+> start B
+> advance 3500
+> A open s
+> A register orders/o-1 session=s
+  A: orders = o-1
+  B: orders = o-1
+> kill A
+> advance 35000
+> advance 7000
+  B: orders = [home_lost]
+> show
+  B: serving instances=0 sessions=0 tombstones=1 owed=0
+  digests agree
+)"},
+    {"ABusMadeAnewIsAnsweredByAnnouncing", R"(
+> start A
+> start B
+> advance 3500
+> A open s
+> A attach s
+> A register orders/o-1 session=s
+  A: orders = o-1
+  B: orders = o-1
+> B register stock/s-1
+  B: stock = s-1
+  A: stock = s-1
+> recreate
+> advance 3000
+> start C
+> advance 4000
+  C: orders = o-1
+  C: stock = s-1
+> show
+  A: serving instances=2 sessions=1 tombstones=0 owed=0
+  B: serving instances=2 sessions=1 tombstones=0 owed=0
+  C: serving instances=2 sessions=1 tombstones=0 owed=0
+  digests agree
+)"},
+    {"ARestartedNodeComesBackWithItsOwnStateWhenAlone", R"(
+> start A
+> advance 3500
+> A open s
+> A register orders/o-1 session=s
+  A: orders = o-1
+> A register stock/s-1
+  A: stock = s-1
+> kill A
+> recreate
+> start A
+> advance 3500
+  A: orders = o-1
+  A: stock = s-1
+> show
+  A: serving instances=2 sessions=1 tombstones=0 owed=0
+  digests agree
+)"},
+};
+
+INSTANTIATE_TEST_SUITE_P(Rules, Cluster, testing::ValuesIn(kTranscripts),
+                         [](const auto& tested) { return tested.param.name; });
+
+}  // namespace
+}  // namespace callbook::core
