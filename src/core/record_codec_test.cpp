@@ -42,6 +42,68 @@ TEST(RecordCodec, ReadsBackWhatItWrote) {
   EXPECT_EQ(again, value);
 }
 
+TEST(RecordCodec, SectionsOfALaterReleaseSurvive) {
+  const NamedPorts ports = *NamedPorts::from({});
+  const Metadata metadata = *Metadata::from({});
+  std::string key;
+  std::string value;
+  encode_key("dc1", sample(ports, metadata), key);
+  encode_value(sample(ports, metadata), value);
+  const std::string newer = with_unknown_section(key, value, 200, {5, 1}, "new");
+  const auto decoded = decode_record(key, newer);
+  ASSERT_TRUE(decoded.ok());
+  std::string again;
+  encode_value(std::get<InstanceRecord>(*decoded), again);
+  EXPECT_EQ(again, newer);
+  EXPECT_GT(newer.size(), value.size());
+}
+
+TEST(RecordCodec, TheFormerFormatIsReadAndAnUnknownOneRefused) {
+  const std::string key = "s" + std::string(16, '\1');
+  std::string value;
+  base::put_u8(value, 1);
+  base::put_varint(value, 6'000);
+  base::put_string(value, "client");
+  base::put_u64(value, 5);
+  base::put_u32(value, 1);
+  base::put_varint(value, 3);  // epoch
+  base::put_u64(value, uint64_t{99} << 16);
+  base::put_u32(value, 1);
+  base::put_u32(value, 1);
+  base::put_u8(value, 0);
+  base::put_u8(value, 0);
+  base::put_varint(value, 0);
+  const auto decoded = decode_record(key, value);
+  ASSERT_TRUE(decoded.ok());
+  const auto& session = std::get<SessionRecord>(*decoded);
+  EXPECT_EQ(session.liveness.epoch, 3u);
+  EXPECT_EQ(session.liveness.announced_wall_ms, 99);
+  value[0] = 3;
+  EXPECT_FALSE(decode_record(key, value).ok());
+}
+
+TEST(RecordCodec, TheNodesOwnRecords) {
+  std::string key;
+  std::string value;
+  encode_mark_key(key);
+  encode_value(MarkRecord{77, {StreamPosition{1, 2}, StreamPosition{3, 4}}}, value);
+  EXPECT_TRUE(is_private_key(key));
+  const auto mark = decode_record(key, value);
+  ASSERT_TRUE(mark.ok());
+  EXPECT_EQ(std::get<MarkRecord>(*mark).positions[1].version, 4u);
+  EXPECT_FALSE(decode_record(key, value.substr(1)).ok());
+
+  key.clear();
+  value.clear();
+  encode_key(OwedRecord{Stream::kLasting, "key", 5}, key);
+  encode_value(OwedRecord{Stream::kLasting, "key", 5}, value);
+  EXPECT_TRUE(is_private_key(key));
+  const auto owed = decode_record(key, value);
+  ASSERT_TRUE(owed.ok());
+  EXPECT_EQ(std::get<OwedRecord>(*owed).key, "key");
+  EXPECT_EQ(std::get<OwedRecord>(*owed).stream, Stream::kLasting);
+}
+
 TEST(RecordCodec, AnErasedRecordHasOnlyItsKey) {
   std::string key;
   encode_key(SessionRecord{{1, 2}, 0, {}, {}, {}, 0, {}}, key);
