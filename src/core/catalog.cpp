@@ -417,6 +417,16 @@ void Catalog::note_heard(Service& service, std::string_view id, uint8_t round) {
   }
 }
 
+uint8_t Catalog::round_of(ServiceKeyView key, std::string_view id) const {
+  const Service* service = find(key);
+  if (service == nullptr) return 0;
+  const Instance* body = service->find_live(id);
+  if (body == nullptr) body = service->find_waiting(id);
+  if (body != nullptr) return body->round;
+  const Tombstone* tombstone = service->find_tombstone(id);
+  return tombstone == nullptr ? 0 : tombstone->round;
+}
+
 void Catalog::forget_tombstone(Service& service, std::string_view id) {
   const std::string key(id);
   if (const Tombstone* tombstone = service.find_tombstone(key)) {

@@ -107,6 +107,7 @@ class Catalog {
   void settle_part(Service& service, std::string_view id);
   /// What is known of the key has been heard of in this round of joining.
   void note_heard(Service& service, std::string_view id, uint8_t round);
+  uint8_t round_of(ServiceKeyView service, std::string_view id) const;
 
   /// Drops tombstones older than `before_wall_ms`, at most `most`; calls `dropped(key, id)` first.
   template <typename Dropped>

@@ -249,12 +249,15 @@ class Registry {
   bool positions_fit() const;
   bool caught_up() const;
   void begin_replay();
-  void begin_as_new(base::Now now, Outputs& out);
+  void begin_as_new(base::Now now);
   void sweep(base::Now now, Outputs& out);
   void sweep_sessions(base::Now now, Outputs& out);
   void sweep_instances(base::Now now, Outputs& out);
   void begin_service(Phase phase, base::Now now);
   void finish_join(base::Now now, Outputs& out);
+  void announce_own(base::Now now, Outputs& out);
+  /// Nobody has spoken of it since the node came back from being out of touch for too long.
+  bool is_doubtful(uint8_t round) const { return sweep_due_ms_ != 0 && round != round_; }
   void announce(const BucketSet& buckets, base::Now now);
   void advance_announcing(base::Now now, Outputs& out);
   void announce_item(const RecordBatch::Item& item, base::Now now, Outputs& out);
@@ -322,6 +325,7 @@ class Registry {
   Announcing announcing_;
   RecordBatch announced_;  // scratch
   uint8_t round_ = 0;
+  int64_t sweep_due_ms_ = 0;  // when what is doubtful is dropped; 0: nothing is
   int64_t beaten_ms_ = 0;
   int64_t contact_since_ms_ = 0;        // neither isolated nor stalled since then; 0: isolated
   int64_t show_buckets_until_ms_ = 0;   // in beats

@@ -44,7 +44,7 @@ Result<Reply> Registry::apply(const ReportBus& input, Now now, Outputs& out) {
   if (fresh) bus_since_ms_ = now.mono_ms;
   const bool long_apart = in_touch_wall_ms_ != 0 &&
                           now.wall_ms - in_touch_wall_ms_ > options_.timing.rejoin_ms;
-  if (fresh && long_apart && phase_ == Phase::kServing && !join_.as_new) begin_as_new(now, out);
+  if (fresh && long_apart && phase_ == Phase::kServing && !join_.as_new) begin_as_new(now);
   for (Stream stream : {Stream::kTied, Stream::kLasting}) {
     const size_t s = index_of(stream);
     const StreamPosition head = input.heads[s];

@@ -99,6 +99,7 @@ void Registry::advance_cluster(Now now, Outputs& out) {
   }
   outbox_.fail_older(now.mono_ms - timing.publish_timeout_ms, now.mono_ms);
   advance_join(now, out);
+  if (sweep_due_ms_ != 0 && now.mono_ms >= sweep_due_ms_ && bus_connected_) sweep(now, out);
   advance_announcing(now, out);
   bool level = bus_connected_ && phase_ == Phase::kServing && !join_.as_new;
   for (Stream stream : {Stream::kTied, Stream::kLasting}) {
@@ -169,7 +170,7 @@ void Registry::advance_join(Now now, Outputs& out) {
     join_.target = {streams_[0].head, streams_[1].head};
     const int64_t apart_ms = now.wall_ms - in_touch_wall_ms_;
     if (in_touch_wall_ms_ == 0) join_.announce_all = true;
-    if (in_touch_wall_ms_ != 0 && apart_ms > options_.timing.rejoin_ms) begin_as_new(now, out);
+    if (in_touch_wall_ms_ != 0 && apart_ms > options_.timing.rejoin_ms) begin_as_new(now);
   }
   const bool unfit = !positions_fit() || (join_.as_new && !join_.replaying);
   if (unfit && !join_.snapshot_done) return seek_snapshot(now, out);
@@ -239,7 +240,7 @@ Result<Reply> Registry::apply(const ApplySnapshot& input, Now now, Outputs& out)
   return Reply(Done{});
 }
 
-void Registry::begin_as_new(Now now, Outputs& out) {
+void Registry::begin_as_new(Now now) {
   ++counters_.rejoined_as_new;
   ++round_;
   join_.as_new = true;
@@ -265,14 +266,26 @@ void Registry::begin_as_new(Now now, Outputs& out) {
     }
     return true;
   });
-  static_cast<void>(out);
 }
 
 /// Drops what neither another node nor a client here has spoken of since the node was out of touch
 /// for too long: it may have ended, and the word of its end may have aged out everywhere.
 void Registry::sweep(Now now, Outputs& out) {
+  sweep_due_ms_ = 0;
   sweep_sessions(now, out);
   sweep_instances(now, out);
+}
+
+/// Tells the others of all whose signs of life come here.
+void Registry::announce_own(Now now, Outputs& out) {
+  for (uint32_t slot = 0; slot < sessions_.slot_count(); ++slot) {
+    if (!sessions_.occupied(slot)) continue;
+    const Session& session = sessions_.at(slot);
+    const bool open = session.state == Session::State::kOpen;
+    if (open && is_home(session.liveness) && has_evidence(session, now)) {
+      announce_session(session, now, out);
+    }
+  }
 }
 
 void Registry::sweep_sessions(Now now, Outputs& out) {
@@ -323,8 +336,18 @@ void Registry::finish_join(Now now, Outputs& out) {
   // A bus that was made anew knows nothing: only another node, or the streams that this node was
   // once in touch with, can show that something is gone.
   const bool knows = join_.snapshot_done || (join_.replaying && join_.streams_same);
-  if (join_.as_new && knows) sweep(now, out);
   if (join_.as_new && !knows) join_.announce_all = true;
+  if (join_.as_new && knows) {
+    // Who has been served all along is given the time to be spoken of: all nodes may have been out
+    // of touch together, each with providers of its own.
+    sweep_due_ms_ = std::max<int64_t>(now.mono_ms, 1);
+    if (phase_ == Phase::kJoining) {
+      sweep(now, out);
+    } else {
+      sweep_due_ms_ += options_.timing.unknown_session_ms;
+      announce_own(now, out);
+    }
+  }
   begin_service(Phase::kServing, now);
   const bool announce_all = join_.announce_all;
   join_ = Joining();
@@ -361,6 +384,7 @@ void Registry::announce_item(const RecordBatch::Item& item, Now now, Outputs& ou
   if (const auto* session = std::get_if<SessionRecord>(&*decoded)) {
     if (!announcing_.buckets[ReplicaDigest::bucket_of(key_hash_of(session->id))]) return;
     if (is_ghost(session->liveness, now)) return;
+    if (is_doubtful(sessions_.find(session->id)->round)) return;
     const int64_t forgotten_wall_ms = now.wall_ms - options_.timing.tombstone_ms;
     if (session->liveness.ended && session->ended_wall_ms < forgotten_wall_ms) return;
     is_author = session->liveness.stamp.node == node_;
@@ -382,6 +406,7 @@ void Registry::announce_item(const RecordBatch::Item& item, Now now, Outputs& ou
 /// to pass it on would keep it going round for ever.
 bool Registry::is_worth_announcing(const InstanceRecord& record, Now now, bool& is_author) {
   is_author = record.stamp.node == node_ || record.liveness.stamp.node == node_;
+  if (sweep_due_ms_ != 0 && is_doubtful(catalog_.round_of(record.service, record.id))) return false;
   if (record.kind != RegistrationKind::kBody) {
     return record.removed_wall_ms >= now.wall_ms - options_.timing.tombstone_ms;
   }

@@ -54,7 +54,7 @@ void Registry::note_life(Session& session, Now now) {
 
 /// While the node rejoins as new: what is said here now need not be heard from others.
 void Registry::note_local(Service& service, std::string_view id, const Holder&, Now) {
-  if (join_.as_new) catalog_.note_heard(service, id, round_);
+  if (join_.as_new || sweep_due_ms_ != 0) catalog_.note_heard(service, id, round_);
 }
 
 void Registry::supersede(Session& rival, std::string_view instance, Now now) {

@@ -155,7 +155,7 @@ void Registry::tend_session(Session& session, Now now, Outputs& out) {
   } else if (is_ghost(session.liveness, now) && may_drop_ghosts(now)) {
     ++counters_.ghosts_dropped;
     erase_session(session, out);
-  } else if (is_heir(session.liveness, key_hash, now)) {
+  } else if (!is_doubtful(session.round) && is_heir(session.liveness, key_hash, now)) {
     ++counters_.taken_over;
     session.evidence_ms = 0;
     take_session(session, 0, Cause::kHomeLost, now, out);
@@ -215,7 +215,7 @@ void Registry::tend_ttl(const Instance& instance, const Liveness& liveness, Now 
   } else if (is_ghost(liveness, now) && may_drop_ghosts(now)) {
     ++counters_.ghosts_dropped;
     erase_instance(service, id, out);
-  } else if (is_heir(liveness, key_hash, now)) {
+  } else if (!is_doubtful(instance.round) && is_heir(liveness, key_hash, now)) {
     ++counters_.taken_over;
     move_ttl(service, id, liveness, Cause::kHomeLost, now, out);
   }
