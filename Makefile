@@ -6,6 +6,8 @@ SHELL := /bin/bash
 
 JOBS ?= $(shell nproc)
 FUZZ_SECONDS ?= 30
+SEED ?=
+SEEDS ?=
 ARGS ?=
 
 # Lets ccache trust precompiled headers, whose time stamps differ from build to build.
@@ -15,7 +17,7 @@ SETUP := build/.setup-$(shell sha256sum packages.txt | cut -c1-12)
 CONFIGURE := cmake -S . -G Ninja
 SANITIZED := base core store bus directory
 
-.PHONY: help setup build run test test-sanitize lint format bench fuzz demo clean
+.PHONY: help setup build run test test-sanitize lint format bench fuzz sim sim-long demo clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-15s %s\n", $$1, $$2}' Makefile
@@ -59,6 +61,15 @@ fuzz: $(SETUP) ## run every fuzz target for FUZZ_SECONDS (30)
 	  -DCALLBOOK_FUZZ=ON -DCALLBOOK_TESTS=OFF -DCALLBOOK_BENCH=OFF
 	@cmake --build build/fuzz -j $(JOBS) --target fuzz/all
 	@tools/fuzz $(FUZZ_SECONDS)
+
+sim: build/release/build.ninja ## simulate seeds 1-1000 (SEEDS= for others), or one twice (SEED=)
+	@cmake --build build/release -j $(JOBS) --target callbook-sim
+	@build/release/bin/callbook-sim \
+	  $(if $(SEED),--seed $(SEED),--seeds $(or $(SEEDS),1-1000) --jobs $(JOBS)) $(ARGS)
+
+sim-long: build/release/build.ninja ## simulate seeds 1-100000
+	@cmake --build build/release -j $(JOBS) --target callbook-sim
+	@build/release/bin/callbook-sim --seeds 1-100000 --jobs $(JOBS) $(ARGS)
 
 demo: build ## a short walk through a running registry
 	@examples/demo.sh

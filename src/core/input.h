@@ -29,12 +29,22 @@ struct ResumeSession {
   uint32_t epoch = 0;  ///< the last one that the client was told, or 0; the new one is above it
 };
 
+/// A heartbeat. `epoch` is the last one that the client was told, or 0: one from before the client
+/// has gone on at another node is late, and must not call the session back.
 struct RefreshSession {
   SessionId id;
+  uint32_t epoch = 0;
 };
 
 /// Ties the session to a connection: while it is attached, the connection is its heartbeat.
 struct AttachSession {
+  SessionId id;
+  uint32_t epoch = 0;  ///< as above
+};
+
+/// Whether a connection should go on being tied to the session: refused once the session has ended,
+/// has been superseded, or has gone on at another node. No sign of life by itself.
+struct CheckTie {
   SessionId id;
 };
 
@@ -128,8 +138,8 @@ struct ApplySnapshot {
   std::span<const BusMessage> records;
 };
 
-using Input = std::variant<OpenSession, ResumeSession, RefreshSession, AttachSession, DetachSession,
-                           CloseSession, RegisterInstance, RefreshInstance, DeregisterInstance,
+using Input = std::variant<OpenSession, ResumeSession, RefreshSession, AttachSession, CheckTie,
+                           DetachSession, CloseSession, RegisterInstance, RefreshInstance, DeregisterInstance,
                            MergeRecord, FinishLoading, AdvanceTime, ReportBus, ReportBusLost,
                            ApplyBatch, SettlePublication, HearBeat, ApplySnapshot>;
 

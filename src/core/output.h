@@ -41,6 +41,7 @@ struct InstanceRegistered {
   Effect effect = Effect::kCreated;
   uint64_t version = 0;
   Stamp stamp;
+  uint64_t owed_version = 0;  ///< RecordSettled through this one says that the bus has it; 0: it has
 };
 
 struct InstanceRefreshed {
@@ -50,6 +51,7 @@ struct InstanceRefreshed {
 struct InstanceDeregistered {
   uint64_t version = 0;
   Stamp stamp;
+  uint64_t owed_version = 0;  ///< as above
 };
 
 /// The input changed nothing that its author must know of.

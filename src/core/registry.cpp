@@ -119,7 +119,7 @@ Result<Reply> Registry::apply(const ResumeSession& input, Now now, Outputs& out)
     ++counters_.sessions_moved;
   }
   note_life(resumed, now);
-  leases_.renew(resumed.lease, now.mono_ms);
+  if (resumed.attachments == 0) leases_.renew(resumed.lease, now.mono_ms);
   return Reply(opened(resumed));
 }
 
@@ -127,10 +127,8 @@ Result<Reply> Registry::apply(const RefreshSession& input, Now now, Outputs& out
   auto session = open_session(input.id);
   if (!session.ok()) return session.error();
   Session& refreshed = **session;
-  if (!is_home(refreshed.liveness)) {
-    // The client's word that it lives came here, so this is where it will be missed.
-    take_session(refreshed, 0, Cause::kNone, now, out);
-    ++counters_.sessions_moved;
+  if (auto status = bring_home(refreshed, input.epoch, now, out); !status.ok()) {
+    return status.error();
   }
   note_life(refreshed, now);
   if (refreshed.attachments == 0) leases_.renew(refreshed.lease, now.mono_ms);
@@ -141,9 +139,8 @@ Result<Reply> Registry::apply(const AttachSession& input, Now now, Outputs& out)
   auto session = open_session(input.id);
   if (!session.ok()) return session.error();
   Session& attached = **session;
-  if (!is_home(attached.liveness)) {
-    take_session(attached, 0, Cause::kNone, now, out);
-    ++counters_.sessions_moved;
+  if (auto status = bring_home(attached, input.epoch, now, out); !status.ok()) {
+    return status.error();
   }
   note_life(attached, now);
   ++attached.attachments;
@@ -223,7 +220,7 @@ Result<Reply> Registry::apply(const RegisterInstance& input, Now now, Outputs& o
     }
     note_local(service, input.key.id, body.holder, now);
   }
-  return Reply(InstanceRegistered{effect, version, stamp});
+  return Reply(InstanceRegistered{effect, version, stamp, options_.clustered ? version : 0});
 }
 
 Result<Reply> Registry::register_unchanged(const Service& service, const Instance& body,
@@ -240,8 +237,26 @@ Result<Reply> Registry::register_unchanged(const Service& service, const Instanc
   } else {
     store(service, id, out);
   }
-  return Reply(
-      InstanceRegistered{InstanceRegistered::Effect::kUnchanged, service.version(), stamp});
+  return Reply(InstanceRegistered{InstanceRegistered::Effect::kUnchanged, service.version(), stamp,
+                                  owed_version(service, id)});
+}
+
+/// The last change of the key that the bus has not acknowledged, or 0.
+uint64_t Registry::owed_version(const Service& service, std::string_view id) {
+  if (!options_.clustered) return 0;
+  InstanceRecord record;
+  record.service = service.key();
+  record.id = id;
+  key_.clear();
+  encode_key(options_.datacenter, record, key_);
+  uint64_t version = 0;
+  for (Stream stream : {Stream::kTied, Stream::kLasting}) {
+    const Outbox::Entry* entry = outbox_.find(stream, key_);
+    if (entry != nullptr && entry->reason == Outbox::Reason::kChange) {
+      version = std::max(version, entry->version);
+    }
+  }
+  return version;
 }
 
 /// A sign of life of an instance with a TTL of its own: from now on this is its home.
@@ -351,7 +366,15 @@ Result<Reply> Registry::apply(const DeregisterInstance& input, Now now, Outputs&
   Service* service = catalog_.find(input.key.service);
   const KeyState present =
       service == nullptr ? KeyState{} : catalog_.state_of(*service, input.key.id);
-  if (present.body == nullptr) return no_instance(input.key);
+  if (present.body == nullptr) {
+    // Its client may have been told of a registration that has not come here yet, or may ask again
+    // because the first answer was that the removal is not known to be safe.
+    const bool told_of_more = input.after > present.stamp;
+    const bool asked_again = present.kind == RegistrationKind::kRemoved &&
+                             owed_version(*service, input.key.id) != 0;
+    if (!told_of_more && !asked_again) return no_instance(input.key);
+    if (service == nullptr) service = &catalog_.find_or_add(input.key.service);
+  }
   if (auto status = check_outbox(input.key, present.holder.kind); !status.ok()) {
     return status.error();
   }
@@ -369,7 +392,7 @@ Result<Reply> Registry::apply(const DeregisterInstance& input, Now now, Outputs&
   const Stamp stamp = record.stamp;
   catalog_.merge(*service, present, record, version_ + 1, now);
   const uint64_t version = change(*service, input.key.id, now, out);
-  return Reply(InstanceDeregistered{version, stamp});
+  return Reply(InstanceDeregistered{version, stamp, options_.clustered ? version : 0});
 }
 
 }  // namespace callbook::core

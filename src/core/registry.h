@@ -137,6 +137,7 @@ class Registry {
   base::Result<Reply> apply(const ResumeSession& input, base::Now now, Outputs& out);
   base::Result<Reply> apply(const RefreshSession& input, base::Now now, Outputs& out);
   base::Result<Reply> apply(const AttachSession& input, base::Now now, Outputs& out);
+  base::Result<Reply> apply(const CheckTie& input, base::Now now, Outputs& out);
   base::Result<Reply> apply(const DetachSession& input, base::Now now, Outputs& out);
   base::Result<Reply> apply(const CloseSession& input, base::Now now, Outputs& out);
   base::Result<Reply> apply(const RegisterInstance& input, base::Now now, Outputs& out);
@@ -149,6 +150,7 @@ class Registry {
   base::Status check_outbox(const InstanceKey& instance, HolderKind holder);
   base::Result<Reply> register_unchanged(const Service& service, const Instance& body, bool publish,
                                          base::Now now, Outputs& out);
+  uint64_t owed_version(const Service& service, std::string_view id);
   void renew_own_ttl(const Service& service, const Instance& body, base::Now now, Outputs& out);
   void move_ttl(const Service& service, const std::string& id, const Liveness& present, Cause cause,
                 base::Now now, Outputs& out);
@@ -179,6 +181,7 @@ class Registry {
   }
   bool has_evidence(const Session& session, base::Now now) const;
   void note_life(Session& session, base::Now now);
+  base::Status bring_home(Session& session, uint32_t epoch, base::Now now, Outputs& out);
   void note_local(Service& service, std::string_view id, const Holder& holder, base::Now now);
   void supersede(Session& rival, std::string_view instance, base::Now now);
   void take_session(Session& session, uint32_t above_epoch, Cause cause, base::Now now,

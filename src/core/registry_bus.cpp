@@ -252,7 +252,10 @@ void Registry::settle(const Outbox::Entry& entry, bool acknowledged, Outputs& ou
   const Outbox::Settled settled =
       acknowledged ? outbox_.acknowledged(entry) : outbox_.heard(entry);
   if (settled.reason != Outbox::Reason::kChange) return;
-  out.settled.push_back({key, settled.version});
+  const Stream other = stream == Stream::kTied ? Stream::kLasting : Stream::kTied;
+  const Outbox::Entry* elsewhere = outbox_.find(other, key);
+  const bool everywhere = elsewhere == nullptr || elsewhere->reason != Outbox::Reason::kChange;
+  if (everywhere) out.settled.push_back({key, settled.version});
   if (!settled.left) return;
   out.records.begin(++version_);
   encode_key(OwedRecord{stream, key, 0}, out.records.bytes());

@@ -15,6 +15,15 @@ using base::ErrorCode;
 using base::Now;
 using base::Result;
 
+namespace {
+
+Error moved_elsewhere() {
+  return {ErrorCode::kConflict, "session", "has gone on at another node; resume it to come back",
+          std::nullopt};
+}
+
+}  // namespace
+
 int64_t Registry::asked_heartbeat_ms(int64_t ttl_ms) const {
   const int64_t spread_ms =
       int64_t{sessions_.open_count()} * 1000 / options_.timing.max_heartbeats_per_s;
@@ -52,6 +61,25 @@ void Registry::note_life(Session& session, Now now) {
   session.round = round_;
 }
 
+/// The client's word that it lives came here, so this is where it will be missed from now on.
+base::Status Registry::bring_home(Session& session, uint32_t epoch, Now now, Outputs& out) {
+  if (is_home(session.liveness)) return {};
+  const bool unasked = session.liveness.cause == Cause::kHomeLost;
+  if (epoch != 0 && epoch < session.liveness.epoch && !unasked) {
+    return moved_elsewhere();
+  }
+  take_session(session, 0, Cause::kNone, now, out);
+  ++counters_.sessions_moved;
+  return {};
+}
+
+Result<Reply> Registry::apply(const CheckTie& input, Now, Outputs&) {
+  auto session = open_session(input.id);
+  if (!session.ok()) return session.error();
+  if ((*session)->moved_away) return moved_elsewhere();
+  return Reply(SessionRefreshed{(*session)->ttl_ms, asked_heartbeat_ms((*session)->ttl_ms)});
+}
+
 /// While the node rejoins as new: what is said here now need not be heard from others.
 void Registry::note_local(Service& service, std::string_view id, const Holder&, Now) {
   if (join_.as_new || sweep_due_ms_ != 0) catalog_.note_heard(service, id, round_);
@@ -75,6 +103,7 @@ void Registry::take_session(Session& session, uint32_t above_epoch, Cause cause,
   } else {
     leases_.renew(session.lease, now.mono_ms);
   }
+  if (session.attachments > 0) leases_.suspend(session.lease);
   session.moved_away = false;
   settle_part(session);
   change(session, now, out);
@@ -180,7 +209,6 @@ bool Registry::must_refute(const Session& session, const Liveness& claim, Now no
 void Registry::refute(Session& session, const SessionRecord& record, Now now, Outputs& out) {
   ++counters_.refuted;
   take_session(session, record.liveness.epoch, Cause::kNone, now, out);
-  if (session.attachments > 0) leases_.suspend(session.lease);
   // Those who believed the claim have dropped the bodies of its instances.
   announce_session(session, now, out);
 }

@@ -32,7 +32,7 @@ void AttachStream::tick(int64_t now_ms) {
 void AttachStream::ask() {
   asking_ = true;
   front_.submit(
-      core::RefreshSession{tie_.session()}, core::Ack::kLocal,
+      core::CheckTie{tie_.session()}, core::Ack::kLocal,
       [weak = std::weak_ptr<AttachStream*>(self_)](const base::Result<core::Reply>& reply) {
         if (const auto self = weak.lock()) (*self)->answered(reply);
       });

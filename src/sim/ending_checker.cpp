@@ -1,0 +1,201 @@
+#include "sim/ending_checker.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+namespace callbook::sim {
+namespace {
+
+/// How long a sign of life may take on its stream: hardly any time while all is well, otherwise as
+/// long as the client waits before it gives the stream up.
+constexpr int64_t kStreamTravelMs = 1'000;
+constexpr int64_t kTroubledStreamTravelMs = 8'000;
+constexpr int64_t kStreamWellForMs = 60'000;
+/// For what one node says to reach another while all is well.
+constexpr int64_t kSpreadMs = 3'000;
+
+const core::Liveness kNothingKnown;
+
+std::string seconds(int64_t ms) {
+  return fmt::format("{:.3f} s", static_cast<double>(ms) / 1000);
+}
+
+}  // namespace
+
+EndingChecker::Subject EndingChecker::subject_of(const RecordChange& change) const {
+  const Truth& truth = evidence_.truth;
+  Subject subject;
+  if (change.session != kNobody) {
+    const TrueSession& session = truth.session(change.session);
+    subject.session = change.session;
+    subject.over = truth.session_over(change.session);
+    subject.close_asked = session.close_begun_ms != kNever;
+    subject.ttl_ms = session.ttl_ms;
+    subject.contacts = &session.contacts;
+    return subject;
+  }
+  const TrueKey& key = truth.key(change.key);
+  subject.key = change.key;
+  subject.contacts = &key.contacts;
+  subject.over = true;
+  for (const OperationIndex index : key.operations) {
+    const Operation& operation = truth.operation(index);
+    if (operation.holder != core::HolderKind::kTtl) continue;
+    subject.ttl_ms = operation.ttl_ms;
+    if (!truth.holder_over(operation)) subject.over = false;
+  }
+  return subject;
+}
+
+EndingChecker::Life& EndingChecker::life_of(const Subject& subject) {
+  auto& lives = subject.session != kNobody ? sessions_ : keys_;
+  const uint32_t index = subject.session != kNobody ? subject.session : subject.key;
+  if (lives.size() <= index) lives.resize(index + 1);
+  return lives[index];
+}
+
+const core::Liveness& EndingChecker::latest(SessionIndex session) const {
+  return session < sessions_.size() ? sessions_[session].latest : kNothingKnown;
+}
+
+int64_t EndingChecker::seen_ms(SessionIndex session, const core::Liveness& word) const {
+  if (session >= sessions_.size()) return kNever;
+  for (const Seen& seen : sessions_[session].seen) {
+    if (seen.epoch == word.epoch && seen.stamp == word.stamp) return seen.at_ms;
+  }
+  return kNever;
+}
+
+void EndingChecker::on_record(const RecordChange& change) {
+  const bool of_session = change.session != kNobody;
+  if (of_session && change.session_after.known) {
+    evidence_.truth.opened_at(change.session, change.session_after.opened);
+  }
+  const core::Liveness& claim =
+      of_session ? change.session_after.liveness : change.key_after.liveness;
+  if (claim.epoch == 0) return;
+  const uint32_t index = of_session ? change.session : change.key;
+  const auto& lives = of_session ? sessions_ : keys_;
+  if (index < lives.size()) {
+    const auto& seen = lives[index].seen;
+    const auto same = [&](const Seen& one) {
+      return one.epoch == claim.epoch && one.stamp == claim.stamp;
+    };
+    if (std::any_of(seen.rbegin(), seen.rend(), same)) return;
+  }
+  const Subject subject = subject_of(change);
+  Life& life = life_of(subject);
+  judge(subject, life, claim);
+  life.seen.push_back({claim.epoch, claim.stamp, claim.home, evidence_.now_ms(), claim.ended});
+  if (claim.newer_than(life.latest)) life.latest = claim;
+}
+
+void EndingChecker::judge(const Subject& subject, const Life& life, const core::Liveness& claim) {
+  TraceLine line;
+  line.time_ms = evidence_.now_ms();
+  line.event = claim.ended ? "ends" : "is home of";
+  line.node = static_cast<uint32_t>(evidence_.conditions.node_of(claim.home));
+  line.key = subject.key;
+  line.session = subject.session;
+  line.epoch = claim.epoch;
+  line.stamp = claim.stamp;
+  line.detail = core::name_of(claim.cause);
+  evidence_.trace.add(std::move(line));
+  if (claim.ended) return judge_end(subject, life, claim);
+  if (claim.cause == core::Cause::kHomeLost) return judge_takeover(subject, life, claim);
+  if (life.latest.epoch == 0 || claim.epoch <= life.latest.epoch) return;
+  const bool denies = life.latest.ended || life.latest.cause == core::Cause::kHomeLost;
+  evidence_.count(denies ? Rule::kRefuted : Rule::kSessionMoved);
+}
+
+void EndingChecker::judge_end(const Subject& subject, const Life& life,
+                              const core::Liveness& claim) {
+  const size_t author = evidence_.conditions.node_of(claim.home);
+  if (author == evidence_.node_count()) {
+    return fail(subject, kNobody, "was ended by a node that does not exist");
+  }
+  if (claim.cause == core::Cause::kSessionClosed) {
+    if (subject.close_asked || subject.over) return;
+    return fail(subject, author, "was ended as closed, but its client has not asked for that");
+  }
+  if (subject.over) return;
+  for (const Seen& seen : life.seen) {
+    const int64_t held_ms = evidence_.now_ms() - seen.at_ms;
+    if (seen.epoch != claim.epoch || seen.home != claim.home || seen.ended) continue;
+    if (held_ms >= subject.ttl_ms) continue;
+    return fail(subject, author,
+                fmt::format("was ended for silence {} after this node had become its home; its "
+                            "TTL is {}",
+                            seconds(held_ms), seconds(subject.ttl_ms)));
+  }
+  judge_silence(subject, author);
+}
+
+void EndingChecker::judge_silence(const Subject& subject, size_t author) {
+  const Conditions& conditions = evidence_.conditions;
+  const int64_t since_ms = evidence_.now_ms() - subject.ttl_ms;
+  const int64_t answered_ms = subject.contacts->answered_ms(author);
+  if (answered_ms > since_ms) {
+    return fail(subject, author,
+                fmt::format("was ended for silence, but this node has answered a call of it begun "
+                            "at {}, within its TTL of {}",
+                            seconds(answered_ms), seconds(subject.ttl_ms)));
+  }
+  const bool well = conditions.untroubled_for(author, kStreamWellForMs);
+  const int64_t travel_ms = well ? kStreamTravelMs : kTroubledStreamTravelMs;
+  const int64_t alive_ms = subject.contacts->alive_ms(author);
+  if (alive_ms - travel_ms > since_ms) {
+    return fail(subject, author,
+                fmt::format("was ended for silence, but its stream brought a sign of life from "
+                            "this node at {}, within its TTL of {}",
+                            seconds(alive_ms), seconds(subject.ttl_ms)));
+  }
+  const int64_t known_ms = subject.ttl_ms + 2 * kSpreadMs;
+  if (!conditions.untroubled_for(author, known_ms)) return;
+  for (size_t node = 0; node < evidence_.node_count(); ++node) {
+    const int64_t other_ms = subject.contacts->answered_ms(node);
+    if (other_ms <= since_ms + kSpreadMs || !conditions.untroubled_for(node, known_ms)) continue;
+    if (other_ms > evidence_.now_ms() - kSpreadMs) continue;  // word of it may be on its way
+    return fail(subject, author,
+                fmt::format("was ended for silence, but {} has answered a call of it begun at {}, "
+                            "within its TTL of {}, and both have been in touch all the while",
+                            conditions.name(node), seconds(other_ms), seconds(subject.ttl_ms)));
+  }
+}
+
+void EndingChecker::judge_takeover(const Subject& subject, const Life& life,
+                                   const core::Liveness& claim) {
+  evidence_.count(Rule::kSessionTakenOver);
+  const Conditions& conditions = evidence_.conditions;
+  const size_t former = conditions.node_of(life.latest.home);
+  const size_t heir = conditions.node_of(claim.home);
+  if (former == evidence_.node_count() || heir == evidence_.node_count()) return;
+  const core::Timing& timing = evidence_.settings.timing;
+  const int64_t lost_ms = timing.lost_after_ms + timing.takeover_grace_ms;
+  if (!conditions.untroubled_for(former, lost_ms) || !conditions.untroubled_for(heir, lost_ms)) {
+    return;
+  }
+  fail(subject, heir,
+       fmt::format("was taken over as if its home {} were lost, but both have been in touch with "
+                   "everybody for the last {}",
+                   conditions.name(former), seconds(lost_ms)));
+}
+
+std::string EndingChecker::name_of(const Subject& subject) const {
+  if (subject.session == kNobody) return evidence_.text_of(subject.key);
+  return fmt::format("session #{} of process {}", subject.session,
+                     evidence_.truth.session(subject.session).process);
+}
+
+void EndingChecker::fail(const Subject& subject, size_t node, std::string text) {
+  Finding finding;
+  finding.checker = "ending";
+  finding.node = node;
+  finding.text = fmt::format("{} {}", name_of(subject), text);
+  finding.focus = subject.session != kNobody ? evidence_.focus_on_session(subject.session)
+                                             : evidence_.focus_on(subject.key);
+  evidence_.fail(std::move(finding));
+}
+
+}  // namespace callbook::sim

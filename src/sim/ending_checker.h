@@ -1,0 +1,71 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "sim/evidence.h"
+
+namespace callbook::sim {
+
+/// Property: whoever declares the end of a session, or of an own TTL, or takes one over unasked,
+/// has a true cause. Judged once, when the record first appears anywhere, which is at its author.
+///
+/// - `session_closed`: its client has asked for that.
+/// - By silence: the author has had no sign of life for a whole TTL. A call that the author
+///   answered, begun within the TTL, refutes that without any allowance: the author heard it after
+///   it began. A sign of life on the attach stream left the author before it came: so much is
+///   allowed for the way. A call that another node answered refutes it too, if both had been in
+///   touch with everybody for longer than the TTL: then the author knew.
+/// - No sooner than a TTL after the author began to be its home.
+/// - Unasked takeover: the former home was lost. Not if both homes have been in touch with
+///   everybody throughout the time after which a node counts as lost, and the grace.
+///
+/// Nothing is demanded once the owner has ended, closed or abandoned the session, or once a session
+/// that was opened later claims one of its instances: then it is meant to lapse.
+class EndingChecker {
+ public:
+  explicit EndingChecker(Evidence& evidence) : evidence_(evidence) {}
+
+  void on_record(const RecordChange& change);
+  /// The newest word on the session from anywhere.
+  const core::Liveness& latest(SessionIndex session) const;
+  /// When this word on the session was first seen, or kNever.
+  int64_t seen_ms(SessionIndex session, const core::Liveness& word) const;
+
+ private:
+  /// A session, or a key with a TTL of its own.
+  struct Subject {
+    SessionIndex session = kNobody;
+    KeyIndex key = kNobody;
+    bool over = false;
+    bool close_asked = false;
+    int64_t ttl_ms = 0;
+    const Contacts* contacts = nullptr;
+  };
+  struct Seen {
+    uint32_t epoch = 0;
+    core::Stamp stamp;
+    core::NodeId home = 0;
+    int64_t at_ms = 0;
+    bool ended = false;
+  };
+  struct Life {
+    core::Liveness latest;
+    std::vector<Seen> seen;
+  };
+
+  Subject subject_of(const RecordChange& change) const;
+  Life& life_of(const Subject& subject);
+  void judge(const Subject& subject, const Life& life, const core::Liveness& claim);
+  void judge_end(const Subject& subject, const Life& life, const core::Liveness& claim);
+  void judge_silence(const Subject& subject, size_t author);
+  void judge_takeover(const Subject& subject, const Life& life, const core::Liveness& claim);
+  void fail(const Subject& subject, size_t node, std::string text);
+  std::string name_of(const Subject& subject) const;
+
+  Evidence& evidence_;
+  std::vector<Life> sessions_;
+  std::vector<Life> keys_;
+};
+
+}  // namespace callbook::sim

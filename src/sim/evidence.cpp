@@ -1,0 +1,99 @@
+#include "sim/evidence.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+namespace callbook::sim {
+
+std::string_view name_of(Rule rule) {
+  switch (rule) {
+    case Rule::kSessionMoved:
+      return "session_moved";
+    case Rule::kSessionTakenOver:
+      return "session_taken_over";
+    case Rule::kSuperseded:
+      return "superseded";
+    case Rule::kReasserted:
+      return "reasserted";
+    case Rule::kRefuted:
+      return "refuted";
+    case Rule::kWaitedForSession:
+      return "waited_for_session";
+    case Rule::kUnchanged:
+      return "unchanged_registration";
+    case Rule::kTombstoneAged:
+      return "tombstone_aged";
+    case Rule::kOutboxFull:
+      return "outbox_full";
+    case Rule::kAppliedNotLogged:
+      return "applied_not_logged";
+    case Rule::kLateJoin:
+      return "late_join";
+    case Rule::kServedStale:
+      return "served_stale";
+    case Rule::kResumedById:
+      return "resumed_by_id";
+    case Rule::kResumedByDigest:
+      return "resumed_by_digest";
+    case Rule::kSnapshotInParts:
+      return "snapshot_in_parts";
+    case Rule::kBootChanged:
+      return "boot_changed";
+    case Rule::kListEmptied:
+      return "list_emptied";
+    case Rule::kCount:
+      break;
+  }
+  return "unknown";
+}
+
+void Evidence::fail(Finding finding) {
+  if (failed()) return;
+  const std::string where =
+      finding.node < node_count() ? fmt::format(" at {}", conditions.name(finding.node)) : "";
+  failure_ = fmt::format("{}: {}{}, at {:.3f} s", finding.checker, finding.text, where,
+                         static_cast<double>(now_ms()) / 1000);
+  focus_ = std::move(finding.focus);
+}
+
+std::string Evidence::text_of(KeyIndex key) const {
+  const core::InstanceKey& named = truth.key(key).key;
+  return fmt::format("{}/{}", named.service.name, named.id);
+}
+
+std::string Evidence::text_of(core::Stamp stamp) const {
+  return fmt::format("{}.{}@{:x}", stamp.hlc >> 16, stamp.hlc & 0xFFFF, stamp.node);
+}
+
+Focus Evidence::focus_on(KeyIndex key) const {
+  Focus focus;
+  focus.keys.push_back(key);
+  // The latest claims are enough: a key that lives long has had many sessions.
+  constexpr size_t kMost = 4;
+  const auto& operations = truth.key(key).operations;
+  for (auto it = operations.rbegin(); it != operations.rend(); ++it) {
+    const Operation& operation = truth.operation(*it);
+    if (operation.session == kNobody || focus.sessions.size() >= kMost) continue;
+    auto& sessions = focus.sessions;
+    if (std::find(sessions.begin(), sessions.end(), operation.session) != sessions.end()) continue;
+    sessions.push_back(operation.session);
+  }
+  return focus;
+}
+
+Focus Evidence::focus_on_session(SessionIndex session) const {
+  Focus focus;
+  focus.sessions.push_back(session);
+  focus.processes.push_back(truth.session(session).process);
+  focus.keys = truth.session(session).keys;
+  return focus;
+}
+
+OperationIndex Evidence::registration(KeyIndex key, std::optional<uint32_t> rev,
+                                      core::Stamp stamp) {
+  const size_t node = conditions.node_of(stamp.node);
+  return truth.maker_of(key, Operation::Kind::kRegister, rev, stamp, node);
+}
+
+}  // namespace callbook::sim

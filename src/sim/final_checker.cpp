@@ -1,0 +1,213 @@
+#include "sim/final_checker.h"
+
+#include <algorithm>
+#include <map>
+
+#include <fmt/format.h>
+
+namespace callbook::sim {
+namespace {
+
+using Kind = Operation::Kind;
+using Outcome = Operation::Outcome;
+
+/// The certain call with the highest stamp, or kNobody. One that changed nothing is told to nobody.
+OperationIndex best_of(const Truth& truth, KeyIndex key) {
+  OperationIndex best = kNobody;
+  for (const OperationIndex index : truth.key(key).operations) {
+    const Operation& operation = truth.operation(index);
+    if (operation.outcome != Outcome::kAccepted || operation.lost_possible) continue;
+    if (operation.unchanged) continue;
+    if (best == kNobody || *operation.stamp > *truth.operation(best).stamp) best = index;
+  }
+  return best;
+}
+
+std::string text_of(const Operation& operation) {
+  return fmt::format(
+      "{} of process {}{}",
+      operation.kind == Kind::kRegister ? fmt::format("registration of rev {}", operation.rev)
+                                        : std::string("deregistration"),
+      operation.owner, operation.ack == core::Ack::kLogged ? ", acknowledged as logged" : "");
+}
+
+}  // namespace
+
+bool FinalChecker::should_be_listed(const Operation& last_word) const {
+  const Truth& truth = evidence_.truth;
+  if (last_word.kind != Kind::kRegister || truth.holder_over(last_word)) return false;
+  // Nobody keeps alive what a late call has registered against its owner's later wish.
+  return last_word.holder != core::HolderKind::kTtl ||
+         truth.wanted(last_word.key, last_word.owner);
+}
+
+void FinalChecker::finish() {
+  for (KeyIndex key = 0; key < evidence_.truth.key_count(); ++key) judge(key);
+}
+
+void FinalChecker::judge(KeyIndex key) {
+  const OperationIndex best = best_of(evidence_.truth, key);
+  for (size_t node = 0; node < evidence_.node_count(); ++node) {
+    if (evidence_.conditions.running(node)) judge_at(node, key, best);
+  }
+}
+
+void FinalChecker::judge_at(size_t node, KeyIndex key, OperationIndex best) {
+  Truth& truth = evidence_.truth;
+  const KeyFacts& facts = evidence_.records.key(node, key);
+  const auto listed = evidence_.listings.find(node, key);
+  const bool says = facts.known && facts.kind != core::RegistrationKind::kNone;
+  OperationIndex last = best;
+  if (says) {
+    if (best != kNobody && facts.stamp < *truth.operation(best).stamp) {
+      return fail(
+          node, key,
+          fmt::format("what is known has stamp {}, but the last acknowledged word is the {} "
+                      "with stamp {}",
+                      evidence_.text_of(facts.stamp), text_of(truth.operation(best)),
+                      evidence_.text_of(*truth.operation(best).stamp)));
+    }
+    const auto kind =
+        facts.kind == core::RegistrationKind::kRemoved ? Kind::kDeregister : Kind::kRegister;
+    const size_t maker = evidence_.conditions.node_of(facts.stamp.node);
+    last = truth.maker_of(key, kind, facts.rev, facts.stamp, maker);
+    if (last == kNobody) {
+      return fail(node, key,
+                  fmt::format("what is known has stamp {}, which no call has made",
+                              evidence_.text_of(facts.stamp)));
+    }
+  }
+  if (last == kNobody) {
+    if (listed) fail(node, key, "is listed, but nobody has registered it");
+    return;
+  }
+  const Operation last_word = truth.operation(last);
+  // A deregistration that is in doubt, or that could have been lost, may have come and aged out.
+  if (!says && last_word.kind == Kind::kRegister && truth.deregistered(last_word)) return;
+  const bool expected = should_be_listed(last_word);
+  if (expected && !listed) {
+    return fail(node, key,
+                fmt::format("is not listed, but the last word is the {}, whose holder "
+                            "lives",
+                            text_of(last_word)));
+  }
+  if (!expected && listed) {
+    return fail(node, key,
+                fmt::format("is listed with rev {}, but the last word is the {}{}", listed->rev,
+                            text_of(last_word),
+                            last_word.kind == Kind::kRegister ? ", whose holder has ended" : ""));
+  }
+  if (listed && (listed->rev != last_word.rev || listed->owner != last_word.owner)) {
+    return fail(node, key,
+                fmt::format("is listed with rev {} of process {}, but the last word is "
+                            "the {}",
+                            listed->rev, listed->owner, text_of(last_word)));
+  }
+  judge_belief(key, last_word);
+}
+
+void FinalChecker::judge_belief(KeyIndex key, const Operation& last_word) {
+  if (!evidence_.settings.client_tokens) return;
+  const Truth& truth = evidence_.truth;
+  const auto& operations = truth.key(key).operations;
+  const Operation* latest = nullptr;
+  for (const OperationIndex index : operations) {
+    const Operation& operation = truth.operation(index);
+    if (operation.in_doubt() || operation.lost_possible || operation.reasserted) return;
+    if (operation.outcome == Outcome::kAccepted) latest = &operation;
+  }
+  if (latest == nullptr) return;
+  if (latest->session != kNobody && !truth.session(latest->session).rivals.empty()) return;
+  if (latest->kind == last_word.kind && latest->rev == last_word.rev) return;
+  fail(kNobody, key,
+       fmt::format("the last word is the {}, but the last call that was acknowledged "
+                   "is the {}, and none is in doubt",
+                   text_of(last_word), text_of(*latest)));
+}
+
+void FinalChecker::fail(size_t node, KeyIndex key, std::string text) {
+  Finding finding;
+  finding.checker = "final state";
+  finding.node = node;
+  finding.focus = evidence_.focus_on(key);
+  finding.text = fmt::format("{}: {}", evidence_.text_of(key), text);
+  evidence_.fail(std::move(finding));
+}
+
+void LoggedChecker::finish() {
+  const Truth& truth = evidence_.truth;
+  for (OperationIndex index = 0; index < truth.operation_count(); ++index) {
+    const Operation& operation = truth.operation(index);
+    if (operation.ack != core::Ack::kLogged || operation.outcome != Outcome::kAccepted) continue;
+    if (operation.unchanged) continue;
+    const bool may_be_forgotten =
+        operation.kind == Kind::kDeregister || truth.holder_over(operation);
+    for (size_t node = 0; node < evidence_.node_count(); ++node) {
+      if (!evidence_.conditions.running(node)) continue;
+      const KeyFacts& facts = evidence_.records.key(node, operation.key);
+      const bool forgotten = !facts.known || facts.kind == core::RegistrationKind::kNone;
+      if (forgotten ? may_be_forgotten || truth.deregistered(operation)
+                    : facts.stamp >= *operation.stamp) {
+        continue;
+      }
+      Finding finding;
+      finding.checker = "logged";
+      finding.node = node;
+      finding.focus = evidence_.focus_on(operation.key);
+      finding.text = fmt::format(
+          "the {} of {} with stamp {} is lost: {}", text_of(operation),
+          evidence_.text_of(operation.key), evidence_.text_of(*operation.stamp),
+          forgotten ? std::string("nothing is known of the key")
+                    : fmt::format("what is known has stamp {}", evidence_.text_of(facts.stamp)));
+      return evidence_.fail(std::move(finding));
+    }
+  }
+}
+
+void RivalChecker::told_superseded(SessionIndex session, size_t node) {
+  evidence_.count(Rule::kSuperseded);
+  if (evidence_.truth.contested(session)) return;
+  Finding finding;
+  finding.checker = "rivals";
+  finding.node = node;
+  finding.focus = evidence_.focus_on_session(session);
+  finding.text = fmt::format(
+      "process {} was told that session #{} is superseded, but no other "
+      "process that opened a session later claims any of its instances",
+      evidence_.truth.session(session).process, session);
+  evidence_.fail(std::move(finding));
+}
+
+void RivalChecker::finish() {
+  for (KeyIndex key = 0; key < evidence_.truth.key_count(); ++key) judge(key);
+}
+
+void RivalChecker::judge(KeyIndex key) {
+  const Truth& truth = evidence_.truth;
+  std::map<ProcessNumber, const Operation*> last_of;
+  for (const OperationIndex index : truth.key(key).operations) {
+    const Operation& operation = truth.operation(index);
+    if (operation.outcome != Outcome::kAccepted) continue;
+    if (truth.process(operation.owner).end != TrueProcess::End::kNone) continue;
+    if (!truth.wanted(key, operation.owner)) continue;
+    last_of[operation.owner] = &operation;
+  }
+  const Operation* holder = nullptr;
+  for (const auto& [owner, operation] : last_of) {
+    if (operation->kind != Kind::kRegister || operation->session == kNobody) continue;
+    if (holder == nullptr) {
+      holder = operation;
+      continue;
+    }
+    Finding finding;
+    finding.checker = "rivals";
+    finding.focus = evidence_.focus_on(key);
+    finding.text = fmt::format(
+        "processes {} and {} both live and both believe that they hold {}: "
+        "the one that opened its session earlier was never told to stop",
+        holder->owner, owner, evidence_.text_of(key));
+    return evidence_.fail(std::move(finding));
+  }
+}
+
+}  // namespace callbook::sim

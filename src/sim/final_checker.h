@@ -1,0 +1,74 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "sim/evidence.h"
+
+namespace callbook::sim {
+
+/// Property, at the end, when all has been quiet for long: every node lists exactly what should be
+/// there, in its last version.
+///
+/// - The last word on a key is the acknowledged call with the highest stamp: what every node knows
+/// of
+///   the key carries that stamp, or a later one of a call that was never answered for certain (or
+///   of one whose acknowledgement by a local write went down with every machine that knew of it).
+/// - If the last word is a registration whose holder lives, every node lists it with that very rev;
+///   otherwise no node lists the key. The dead have had time to be found dead.
+/// - Where clients bring along what they were told, a live owner's own last acknowledged call on a
+///   key is the last word, unless a call of the key's stayed in doubt or another process claims it:
+///   nobody who was told "registered" is missing.
+/// - A node may have forgotten an end for its age, never a living registration.
+class FinalChecker {
+ public:
+  explicit FinalChecker(Evidence& evidence) : evidence_(evidence) {}
+
+  /// Every node's dump has been taken in.
+  void finish();
+
+ private:
+  void judge(KeyIndex key);
+  void judge_at(size_t node, KeyIndex key, OperationIndex best);
+  void judge_belief(KeyIndex key, const Operation& last_word);
+  bool should_be_listed(const Operation& last_word) const;
+  void fail(size_t node, KeyIndex key, std::string text);
+
+  Evidence& evidence_;
+};
+
+/// Property, at the end: nothing acknowledged as logged is lost. What every node knows of the key
+/// has that call's stamp or a later one; a deregistration, or a registration whose holder has
+/// ended, may have been forgotten for its age, and one that changed nothing stands for the one before it. No
+/// allowance for any loss of power.
+class LoggedChecker {
+ public:
+  explicit LoggedChecker(Evidence& evidence) : evidence_(evidence) {}
+  void finish();
+
+ private:
+  Evidence& evidence_;
+};
+
+/// Property: of two processes that claim one instance id, the one whose session was opened later
+/// keeps it and the other is told to stop.
+///
+/// - Nobody is told so unless a session of another process, opened later, has claimed one of its
+///   instances.
+/// - At the end no two processes live that both were acknowledged the same id, last of all that
+/// they
+///   asked for it.
+class RivalChecker {
+ public:
+  explicit RivalChecker(Evidence& evidence) : evidence_(evidence) {}
+  void told_superseded(SessionIndex session, size_t node);
+  void finish();
+
+ private:
+  void judge(KeyIndex key);
+
+  Evidence& evidence_;
+};
+
+}  // namespace callbook::sim

@@ -1,0 +1,142 @@
+#include "sim/known_records.h"
+
+#include <algorithm>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "core/flat_list.h"
+#include "sim/number.h"
+
+namespace callbook::sim {
+namespace {
+
+constexpr size_t kDumpedAtOnce = 4'096;
+const KeyFacts kNoKeyFacts;
+const SessionFacts kNoSessionFacts;
+
+std::optional<uint32_t> rev_of(std::string_view metadata) {
+  std::optional<uint32_t> rev;
+  core::for_each_metadata(metadata, [&](std::string_view name, std::string_view value) {
+    if (name == "rev") rev = number_in(value);
+  });
+  return rev;
+}
+
+}  // namespace
+
+KnownRecords::KnownRecords(const Truth& truth, size_t nodes) : truth_(truth), nodes_(nodes) {}
+
+void KnownRecords::node_started(size_t node) {
+  nodes_[node] = Node();
+}
+
+const std::vector<RecordChange>& KnownRecords::take(size_t index,
+                                                    const core::RecordBatch& records) {
+  changes_.clear();
+  Node& node = nodes_[index];
+  size_t first = records.size();
+  while (first > 0 && records[first - 1].version > node.last_version) --first;
+  for (size_t i = first; i < records.size(); ++i) {
+    node.last_version = std::max(node.last_version, records[i].version);
+    take_item(index, records[i], false);
+  }
+  return changes_;
+}
+
+const std::vector<RecordChange>& KnownRecords::take_dump(size_t index,
+                                                         const core::Registry& registry) {
+  changes_.clear();
+  Node& node = nodes_[index];
+  node.complete = true;
+  node.keys.clear();
+  node.sessions.clear();
+  core::Registry::DumpCursor cursor;
+  while (!cursor.done()) {
+    dump_.clear();
+    registry.dump(cursor, kDumpedAtOnce, dump_);
+    for (size_t i = 0; i < dump_.size(); ++i) take_item(index, dump_[i], true);
+  }
+  node.last_version = std::max(node.last_version, registry.version());
+  return changes_;
+}
+
+void KnownRecords::take_item(size_t node, const core::RecordBatch::Item& item, bool from_dump) {
+  if (core::is_private_key(item.key)) return;
+  auto decoded = core::decode_record(item.key, item.value);
+  if (!decoded.ok()) {
+    error_ = fmt::format("writes a record that can't be read: {}", decoded.error().to_string());
+    return;
+  }
+  const bool erased = item.value.empty();
+  if (const auto* instance = std::get_if<core::InstanceRecord>(&*decoded)) {
+    take_instance(node, *instance, erased, from_dump);
+  } else if (const auto* session = std::get_if<core::SessionRecord>(&*decoded)) {
+    take_session(node, *session, erased, from_dump);
+  }
+}
+
+void KnownRecords::take_instance(size_t index, const core::InstanceRecord& record, bool erased,
+                                 bool from_dump) {
+  const auto service = truth_.find_service(record.service);
+  const auto key = service ? truth_.find_key(*service, record.id) : std::nullopt;
+  if (!key) {
+    error_ = fmt::format("holds a record of '{}' of service '{}', which nobody registered",
+                         record.id, record.service.name);
+    return;
+  }
+  KeyFacts facts;
+  if (!erased) {
+    facts.known = true;
+    facts.kind = record.kind;
+    facts.stamp = record.stamp;
+    facts.cause = record.cause;
+    facts.holder = record.body.holder.kind;
+    if (facts.holder == core::HolderKind::kSession) {
+      facts.session = truth_.find_session(record.body.holder.session).value_or(kNobody);
+    }
+    facts.liveness = record.liveness;
+    if (record.kind == core::RegistrationKind::kBody) facts.rev = rev_of(record.body.metadata);
+  }
+  auto& keys = nodes_[index].keys;
+  if (keys.size() <= *key) keys.resize(truth_.key_count());
+  RecordChange change;
+  change.node = index;
+  change.key = *key;
+  change.key_before = std::exchange(keys[*key], facts);
+  change.key_after = facts;
+  change.from_dump = from_dump;
+  changes_.push_back(change);
+}
+
+void KnownRecords::take_session(size_t index, const core::SessionRecord& record, bool erased,
+                                bool from_dump) {
+  const auto session = truth_.find_session(record.id);
+  if (!session) {
+    error_ = fmt::format("holds a record of session {}, which nobody opened", to_text(record.id));
+    return;
+  }
+  SessionFacts facts;
+  if (!erased) facts = {true, record.opened, record.liveness};
+  auto& sessions = nodes_[index].sessions;
+  if (sessions.size() <= *session) sessions.resize(truth_.session_count());
+  RecordChange change;
+  change.node = index;
+  change.session = *session;
+  change.session_before = std::exchange(sessions[*session], facts);
+  change.session_after = facts;
+  change.from_dump = from_dump;
+  changes_.push_back(change);
+}
+
+const KeyFacts& KnownRecords::key(size_t node, KeyIndex key) const {
+  const auto& keys = nodes_[node].keys;
+  return key < keys.size() ? keys[key] : kNoKeyFacts;
+}
+
+const SessionFacts& KnownRecords::session(size_t node, SessionIndex session) const {
+  const auto& sessions = nodes_[node].sessions;
+  return session < sessions.size() ? sessions[session] : kNoSessionFacts;
+}
+
+}  // namespace callbook::sim

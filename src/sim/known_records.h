@@ -1,0 +1,85 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/output.h"
+#include "core/record_codec.h"
+#include "core/registry.h"
+#include "sim/truth.h"
+
+namespace callbook::sim {
+
+/// What a node's last record of an instance's key says.
+struct KeyFacts {
+  bool known = false;  ///< a record was seen, and not erased since
+  core::RegistrationKind kind = core::RegistrationKind::kNone;
+  core::Stamp stamp;
+  core::Cause cause = core::Cause::kNone;
+  std::optional<uint32_t> rev;  ///< of a body
+  core::HolderKind holder = core::HolderKind::kPersistent;
+  SessionIndex session = kNobody;
+  core::Liveness liveness;  ///< of an own TTL
+};
+
+/// What a node's last record of a session says.
+struct SessionFacts {
+  bool known = false;
+  core::Stamp opened;
+  core::Liveness liveness;
+};
+
+/// One record that a node wrote or was found to hold. Exactly one of key and session is set.
+struct RecordChange {
+  size_t node = 0;
+  KeyIndex key = kNobody;
+  KeyFacts key_before;
+  KeyFacts key_after;
+  SessionIndex session = kNobody;
+  SessionFacts session_before;
+  SessionFacts session_after;
+  bool from_dump = false;  ///< held, perhaps for long, and not written now
+};
+
+/// What every running node knows, as far as its own records tell: those that it writes as it goes,
+/// and its dump when it begins to serve. Independent of what it makes of them.
+class KnownRecords {
+ public:
+  KnownRecords(const Truth& truth, size_t nodes);
+
+  void node_started(size_t node);
+
+  /// Takes in the records that a step wrote. Outputs may be those of a whole batch of steps: what
+  /// was seen before is passed over. Valid until the next call.
+  const std::vector<RecordChange>& take(size_t node, const core::RecordBatch& records);
+  /// Takes in all that the node holds; what it does not hold is forgotten.
+  const std::vector<RecordChange>& take_dump(size_t node, const core::Registry& registry);
+  const std::string& error() const { return error_; }
+
+  const KeyFacts& key(size_t node, KeyIndex key) const;
+  const SessionFacts& session(size_t node, SessionIndex session) const;
+  /// Whether the node's dump has been seen, so that what is not known here is not known there.
+  bool complete(size_t node) const { return nodes_[node].complete; }
+
+ private:
+  struct Node {
+    uint64_t last_version = 0;
+    bool complete = false;
+    std::vector<KeyFacts> keys;
+    std::vector<SessionFacts> sessions;
+  };
+
+  void take_item(size_t node, const core::RecordBatch::Item& item, bool from_dump);
+  void take_instance(size_t node, const core::InstanceRecord& record, bool erased, bool from_dump);
+  void take_session(size_t node, const core::SessionRecord& record, bool erased, bool from_dump);
+
+  const Truth& truth_;
+  std::vector<Node> nodes_;
+  std::vector<RecordChange> changes_;
+  core::RecordBatch dump_;
+  std::string error_;
+};
+
+}  // namespace callbook::sim

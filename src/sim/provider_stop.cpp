@@ -1,0 +1,92 @@
+// How a provider leaves in order.
+
+#include <algorithm>
+#include <utility>
+
+#include "sim/provider.h"
+
+namespace callbook::sim {
+namespace {
+
+constexpr int64_t kCallTimeoutMs = 2'000;
+constexpr uint32_t kMostStopTries = 8;
+
+}  // namespace
+
+/// From here on its process counts as ended: whatever it still asks for is meant to end it.
+void Provider::stop() {
+  if (!running()) return;
+  drop_stream();
+  ++era_;
+  phase_ = Phase::kStopping;
+  say("is left in order", node_);
+  checkers_.truth().end_process(process_, TrueProcess::End::kStopped);
+  if (session_ != kNobody) checkers_.truth().begin_close(session_);
+  stop_by_items_ = !owns_session() || random_.chance(0.3);
+  for (Item& item : items_) {
+    item.wanted = false;
+    item.settled = false;
+    item.in_flight = false;
+  }
+  stop_step();
+}
+
+void Provider::stop_step() {
+  if (phase_ != Phase::kStopping) return;
+  if (++stop_tries_ > kMostStopTries) {
+    phase_ = Phase::kGone;
+    return;
+  }
+  const auto left =
+      std::find_if(items_.begin(), items_.end(), [](const Item& item) { return !item.settled; });
+  if (stop_by_items_ && left != items_.end()) {
+    left->in_flight = true;
+    ++operations_;
+    core::DeregisterInstance input{checkers_.truth().key(left->place.key).key, {}};
+    if (settings_.client_tokens) input.after = left->after;
+    const auto index = static_cast<size_t>(left - items_.begin());
+    const OperationIndex operation =
+        checkers_.truth().begin_deregister(left->place.key, process_, node_, core::Ack::kLocal);
+    port_.call(client_, node_, input, core::Ack::kLocal, kCallTimeoutMs,
+               [this, index, operation, after = input.after](const ClientPort::Answer& answer) {
+                 checkers_.truth().end_operation(operation, answer);
+                 checkers_.answered(operation, after);
+                 const bool unknown =
+                     answer && !answer->ok() && answer->error().code == base::ErrorCode::kNotFound;
+                 const bool done = unknown || (answer && answer->ok());
+                 if (done) {
+                   items_[index].settled = true;
+                   --stop_tries_;
+                 }
+                 stopped_step(answer);
+               });
+    return;
+  }
+  close_session();
+}
+
+void Provider::close_session() {
+  if (!owns_session() || session_ == kNobody) {
+    phase_ = Phase::kGone;
+    return;
+  }
+  ++operations_;
+  port_.call(client_, node_, core::CloseSession{checkers_.truth().session(session_).id},
+             core::Ack::kLocal, kCallTimeoutMs, [this](const ClientPort::Answer& answer) {
+               if (answer && answer->ok()) {
+                 say("has closed", node_);
+                 phase_ = Phase::kGone;
+                 return;
+               }
+               stopped_step(answer);
+             });
+}
+
+void Provider::stopped_step(const ClientPort::Answer& answer) {
+  if (phase_ != Phase::kStopping) return;
+  if (answer && answer->ok()) return stop_step();
+  node_ = other_node();
+  scheduler_.after(1 + backoff_.next_ms(), [this] { stop_step(); });
+}
+
+}  // namespace callbook::sim

@@ -1,0 +1,148 @@
+#include "sim/removal_checker.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+namespace callbook::sim {
+namespace {
+
+constexpr int64_t kSpreadMs = 5'000;
+/// Contacts as fresh or as old as this, beside the TTL, may have crossed the word of the end.
+constexpr int64_t kCloseMs = 500;
+
+}  // namespace
+
+void RemovalChecker::on_record(const RecordChange& change) {
+  if (change.session == kNobody || !change.session_after.liveness.ended) return;
+  auto& ended_ms = ended_ms_[change.node];
+  if (ended_ms.size() <= change.session) ended_ms.resize(change.session + 1, kLongAgo);
+  ended_ms[change.session] = evidence_.now_ms();
+}
+
+bool RemovalChecker::ended_just_now(size_t node, SessionIndex session) const {
+  const auto& ended_ms = ended_ms_[node];
+  return session < ended_ms.size() && ended_ms[session] == evidence_.now_ms();
+}
+
+void RemovalChecker::on_list_change(const ListChange& change) {
+  if (!change.before || change.after) return;
+  const OperationIndex maker =
+      evidence_.registration(change.key, change.before->rev, change.before->stamp);
+  if (maker == kNobody) return;  // ReturnChecker has said so when it came
+  const Operation registration = evidence_.truth.operation(maker);
+  const std::string objected = objection(change, registration);
+  if (objected.empty()) return;
+  Finding finding;
+  finding.checker = "removal";
+  finding.node = change.node;
+  finding.focus = evidence_.focus_on(change.key);
+  finding.text =
+      fmt::format("{} rev {} (stamp {}) left the list with cause {}, but {}",
+                  evidence_.text_of(change.key), change.before->rev,
+                  evidence_.text_of(change.before->stamp), core::name_of(change.cause), objected);
+  evidence_.fail(std::move(finding));
+}
+
+std::string RemovalChecker::objection(const ListChange& change, const Operation& registration) {
+  Truth& truth = evidence_.truth;
+  const KeyFacts& facts = evidence_.records.key(change.node, change.key);
+  if (facts.known && facts.kind == core::RegistrationKind::kRemoved) {
+    if (facts.stamp < change.before->stamp) {
+      return fmt::format("the deregistration that its record shows is older: stamp {}",
+                         evidence_.text_of(facts.stamp));
+    }
+    const size_t node = evidence_.conditions.node_of(facts.stamp.node);
+    const auto maker =
+        truth.maker_of(change.key, Operation::Kind::kDeregister, std::nullopt, facts.stamp, node);
+    if (maker != kNobody) return {};
+    return fmt::format("nobody asked for the deregistration of stamp {}",
+                       evidence_.text_of(facts.stamp));
+  }
+  if (truth.holder_over(registration) || truth.deregistered(registration)) return {};
+  switch (registration.holder) {
+    case core::HolderKind::kPersistent:
+      if (facts.known && facts.kind == core::RegistrationKind::kBody &&
+          facts.stamp > change.before->stamp) {
+        return {};
+      }
+      return "it is persistent and nobody has deregistered it";
+    case core::HolderKind::kTtl:
+      if (facts.known && facts.liveness.ended) return {};
+      if (!facts.known && may_be_ignorant(change.node)) return {};
+      return "its process lives and no end of its TTL is known here";
+    case core::HolderKind::kSession:
+      break;
+  }
+  return session_objection(change, registration);
+}
+
+std::string RemovalChecker::session_objection(const ListChange& change,
+                                              const Operation& registration) {
+  const KeyFacts& key = evidence_.records.key(change.node, change.key);
+  const SessionFacts& session = evidence_.records.session(change.node, registration.session);
+  if (session.known && session.liveness.ended) return {};
+  if (ended_just_now(change.node, registration.session)) return {};
+  const bool other_holder = key.known && key.holder == core::HolderKind::kSession &&
+                            key.session != registration.session && key.stamp > change.before->stamp;
+  if (other_holder && key.session != kNobody) {
+    const SessionFacts& next = evidence_.records.session(change.node, key.session);
+    if (!next.known) evidence_.count(Rule::kWaitedForSession);
+    if (!next.known || next.liveness.ended) return {};
+  }
+  if (session.known) {
+    return fmt::format("its session #{} is open here (epoch {}) and its process lives",
+                       registration.session, session.liveness.epoch);
+  }
+  if (endings_.latest(registration.session).ended || may_be_ignorant(change.node)) return {};
+  return fmt::format("its session #{} was never ended and its process lives", registration.session);
+}
+
+bool RemovalChecker::may_be_ignorant(size_t node) const {
+  return !evidence_.conditions.untroubled_for(
+      node, evidence_.settings.timing.unknown_session_ms + kSpreadMs);
+}
+
+bool EmptyListChecker::departed(const Operation& registration) const {
+  const Truth& truth = evidence_.truth;
+  if (truth.holder_over(registration) || truth.deregistered(registration)) return true;
+  if (registration.holder == core::HolderKind::kPersistent) return false;
+  const bool of_session = registration.holder == core::HolderKind::kSession;
+  const TrueKey& key = truth.key(registration.key);
+  const Contacts& contacts =
+      of_session ? truth.session(registration.session).contacts : key.contacts;
+  const int64_t ttl_ms =
+      of_session ? truth.session(registration.session).ttl_ms : registration.ttl_ms;
+  const core::Timing& timing = evidence_.settings.timing;
+  const int64_t steady_ms = timing.lost_after_ms + timing.takeover_grace_ms + ttl_ms + kSpreadMs;
+  for (size_t node = 0; node < evidence_.node_count(); ++node) {
+    if (!evidence_.conditions.untroubled_for(node, steady_ms)) continue;
+    const int64_t heard_ms = std::max(contacts.answered_ms(node), contacts.alive_ms(node));
+    const int64_t age_ms = evidence_.now_ms() - heard_ms;
+    if (age_ms < ttl_ms - kCloseMs && age_ms > 2 * kCloseMs) return false;
+  }
+  return true;
+}
+
+void EmptyListChecker::on_emptied(size_t node, const std::vector<ListChange>& changes) {
+  evidence_.count(Rule::kListEmptied);
+  constexpr int64_t kSteadyMs = 30'000;
+  if (!evidence_.conditions.untroubled_for(node, kSteadyMs)) return;
+  for (const ListChange& change : changes) {
+    if (!change.before || change.after) continue;
+    const OperationIndex maker =
+        evidence_.registration(change.key, change.before->rev, change.before->stamp);
+    if (maker == kNobody || departed(evidence_.truth.operation(maker))) continue;
+    Finding finding;
+    finding.checker = "empty list";
+    finding.node = node;
+    finding.focus = evidence_.focus_on(change.key);
+    finding.text = fmt::format(
+        "the list became empty although {} has not departed: its owner is "
+        "in touch with the registry",
+        evidence_.text_of(change.key));
+    return evidence_.fail(std::move(finding));
+  }
+}
+
+}  // namespace callbook::sim

@@ -1,0 +1,160 @@
+#include "sim/return_checker.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+namespace callbook::sim {
+namespace {
+
+using core::RegistrationKind;
+
+constexpr int64_t kCaughtUpMs = 20'000;
+/// What an owner said just before its end may still be on its way.
+constexpr int64_t kOnItsWayMs = 5'000;
+
+}  // namespace
+
+void ReturnChecker::on_record(const RecordChange& change) {
+  if (change.session != kNobody) return check_session(change);
+  check_key(change);
+  check_maker(change);
+}
+
+void ReturnChecker::check_key(const RecordChange& change) {
+  const KeyFacts& before = change.key_before;
+  const KeyFacts& after = change.key_after;
+  if (before.known && !after.known && before.kind != RegistrationKind::kBody) {
+    evidence_.count(Rule::kTombstoneAged);
+  }
+  if (!before.known || !after.known) return;
+  if (after.stamp < before.stamp) {
+    fail(change.node, evidence_.focus_on(change.key),
+         fmt::format("what is known of {} fell back from stamp {} to {}",
+                     evidence_.text_of(change.key), evidence_.text_of(before.stamp),
+                     evidence_.text_of(after.stamp)));
+  }
+  if (before.liveness.newer_than(after.liveness)) {
+    fail(change.node, evidence_.focus_on(change.key),
+         fmt::format("the TTL of {} fell back from epoch {} (stamp {}) to {} (stamp {})",
+                     evidence_.text_of(change.key), before.liveness.epoch,
+                     evidence_.text_of(before.liveness.stamp), after.liveness.epoch,
+                     evidence_.text_of(after.liveness.stamp)));
+  }
+}
+
+void ReturnChecker::check_maker(const RecordChange& change) {
+  const KeyFacts& facts = change.key_after;
+  if (!facts.known || facts.kind == RegistrationKind::kNone) return;
+  if (change.key_before.known && change.key_before.stamp == facts.stamp) return;
+  Truth& truth = evidence_.truth;
+  const size_t node = evidence_.conditions.node_of(facts.stamp.node);
+  const bool removed = facts.kind == RegistrationKind::kRemoved;
+  const auto kind = removed ? Operation::Kind::kDeregister : Operation::Kind::kRegister;
+  if (truth.maker_of(change.key, kind, facts.rev, facts.stamp, node) != kNobody) return;
+  if (!removed && facts.session != kNobody &&
+      truth.reasserted(change.key, facts.session, facts.stamp, node) != kNobody) {
+    return evidence_.count(Rule::kReasserted);
+  }
+  fail(change.node, evidence_.focus_on(change.key),
+       fmt::format("holds a {} of {} with stamp {}{}, which no call has made",
+                   removed ? "deregistration" : "registration", evidence_.text_of(change.key),
+                   evidence_.text_of(facts.stamp),
+                   facts.rev ? fmt::format(" and rev {}", *facts.rev) : ""));
+}
+
+void ReturnChecker::check_session(const RecordChange& change) {
+  const SessionFacts& before = change.session_before;
+  const SessionFacts& after = change.session_after;
+  if (!before.known || !after.known || !before.liveness.newer_than(after.liveness)) return;
+  fail(change.node, evidence_.focus_on_session(change.session),
+       fmt::format("session #{} fell back from epoch {} (stamp {}) to epoch {} (stamp {})",
+                   change.session, before.liveness.epoch, evidence_.text_of(before.liveness.stamp),
+                   after.liveness.epoch, evidence_.text_of(after.liveness.stamp)));
+}
+
+void ReturnChecker::on_list_change(const ListChange& change) {
+  if (burials_.size() <= change.key) burials_.resize(evidence_.truth.key_count());
+  if (!change.after) return left(change);
+  const OperationIndex maker =
+      evidence_.registration(change.key, change.after->rev, change.after->stamp);
+  if (maker == kNobody) {
+    return fail(change.node, evidence_.focus_on(change.key),
+                fmt::format("lists {} rev {} with stamp {}, which no call has made",
+                            evidence_.text_of(change.key), change.after->rev,
+                            evidence_.text_of(change.after->stamp)));
+  }
+  if (change.before && change.after->stamp < change.before->stamp) {
+    return fail(change.node, evidence_.focus_on(change.key),
+                fmt::format("the list went back from rev {} (stamp {}) of {} to rev {} (stamp {})",
+                            change.before->rev, evidence_.text_of(change.before->stamp),
+                            evidence_.text_of(change.key), change.after->rev,
+                            evidence_.text_of(change.after->stamp)));
+  }
+  if (!change.before) came(change);
+}
+
+bool ReturnChecker::is_dead(size_t node, const Operation& registration) const {
+  const Truth& truth = evidence_.truth;
+  if (truth.deregistered(registration)) return true;
+  if (!truth.holder_over(registration)) return false;
+  if (registration.holder != core::HolderKind::kSession) return true;
+  const TrueSession& session = truth.session(registration.session);
+  const SessionFacts& facts = evidence_.records.session(node, registration.session);
+  if (!facts.known || facts.liveness.ended) return true;
+  const int64_t over_ms = std::min(
+      {truth.process(session.process).ended_ms, session.close_begun_ms, session.abandoned_ms});
+  if (over_ms == kNever) return false;  // lost to a rival, which is another checker's matter
+  return endings_.seen_ms(registration.session, facts.liveness) > over_ms + kOnItsWayMs;
+}
+
+void ReturnChecker::came(const ListChange& change) {
+  Burial& burial = burials_[change.key];
+  if (burial.witnesses == 0) return;
+  if (change.after->stamp > burial.stamp) {
+    burial = Burial();
+    return;
+  }
+  if (!evidence_.conditions.untroubled_for(change.node, kCaughtUpMs)) return;
+  const OperationIndex maker =
+      evidence_.registration(change.key, change.after->rev, change.after->stamp);
+  const Operation& registration = evidence_.truth.operation(maker);
+  if (!is_dead(change.node, registration)) return;
+  fail(change.node, evidence_.focus_on(change.key),
+       fmt::format("{} rev {} (stamp {}) is listed again, although it had left every node and has "
+                   "not been registered since",
+                   evidence_.text_of(change.key), change.after->rev,
+                   evidence_.text_of(change.after->stamp)));
+}
+
+void ReturnChecker::left(const ListChange& change) {
+  Burial fresh{change.before->stamp, 0};
+  for (size_t node = 0; node < evidence_.node_count(); ++node) {
+    if (!evidence_.conditions.answering(node)) continue;
+    if (evidence_.listings.find(node, change.key)) return;
+    if (evidence_.conditions.serving(node)) fresh.witnesses |= uint64_t{1} << node;
+  }
+  Burial& burial = burials_[change.key];
+  fresh.stamp = std::max(fresh.stamp, burial.stamp);
+  burial = fresh;
+}
+
+void ReturnChecker::node_died(size_t node) {
+  for (Burial& burial : burials_) burial.witnesses &= ~(uint64_t{1} << node);
+}
+
+std::optional<core::Stamp> ReturnChecker::buried(KeyIndex key) const {
+  if (key >= burials_.size() || burials_[key].witnesses == 0) return std::nullopt;
+  return burials_[key].stamp;
+}
+
+void ReturnChecker::fail(size_t node, Focus focus, std::string text) {
+  Finding finding;
+  finding.checker = "return";
+  finding.node = node;
+  finding.text = std::move(text);
+  finding.focus = std::move(focus);
+  evidence_.fail(std::move(finding));
+}
+
+}  // namespace callbook::sim

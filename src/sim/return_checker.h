@@ -1,0 +1,64 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "sim/ending_checker.h"
+#include "sim/evidence.h"
+
+namespace callbook::sim {
+
+/// Property: nothing older comes back, and nothing is made up.
+///
+/// - Every stamp that a node holds was made by a call that somebody began: the one that was told
+/// it,
+///   or one still without a certain answer, each good for one stamp. (One exception of the design:
+///   a later-opened session's home renews its registration's stamp against an earlier session.)
+/// - What one process of a node knows of a key never falls back to an older stamp, and of a session
+///   never to an older epoch or stamp, unless it has forgotten it for its age in between. No
+///   allowance: merging is monotonic in whatever order messages arrive.
+/// - In a list that is served, an instance never goes back to an older stamp. No allowance.
+/// - An instance that has left every node that answers, whose owner has ended or deregistered it,
+/// is
+///   not listed again by a node in touch with everybody, until it is registered anew.
+///   Allowed is one thing: a node that was cut off may hold a newer word of the session than the
+///   end that the others agreed on, said while its owner still lived. Then the session does live on
+///   until it is found dead again.
+/// - Nodes that were out of touch shortly before are not held to the last point: they apply the
+///   bus's messages in its order and may for a moment show what the next message takes back. They
+///   are held to it when they begin to serve, by JoinChecker.
+class ReturnChecker {
+ public:
+  ReturnChecker(Evidence& evidence, const EndingChecker& endings)
+      : evidence_(evidence), endings_(endings) {}
+
+  void on_record(const RecordChange& change);
+  void on_list_change(const ListChange& change);
+  void node_died(size_t node);
+
+  /// The newest stamp with which the instance has left every node, as long as one of the nodes that
+  /// saw that is alive; nothing if it is listed, or was registered since.
+  std::optional<core::Stamp> buried(KeyIndex key) const;
+  /// Whether what is listed under a buried stamp has truly ended.
+  bool is_dead(size_t node, const Operation& registration) const;
+
+ private:
+  struct Burial {
+    core::Stamp stamp;
+    uint64_t witnesses = 0;  ///< bits: serving nodes that have lived since
+  };
+
+  void check_maker(const RecordChange& change);
+  void check_key(const RecordChange& change);
+  void check_session(const RecordChange& change);
+  void came(const ListChange& change);
+  void left(const ListChange& change);
+  void fail(size_t node, Focus focus, std::string text);
+
+  Evidence& evidence_;
+  const EndingChecker& endings_;
+  std::vector<Burial> burials_;  ///< by key
+};
+
+}  // namespace callbook::sim

@@ -1,0 +1,34 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+#include "core/limits.h"
+#include "sim/observer.h"
+
+namespace callbook::sim {
+
+/// What one seed decides before anything runs.
+struct Settings {
+  uint64_t seed = 0;
+  uint32_t nodes = 3;             ///< 1 to 5; 1 is a registry that stands alone, without a bus
+  int64_t duration_ms = 600'000;  ///< with faults and load; the quiet end comes after it
+  int64_t quiet_ms = 120'000;     ///< after faults end: within it everything must have converged
+  core::Limits limits;
+  core::Timing timing;  ///< days are scaled down to minutes in some seeds
+
+  uint32_t services = 5;
+  uint32_t providers = 30;
+  uint32_t max_instances_per_provider = 4;
+  uint32_t consumers = 10;
+  int64_t operation_every_ms = 250;  ///< on average, over all providers
+  bool client_tokens = true;  ///< clients bring along the last stamp and epoch they were told
+
+  std::array<bool, static_cast<size_t>(Fault::kCount)> faults{};  ///< which may happen
+  int64_t fault_every_ms = 10'000;                                ///< on average
+};
+
+/// Draws the settings of a seed.
+Settings settings_of(uint64_t seed);
+
+}  // namespace callbook::sim
