@@ -147,13 +147,22 @@ bool Catalog::merge(Service& service, const KeyState& present, const InstanceRec
   return true;
 }
 
+/// Whoever forgot the body believed that its holder had ended. While the holder lives, that is no
+/// reason to lose the body here: its home has it, or asks the holder for it.
+bool Catalog::outlives(const KeyState& present, const InstanceRecord& record) {
+  if (present.body == nullptr || record.kind != RegistrationKind::kForgotten) return false;
+  if (record.body.holder.kind != present.holder.kind) return false;
+  const Liveness liveness = merge_liveness(present.liveness, record.liveness);
+  return holder_state(present.holder, liveness) == HolderState::kAlive;
+}
+
 bool Catalog::merge_facets(Service& service, const KeyState& present, const InstanceRecord& record,
                            uint64_t version, base::Now now) {
+  const bool take_liveness = record.liveness.newer_than(present.liveness);
   const bool take_registration =
-      record.stamp > present.stamp ||
+      (record.stamp > present.stamp && !outlives(present, record)) ||
       (record.stamp == present.stamp && present.kind == RegistrationKind::kForgotten &&
        record.kind == RegistrationKind::kBody);
-  const bool take_liveness = record.liveness.newer_than(present.liveness);
   const bool nothing_known = present.kind == RegistrationKind::kNone && present.liveness.epoch == 0;
   const bool take_sections_alone = nothing_known && !record.sections.empty();
   const Liveness liveness = merge_liveness(present.liveness, record.liveness);
@@ -245,9 +254,13 @@ void Catalog::install(Service& service, Instance::Ptr instance, const Instance* 
                       int64_t now_ms) {
   const Instance& added = *instance;
   const uint64_t version = added.version;
+  int64_t evidence_ms = 0;
   if (replaced != nullptr) {
     added.replica_part = replaced->replica_part;
     added.round = replaced->round;
+    if (replaced->holder_kind() == HolderKind::kTtl) {
+      evidence_ms = ttl_slots_[replaced->holder_slot].evidence_ms;
+    }
     release_holder(*replaced);
     if (service.find_waiting(added.id()) == nullptr) --instance_count_;
   } else if (const Tombstone* tombstone = service.find_tombstone(added.id())) {
@@ -259,6 +272,7 @@ void Catalog::install(Service& service, Instance::Ptr instance, const Instance* 
     sessions_.add_instance(sessions_.slot_for(holder.session), added);
   } else if (holder.kind == HolderKind::kTtl) {
     take_ttl_slot(added, holder, liveness, now_ms);
+    ttl_slots_[added.holder_slot].evidence_ms = evidence_ms;
   }
   remember_liveness(service, added.id(), holder.kind, liveness);
   if (waiting) {
@@ -417,13 +431,13 @@ void Catalog::note_heard(Service& service, std::string_view id, uint8_t round) {
   }
 }
 
-uint8_t Catalog::round_of(ServiceKeyView key, std::string_view id) const {
-  const Service* service = find(key);
-  if (service == nullptr) return 0;
-  const Instance* body = service->find_live(id);
-  if (body == nullptr) body = service->find_waiting(id);
+uint8_t Catalog::round_of(ServiceKeyView service, std::string_view id) const {
+  const Service* known = find(service);
+  if (known == nullptr) return 0;
+  const Instance* body = known->find_live(id);
+  if (body == nullptr) body = known->find_waiting(id);
   if (body != nullptr) return body->round;
-  const Tombstone* tombstone = service->find_tombstone(id);
+  const Tombstone* tombstone = known->find_tombstone(id);
   return tombstone == nullptr ? 0 : tombstone->round;
 }
 

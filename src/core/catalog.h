@@ -145,6 +145,7 @@ class Catalog {
   struct Younger;
   enum class HolderState : uint8_t { kAlive, kUnknown, kEnded };
 
+  bool outlives(const KeyState& present, const InstanceRecord& record);
   HolderState holder_state(const Holder& holder, const Liveness& liveness);
   /// The tombstone of an instance whose holder has ended; its stamp is left to the caller.
   Tombstone forgotten(const Holder& holder, const Liveness& liveness);

@@ -193,8 +193,8 @@ class ClusterScript {
         node.store[std::string(item.key)] = {item.version, std::string(item.value)};
       }
     }
-    for (const Fetch& fetch : out.fetches) fetches_.push_back({&node, fetch});
-    if (!out.beat.empty() && node.connected) beats_.push_back({&node, out.beat});
+    for (const Fetch& fetch : out.fetches) fetches_.emplace_back(&node, fetch);
+    if (!out.beat.empty() && node.connected) beats_.emplace_back(&node, out.beat);
     if (out.wants_snapshot) snapshots_.push_back(&node);
     std::string text;
     if (!reply.ok()) text = fmt::format("  refused {}\n", base::name_of(reply.error().code));

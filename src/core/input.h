@@ -21,6 +21,7 @@ struct OpenSession {
   SessionId id;
   int64_t ttl_ms = 0;  ///< 0: the server's choice
   std::string client;  ///< who this is, for people: "orders@host-7"
+  Stamp after = {};    ///< the highest that this client was told, so that its new session is later
 };
 
 /// Takes over a session, here or from another node, under the next epoch.

@@ -99,6 +99,7 @@ Result<Reply> Registry::apply(const OpenSession& input, Now now, Outputs& out) {
       input.ttl_ms != 0 ? input.ttl_ms : options_.timing.heartbeat_ms * missed;
   session.ttl_ms = std::max(wanted_ms, least_ttl_ms);
   session.client = input.client;
+  clock_.observe(input.after.hlc);
   session.opened = clock_.next(now);
   sessions_.set_state(session, Session::State::kOpen);
   take_session(session, 0, Cause::kNone, now, out);
@@ -204,6 +205,9 @@ Result<Reply> Registry::apply(const RegisterInstance& input, Now now, Outputs& o
   Service& service = catalog_.find_or_add(input.key.service);
   catalog_.merge(service, present, record, version, now);
   version_ = version;
+  if (body.holder.kind == HolderKind::kTtl) {
+    catalog_.renew_ttl(*service.find_live(input.key.id), now.mono_ms);
+  }
   RecordBatch& batch = out.records;
   batch.begin(version);
   const size_t key_begin = batch.bytes().size();
@@ -218,7 +222,7 @@ Result<Reply> Registry::apply(const RegisterInstance& input, Now now, Outputs& o
     if (was_lasting) {
       owe(Stream::kLasting, key, Outbox::Reason::kChange, now.mono_ms, now, out);
     }
-    note_local(service, input.key.id, body.holder, now);
+    note_local(service, input.key.id);
   }
   return Reply(InstanceRegistered{effect, version, stamp, options_.clustered ? version : 0});
 }

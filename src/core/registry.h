@@ -93,6 +93,7 @@ class Registry {
     uint64_t sessions_superseded = 0;  ///< lost an instance to a later-opened session
     uint64_t reasserted = 0;           ///< kept an instance against an earlier-opened one
     uint64_t refuted = 0;
+    uint64_t restated = 0;             ///< gave a later stamp to what others had forgotten
     uint64_t taken_over = 0;  ///< sessions and own TTLs of lost nodes
     uint64_t corrections = 0;
     uint64_t corrections_spared = 0;  ///< an equal message came first
@@ -180,9 +181,9 @@ class Registry {
     return !options_.clustered || liveness.home == node_;
   }
   bool has_evidence(const Session& session, base::Now now) const;
-  void note_life(Session& session, base::Now now);
+  void note_life(Session& session, base::Now now) const;
   base::Status bring_home(Session& session, uint32_t epoch, base::Now now, Outputs& out);
-  void note_local(Service& service, std::string_view id, const Holder& holder, base::Now now);
+  void note_local(Service& service, std::string_view id);
   void supersede(Session& rival, std::string_view instance, base::Now now);
   void take_session(Session& session, uint32_t above_epoch, Cause cause, base::Now now,
                     Outputs& out);
@@ -226,6 +227,7 @@ class Registry {
                 base::Now now, Outputs& out);
   bool refute(Service& service, const KeyState& present, InstanceRecord record, base::Now now,
               Outputs& out);
+  void restate(const InstanceRecord& forgotten, base::Now now, Outputs& out);
   void compare(Stream stream, std::string_view key, bool holds_more, bool is_author, base::Now now,
                Outputs& out);
   void owe(Stream stream, std::string_view key, Outbox::Reason reason, int64_t due_ms,

@@ -161,6 +161,7 @@ void Registry::apply_record(Stream stream, const BusMessage& message, const Inst
   if (catalog_.merge(service, present, record, version_ + 1, now)) {
     store(*catalog_.find(record.service), record.id, out);
   }
+  restate(record, now, out);
   Service* const merged = catalog_.find(record.service);
   if (merged == nullptr) return;  // it said nothing, of something unknown
   catalog_.note_heard(*merged, record.id, round_);
@@ -184,7 +185,9 @@ bool Registry::reassert(Service& service, const KeyState& present, const Instanc
   Session& own = *sessions_.find(present.holder.session);
   if (own.state != Session::State::kOpen || !is_home(own.liveness)) return false;
   const Session* rival = sessions_.find(claimant.session);
-  if (rival == nullptr || rival->state == Session::State::kUnknown) return false;
+  // Which of the two is the later cannot be said yet. The record comes again once it can: until
+  // then the nodes' digests differ.
+  if (rival == nullptr || rival->state == Session::State::kUnknown) return true;
   if (rival->opened > own.opened) {
     supersede(own, record.id, now);
     return false;
@@ -203,13 +206,37 @@ bool Registry::refute(Service& service, const KeyState& present, InstanceRecord 
   if (!catalog_.has_evidence(*present.body, now.mono_ms)) return false;
   const bool taken = record.liveness.home != node_ && record.liveness.cause == Cause::kHomeLost;
   if (!record.liveness.ended && !taken) return false;
-  if (record.stamp > present.stamp) return false;  // it has been registered anew, or removed
+  const bool superseded =  // registered anew, or removed
+      record.stamp > present.stamp && record.kind != RegistrationKind::kForgotten;
+  if (superseded) return false;
   ++counters_.refuted;
   record.liveness = {record.liveness.epoch + 1, clock_.next(now), node_, false, Cause::kNone,
                      now.wall_ms};
   catalog_.merge(service, present, record, version_ + 1, now);
+  if (const KeyState state = catalog_.state_of(service, record.id); state.body != nullptr) {
+    catalog_.restart_ttl(state.body->holder_slot, now.mono_ms);  // a new home grants it a whole TTL
+  }
   change(service, record.id, now, out);
+  restate(record, now, out);
   return true;
+}
+
+/// Another node has forgotten a later registration of an instance whose holder lives here. What
+/// this home holds takes a stamp later still, so that all hold one again.
+void Registry::restate(const InstanceRecord& forgotten, Now now, Outputs& out) {
+  if (forgotten.kind != RegistrationKind::kForgotten) return;
+  const Service* service = catalog_.find(forgotten.service);
+  if (service == nullptr) return;
+  const KeyState state = catalog_.state_of(*service, forgotten.id);
+  if (state.body == nullptr || state.stamp >= forgotten.stamp) return;
+  const bool of_session = state.holder.kind == HolderKind::kSession;
+  const Liveness& liveness =
+      of_session ? sessions_.find(state.holder.session)->liveness : state.liveness;
+  if (!is_home(liveness) || liveness.ended) return;
+  ++counters_.restated;
+  state.body->stamp = clock_.next(now);
+  catalog_.settle_part(*catalog_.find(forgotten.service), forgotten.id);
+  change(*service, forgotten.id, now, out);
 }
 
 /// Weighs an applied message against what this node holds now. Who holds more publishes the merge:

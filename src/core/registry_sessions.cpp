@@ -55,7 +55,7 @@ bool Registry::has_evidence(const Session& session, Now now) const {
   return session.evidence_ms != 0 && now.mono_ms - session.evidence_ms <= session.ttl_ms;
 }
 
-void Registry::note_life(Session& session, Now now) {
+void Registry::note_life(Session& session, Now now) const {
   session.evidence_ms = std::max<int64_t>(now.mono_ms, 1);
   session.moved_away = false;
   session.round = round_;
@@ -81,7 +81,7 @@ Result<Reply> Registry::apply(const CheckTie& input, Now, Outputs&) {
 }
 
 /// While the node rejoins as new: what is said here now need not be heard from others.
-void Registry::note_local(Service& service, std::string_view id, const Holder&, Now) {
+void Registry::note_local(Service& service, std::string_view id) {
   if (join_.as_new || sweep_due_ms_ != 0) catalog_.note_heard(service, id, round_);
 }
 

@@ -32,6 +32,7 @@ void for_each_counter(const core::Registry::Counters& counters, Visit visit) {
   visit("sessions_superseded", counters.sessions_superseded);
   visit("reasserted", counters.reasserted);
   visit("refuted", counters.refuted);
+  visit("restated", counters.restated);
   visit("taken_over", counters.taken_over);
   visit("corrections", counters.corrections);
   visit("corrections_spared", counters.corrections_spared);

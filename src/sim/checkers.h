@@ -62,6 +62,7 @@ class Checkers final : public Observer {
   int64_t convergence_ms() const { return agreement_.convergence_ms(); }
   /// The lines that matter to the failure, readable.
   std::string trace() const;
+  void print_all() { evidence_.trace.print_all(); }
   /// How often each rule was seen at work: from outside, and ("core.…") as the nodes count.
   std::map<std::string, uint64_t> rule_counts() const;
   /// How long after the end of faults the dead are surely found dead by everybody.

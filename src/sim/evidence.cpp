@@ -16,6 +16,8 @@ std::string_view name_of(Rule rule) {
       return "superseded";
     case Rule::kReasserted:
       return "reasserted";
+    case Rule::kRestated:
+      return "restated";
     case Rule::kRefuted:
       return "refuted";
     case Rule::kWaitedForSession:

@@ -202,6 +202,8 @@ void RivalChecker::judge(KeyIndex key) {
     Finding finding;
     finding.checker = "rivals";
     finding.focus = evidence_.focus_on(key);
+    finding.focus.processes = {holder->owner, owner};
+    finding.focus.sessions = {holder->session, operation->session};
     finding.text = fmt::format(
         "processes {} and {} both live and both believe that they hold {}: "
         "the one that opened its session earlier was never told to stop",

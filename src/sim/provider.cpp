@@ -106,7 +106,7 @@ void Provider::open() {
   epoch_ = 0;
   ++operations_;
   say("is asked to open", node_);
-  port_.call(client_, node_, core::OpenSession{id, plan_.ttl_ms, "sim"}, core::Ack::kLocal,
+  port_.call(client_, node_, core::OpenSession{id, plan_.ttl_ms, "sim", told_stamp()}, core::Ack::kLocal,
              kCallTimeoutMs,
              [this, era = era_, node = node_, session = session_,
               begun_ms](const ClientPort::Answer& answer) {

@@ -97,6 +97,7 @@ class Provider {
   void attach();
   /// What it tells of the epoch that it was told.
   uint32_t told_epoch() const { return settings_.client_tokens ? epoch_ : 0; }
+  core::Stamp told_stamp() const { return settings_.client_tokens ? told_ : core::Stamp{}; }
   void beat();
   void beat_later();
   void heartbeat_session();
@@ -142,6 +143,7 @@ class Provider {
   size_t node_ = 0;
   sdk::Backoff backoff_;
   SessionIndex session_ = kNobody;
+  core::Stamp told_;  ///< the highest that it was told
   uint32_t epoch_ = 0;
   int64_t heartbeat_ms_ = 0;
   uint32_t missed_ = 0;

@@ -103,6 +103,7 @@ void Provider::send_deregistration(size_t index, size_t node, core::Ack ack) {
 
 void Provider::settle(Item& item, const Operation& operation) {
   item.after = std::max(item.after, *operation.stamp);
+  told_ = std::max(told_, *operation.stamp);
   const bool registers = operation.kind == Operation::Kind::kRegister;
   // A late answer may tell of something that is not wanted any more: then it is said again.
   const bool current = registers == item.wanted && (!registers || operation.rev == item.rev) &&

@@ -56,6 +56,10 @@ void ReturnChecker::check_maker(const RecordChange& change) {
       truth.reasserted(change.key, facts.session, facts.stamp, node) != kNobody) {
     return evidence_.count(Rule::kReasserted);
   }
+  if (!removed && facts.rev &&
+      truth.restated(change.key, *facts.rev, facts.stamp, node) != kNobody) {
+    return evidence_.count(Rule::kRestated);
+  }
   fail(change.node, evidence_.focus_on(change.key),
        fmt::format("holds a {} of {} with stamp {}{}, which no call has made",
                    removed ? "deregistration" : "registration", evidence_.text_of(change.key),

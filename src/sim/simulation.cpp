@@ -20,7 +20,8 @@ constexpr uint64_t kRandomOfFaults = 302;
 class Simulation {
  public:
   Simulation(uint64_t seed, bool verbose)
-      : settings_(settings_of(seed)),
+      : verbose_(verbose),
+        settings_(settings_of(seed)),
         checkers_(scheduler_, settings_),
         narrator_(scheduler_, checkers_, verbose),
         world_(scheduler_, narrator_, settings_),
@@ -32,6 +33,7 @@ class Simulation {
                 }) {}
 
   Outcome run() {
+    if (verbose_) checkers_.print_all();
     world_.start();
     population_.start();
     faults_.start();
@@ -70,6 +72,7 @@ class Simulation {
     return out;
   }
 
+  const bool verbose_;
   const Settings settings_;
   Scheduler scheduler_;  // before those whose actions it holds
   Checkers checkers_;

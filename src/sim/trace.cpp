@@ -69,7 +69,7 @@ std::string Trace::text_of(const TraceLine& line) const {
 std::string Trace::print(const Focus& focus) const {
   const uint64_t first = added_ > kMostLines ? added_ - kMostLines : 0;
   std::vector<uint64_t> chosen;
-  for (uint64_t i = added_; i > first && chosen.size() < kMostPrinted; --i) {
+  for (uint64_t i = added_; i > first && chosen.size() < most_printed_; --i) {
     if (mentions(lines_[(i - 1) % kMostLines], focus)) chosen.push_back(i - 1);
   }
   std::string text;

@@ -42,10 +42,11 @@ class Trace {
 
   /// The last lines that mention what is in focus, or nobody at all: faults, nodes, links.
   std::string print(const Focus& focus) const;
+  /// Prints all that is kept, not the last few hundred lines alone.
+  void print_all() { most_printed_ = kMostLines; }
 
  private:
   static constexpr size_t kMostLines = 40'000;
-  static constexpr size_t kMostPrinted = 250;
 
   bool mentions(const TraceLine& line, const Focus& focus) const;
   std::string text_of(const TraceLine& line) const;
@@ -53,6 +54,7 @@ class Trace {
   const Truth& truth_;
   std::vector<TraceLine> lines_;  ///< a ring
   uint64_t added_ = 0;
+  size_t most_printed_ = 250;
   std::vector<std::string> node_names_;
 };
 

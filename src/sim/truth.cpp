@@ -292,6 +292,26 @@ OperationIndex Truth::reasserted(KeyIndex key, SessionIndex session, core::Stamp
   return kNobody;
 }
 
+OperationIndex Truth::restated(KeyIndex key, uint32_t rev, core::Stamp stamp, size_t node) {
+  OperationIndex first = kNobody;
+  bool later = false;
+  for (const OperationIndex index : keys_[key].operations) {
+    const Operation& operation = operations_[index];
+    if (operation.kind != Kind::kRegister || operation.outcome == Outcome::kRefused) continue;
+    if (operation.stamp && *operation.stamp >= stamp) continue;
+    if (first != kNobody) later = true;
+    if (first == kNobody && operation.rev == rev) first = index;
+  }
+  if (first == kNobody || !later) return kNobody;
+  Operation operation = operations_[first];
+  operation.reasserted = true;
+  operation.outcome = Outcome::kUnknown;
+  operation.node = static_cast<uint32_t>(node);
+  operation.stamp = stamp;
+  operation.ended_ms = scheduler_.now_ms();
+  return add_operation(operation);
+}
+
 bool Truth::session_over(SessionIndex index) const {
   const TrueSession& session = sessions_[index];
   const int64_t over_ms = std::min(

@@ -185,6 +185,8 @@ class Truth {
   /// earlier claims the key with a later stamp. kNobody if there is no such claim, or no such
   /// registration.
   OperationIndex reasserted(KeyIndex key, SessionIndex session, core::Stamp stamp, size_t node);
+  /// The home stated an older registration anew because others had forgotten a later one.
+  OperationIndex restated(KeyIndex key, uint32_t rev, core::Stamp stamp, size_t node);
   /// Whether a session of another process, opened later, has begun to claim one of its instances.
   /// Which one is later is for the nodes' stamps to say once they are known: the nodes' clocks may
   /// be an hour apart.
