@@ -71,6 +71,9 @@ struct RefreshInstance {
 struct DeregisterInstance {
   InstanceKey key;
   Stamp after;
+  /// If given, only a registration that this session holds is meant: one that another process has
+  /// made since stays, and the answer is kConflict.
+  SessionId session = {};
 };
 
 /// A record from the node's own store, before FinishLoading. Views borrow until step() returns.

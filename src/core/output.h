@@ -46,6 +46,7 @@ struct InstanceRegistered {
 
 struct InstanceRefreshed {
   int64_t ttl_ms = 0;
+  Stamp stamp;  ///< of the registration that was kept alive: perhaps not the one its client made
 };
 
 struct InstanceDeregistered {

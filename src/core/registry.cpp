@@ -362,7 +362,7 @@ Result<Reply> Registry::apply(const RefreshInstance& input, Now now, Outputs& ou
                  std::nullopt};
   }
   renew_own_ttl(*service, *live, now, out);
-  return Reply(InstanceRefreshed{catalog_.ttl_ms(*live)});
+  return Reply(InstanceRefreshed{catalog_.ttl_ms(*live), live->stamp});
 }
 
 Result<Reply> Registry::apply(const DeregisterInstance& input, Now now, Outputs& out) {
@@ -378,6 +378,11 @@ Result<Reply> Registry::apply(const DeregisterInstance& input, Now now, Outputs&
                              owed_version(*service, input.key.id) != 0;
     if (!told_of_more && !asked_again) return no_instance(input.key);
     if (service == nullptr) service = &catalog_.find_or_add(input.key.service);
+  } else if (input.session != SessionId{} && present.holder.session != input.session) {
+    return Error{ErrorCode::kConflict, "session",
+                 fmt::format("does not hold '{}'; somebody else has registered it since",
+                             input.key.id),
+                 std::nullopt};
   }
   if (auto status = check_outbox(input.key, present.holder.kind); !status.ok()) {
     return status.error();

@@ -33,6 +33,9 @@ std::string text_of(const Operation& operation) {
 
 }  // namespace
 
+// Of the latest operations on the key in question.
+constexpr size_t kSessionsShown = 8;
+
 bool FinalChecker::should_be_listed(const Operation& last_word) const {
   const Truth& truth = evidence_.truth;
   if (last_word.kind != Kind::kRegister || truth.holder_over(last_word)) return false;
@@ -84,7 +87,11 @@ void FinalChecker::judge_at(size_t node, KeyIndex key, OperationIndex best) {
   const Operation last_word = truth.operation(last);
   // A deregistration that is in doubt, or that could have been lost, may have come and aged out.
   if (!says && last_word.kind == Kind::kRegister && truth.deregistered(last_word)) return;
-  const bool expected = should_be_listed(last_word);
+  // Which of two processes goes on is for RivalChecker; here the one that lost may still be listed
+  // (if the other has ended since), or not (if it has been told).
+  const bool contested = last_word.kind == Kind::kRegister && last_word.session != kNobody &&
+                         truth.lives_contested(last_word.session);
+  const bool expected = contested ? listed.has_value() : should_be_listed(last_word);
   if (expected && !listed) {
     return fail(node, key,
                 fmt::format("is not listed, but the last word is the {}, whose holder "
@@ -130,6 +137,13 @@ void FinalChecker::fail(size_t node, KeyIndex key, std::string text) {
   finding.checker = "final state";
   finding.node = node;
   finding.focus = evidence_.focus_on(key);
+  const auto& operations = evidence_.truth.key(key).operations;
+  for (auto it = operations.rbegin(); it != operations.rend(); ++it) {
+    const Operation& operation = evidence_.truth.operation(*it);
+    if (operation.session != kNobody && finding.focus.sessions.size() < kSessionsShown) {
+      finding.focus.sessions.push_back(operation.session);
+    }
+  }
   finding.text = fmt::format("{}: {}", evidence_.text_of(key), text);
   evidence_.fail(std::move(finding));
 }
@@ -167,6 +181,8 @@ void LoggedChecker::finish() {
 void RivalChecker::told_superseded(SessionIndex session, size_t node) {
   evidence_.count(Rule::kSuperseded);
   if (evidence_.truth.contested(session)) return;
+  // Without a client's word of what it was told, a node whose clock lags cannot open later.
+  if (!evidence_.settings.client_tokens) return;
   Finding finding;
   finding.checker = "rivals";
   finding.node = node;

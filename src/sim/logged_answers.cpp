@@ -12,6 +12,14 @@ base::Error not_logged(std::string detail) {
 
 }  // namespace
 
+void LoggedAnswers::add(Waiting waiting, const store::Log& log) {
+  // Of a degraded log the position says nothing: what was to be appended was not.
+  if (!log.degraded().empty()) {
+    return waiting.done(not_logged("the change is in effect, but not on the disk"));
+  }
+  waiting_.push_back(std::move(waiting));
+}
+
 void LoggedAnswers::settle(const core::RecordSettled& settled) {
   for (Waiting& one : waiting_) {
     if (one.key == settled.key && one.version <= settled.version) one.key.clear();

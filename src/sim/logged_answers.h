@@ -25,7 +25,7 @@ class LoggedAnswers {
     core::Completion done;
   };
 
-  void add(Waiting waiting) { waiting_.push_back(std::move(waiting)); }
+  void add(Waiting waiting, const store::Log& log);
   /// The bus has a key's changes through a version.
   void settle(const core::RecordSettled& settled);
   /// Everything that the node has changed so far is settled.

@@ -245,7 +245,8 @@ void NodeProcess::wait_until_logged(Pending& pending, base::Result<core::Reply> 
   std::pair<std::string, uint64_t> change;
   if (bus_) change = change_of(pending.input, *reply);
   logged_.add({log_->log().end(), std::move(change.first), change.second, until_ms,
-               std::move(reply), std::move(pending.done)});
+               std::move(reply), std::move(pending.done)},
+              log_->log());
   log_->sync_soon();
 }
 

@@ -308,7 +308,15 @@ void Provider::heartbeat_items() {
                  }
                  if (era != era_ || phase_ != Phase::kConnected) return;
                  if (!answer) return fail_over();
-                 if (answer->ok()) return backoff_.reset();
+                 if (answer->ok()) {
+                   backoff_.reset();
+                   const auto& kept = std::get<core::InstanceRefreshed>(answer->value());
+                   if (settings_.client_tokens && kept.stamp > items_[i].after) {
+                     items_[i].settled = false;  // it is not what this process has registered
+                     send_owed();
+                   }
+                   return;
+                 }
                  if (answer->error().code != base::ErrorCode::kNotFound) return fail_over();
                  items_[i].settled = !items_[i].wanted;
                  send_owed();

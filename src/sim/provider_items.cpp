@@ -89,6 +89,7 @@ void Provider::send_deregistration(size_t index, size_t node, core::Ack ack) {
   Item& item = items_[index];
   core::DeregisterInstance input{checkers_.truth().key(item.place.key).key, {}};
   if (settings_.client_tokens) input.after = item.after;
+  if (owns_session()) input.session = checkers_.truth().session(session_).id;
   const OperationIndex operation =
       checkers_.truth().begin_deregister(item.place.key, process_, node, ack);
   port_.call(client_, node, input, ack,
@@ -161,6 +162,10 @@ void Provider::refused(size_t index, const base::Error& error, size_t node, bool
         return;
       }
       return elsewhere ? retry_item_later(index) : open_anew();
+    case base::ErrorCode::kConflict:
+      if (item.wanted) return retry_item_later(index);
+      item.settled = true;  // it is another process's by now
+      return;
     case base::ErrorCode::kSuperseded:
       return react(error, node);
     case base::ErrorCode::kAppliedNotLogged:

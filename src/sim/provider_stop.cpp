@@ -44,6 +44,9 @@ void Provider::stop_step() {
     ++operations_;
     core::DeregisterInstance input{checkers_.truth().key(left->place.key).key, {}};
     if (settings_.client_tokens) input.after = left->after;
+    if (owns_session() && session_ != kNobody) {
+      input.session = checkers_.truth().session(session_).id;
+    }
     const auto index = static_cast<size_t>(left - items_.begin());
     const OperationIndex operation =
         checkers_.truth().begin_deregister(left->place.key, process_, node_, core::Ack::kLocal);
@@ -51,9 +54,11 @@ void Provider::stop_step() {
                [this, index, operation, after = input.after](const ClientPort::Answer& answer) {
                  checkers_.truth().end_operation(operation, answer);
                  checkers_.answered(operation, after);
-                 const bool unknown =
-                     answer && !answer->ok() && answer->error().code == base::ErrorCode::kNotFound;
-                 const bool done = unknown || (answer && answer->ok());
+                 const bool not_mine =
+                     answer && !answer->ok() &&
+                     (answer->error().code == base::ErrorCode::kNotFound ||
+                      answer->error().code == base::ErrorCode::kConflict);
+                 const bool done = not_mine || (answer && answer->ok());
                  if (done) {
                    items_[index].settled = true;
                    --stop_tries_;

@@ -8,21 +8,24 @@ namespace callbook::sim {
 namespace {
 
 constexpr int64_t kSpreadMs = 5'000;
+/// From a node's knowing of an end to its publishing the list.
+constexpr int64_t kToldWithinMs = 100;
 /// Contacts as fresh or as old as this, beside the TTL, may have crossed the word of the end.
 constexpr int64_t kCloseMs = 500;
 
 }  // namespace
 
 void RemovalChecker::on_record(const RecordChange& change) {
-  if (change.session == kNobody || !change.session_after.liveness.ended) return;
-  auto& ended_ms = ended_ms_[change.node];
-  if (ended_ms.size() <= change.session) ended_ms.resize(change.session + 1, kLongAgo);
-  ended_ms[change.session] = evidence_.now_ms();
+  const bool of_session = change.session != kNobody;
+  if (of_session ? !change.session_after.liveness.ended : !change.key_after.liveness.ended) return;
+  auto& ended_ms = (of_session ? sessions_ended_ms_ : keys_ended_ms_)[change.node];
+  const uint32_t index = of_session ? change.session : change.key;
+  if (ended_ms.size() <= index) ended_ms.resize(index + 1, kLongAgo);
+  ended_ms[index] = evidence_.now_ms();
 }
 
-bool RemovalChecker::ended_just_now(size_t node, SessionIndex session) const {
-  const auto& ended_ms = ended_ms_[node];
-  return session < ended_ms.size() && ended_ms[session] == evidence_.now_ms();
+bool RemovalChecker::just_now(const std::vector<int64_t>& ended_ms, uint32_t index) const {
+  return index < ended_ms.size() && ended_ms[index] >= evidence_.now_ms() - kToldWithinMs;
 }
 
 void RemovalChecker::on_list_change(const ListChange& change) {
@@ -69,6 +72,7 @@ std::string RemovalChecker::objection(const ListChange& change, const Operation&
       return "it is persistent and nobody has deregistered it";
     case core::HolderKind::kTtl:
       if (facts.known && facts.liveness.ended) return {};
+      if (just_now(keys_ended_ms_[change.node], change.key)) return {};
       if (!facts.known && may_be_ignorant(change.node)) return {};
       return "its process lives and no end of its TTL is known here";
     case core::HolderKind::kSession:
@@ -82,7 +86,7 @@ std::string RemovalChecker::session_objection(const ListChange& change,
   const KeyFacts& key = evidence_.records.key(change.node, change.key);
   const SessionFacts& session = evidence_.records.session(change.node, registration.session);
   if (session.known && session.liveness.ended) return {};
-  if (ended_just_now(change.node, registration.session)) return {};
+  if (just_now(sessions_ended_ms_[change.node], registration.session)) return {};
   const bool other_holder = key.known && key.holder == core::HolderKind::kSession &&
                             key.session != registration.session && key.stamp > change.before->stamp;
   if (other_holder && key.session != kNobody) {

@@ -28,7 +28,10 @@ namespace callbook::sim {
 class RemovalChecker {
  public:
   RemovalChecker(Evidence& evidence, const EndingChecker& endings)
-      : evidence_(evidence), endings_(endings), ended_ms_(evidence.node_count()) {}
+      : evidence_(evidence),
+        endings_(endings),
+        sessions_ended_ms_(evidence.node_count()),
+        keys_ended_ms_(evidence.node_count()) {}
 
   void on_record(const RecordChange& change);
   void on_list_change(const ListChange& change);
@@ -38,11 +41,13 @@ class RemovalChecker {
   std::string objection(const ListChange& change, const Operation& registration);
   std::string session_objection(const ListChange& change, const Operation& registration);
   bool may_be_ignorant(size_t node) const;
-  bool ended_just_now(size_t node, SessionIndex session) const;
+  bool just_now(const std::vector<int64_t>& ended_ms, uint32_t index) const;
 
   Evidence& evidence_;
   const EndingChecker& endings_;
-  std::vector<std::vector<int64_t>> ended_ms_;  ///< by node and session: last seen ended there
+  // By node and session or key: when it was last seen ended there.
+  std::vector<std::vector<int64_t>> sessions_ended_ms_;
+  std::vector<std::vector<int64_t>> keys_ended_ms_;
 };
 
 /// Property: a list of a service goes from some to none only when every instance has truly

@@ -57,8 +57,8 @@ void ReturnChecker::check_maker(const RecordChange& change) {
     return evidence_.count(Rule::kReasserted);
   }
   if (!removed && facts.rev &&
-      truth.restated(change.key, *facts.rev, facts.stamp, node) != kNobody) {
-    return evidence_.count(Rule::kRestated);
+      evidence_.registration(change.key, facts.rev, facts.stamp) != kNobody) {
+    return;
   }
   fail(change.node, evidence_.focus_on(change.key),
        fmt::format("holds a {} of {} with stamp {}{}, which no call has made",
@@ -120,6 +120,7 @@ void ReturnChecker::came(const ListChange& change) {
     return;
   }
   if (!evidence_.conditions.untroubled_for(change.node, kCaughtUpMs)) return;
+  if (evidence_.now_ms() - burial.since_ms < kOnItsWayMs) return;
   const OperationIndex maker =
       evidence_.registration(change.key, change.after->rev, change.after->stamp);
   const Operation& registration = evidence_.truth.operation(maker);
@@ -132,7 +133,7 @@ void ReturnChecker::came(const ListChange& change) {
 }
 
 void ReturnChecker::left(const ListChange& change) {
-  Burial fresh{change.before->stamp, 0};
+  Burial fresh{change.before->stamp, 0, evidence_.now_ms()};
   for (size_t node = 0; node < evidence_.node_count(); ++node) {
     if (!evidence_.conditions.answering(node)) continue;
     if (evidence_.listings.find(node, change.key)) return;

@@ -47,6 +47,7 @@ class ReturnChecker {
   struct Burial {
     core::Stamp stamp;
     uint64_t witnesses = 0;  ///< bits: serving nodes that have lived since
+    int64_t since_ms = 0;
   };
 
   void check_maker(const RecordChange& change);

@@ -293,23 +293,36 @@ OperationIndex Truth::reasserted(KeyIndex key, SessionIndex session, core::Stamp
 }
 
 OperationIndex Truth::restated(KeyIndex key, uint32_t rev, core::Stamp stamp, size_t node) {
-  OperationIndex first = kNobody;
-  bool later = false;
+  // All stamps of registrations before this one; of those in doubt none is known.
+  core::Stamp latest;
   for (const OperationIndex index : keys_[key].operations) {
     const Operation& operation = operations_[index];
     if (operation.kind != Kind::kRegister || operation.outcome == Outcome::kRefused) continue;
-    if (operation.stamp && *operation.stamp >= stamp) continue;
-    if (first != kNobody) later = true;
-    if (first == kNobody && operation.rev == rev) first = index;
+    const core::Stamp made = operation.stamp.value_or(stamp);
+    if (!operation.stamp || made < stamp) latest = std::max(latest, made);
   }
-  if (first == kNobody || !later) return kNobody;
-  Operation operation = operations_[first];
+  OperationIndex source = kNobody;
+  for (const OperationIndex index : keys_[key].operations) {
+    const Operation& operation = operations_[index];
+    if (operation.kind != Kind::kRegister || operation.rev != rev || !operation.stamp) continue;
+    if (*operation.stamp >= latest) continue;
+    if (source == kNobody || *operation.stamp > *operations_[source].stamp) source = index;
+  }
+  if (source == kNobody) return kNobody;
+  Operation operation = operations_[source];
   operation.reasserted = true;
   operation.outcome = Outcome::kUnknown;
   operation.node = static_cast<uint32_t>(node);
   operation.stamp = stamp;
   operation.ended_ms = scheduler_.now_ms();
   return add_operation(operation);
+}
+
+bool Truth::lives_contested(SessionIndex index) const {
+  const TrueSession& session = sessions_[index];
+  const int64_t over_ms = std::min(
+      {session.close_begun_ms, session.abandoned_ms, processes_[session.process].ended_ms});
+  return over_ms > scheduler_.now_ms() && contested(index);
 }
 
 bool Truth::session_over(SessionIndex index) const {

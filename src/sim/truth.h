@@ -193,6 +193,8 @@ class Truth {
   bool contested(SessionIndex session) const;
   /// Whether the session, or the process behind it, has come to a deliberate or violent end, or has
   /// lost its claim to another one.
+  /// Its owner has not given it up, but another process claims an instance of it.
+  bool lives_contested(SessionIndex index) const;
   bool session_over(SessionIndex session) const;
   /// Whether what `registration` holds up may be gone without any silence: its process has ended,
   /// its session is over.

@@ -191,7 +191,10 @@ def test_the_later_session_wins(shared_node):
     assert_problem(node.call("POST", "/v1/sessions", {"resume": first}), 409, "superseded")
     assert node.get("claimed")["instances"][0]["weight"] == 2
     assert heartbeat(node, second).status == 200
-    # The superseded session's end takes nothing that is no longer its own.
+    # What the superseded one says as it stops takes nothing that is no longer its own.
+    late = node.deregister("claimed", "o-1", session=first)
+    assert_problem(late, 409, "conflict", "session")
+    assert_problem(node.deregister("claimed", "o-1", session="x"), 400, "invalid", "session")
     assert node.call("DELETE", f"/v1/sessions/{first}").json == {"instances": 0}
     assert len(node.get("claimed")["instances"]) == 1
 

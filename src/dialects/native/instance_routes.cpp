@@ -66,8 +66,10 @@ void NativeDialect::get_instance(Call& call) {
 void NativeDialect::deregister_instance(Call& call) {
   auto key = take_instance_key(call);
   const auto ack = take_ack(call);
-  if (!accept(call, key) || !accept(call, ack) || !accept(call, call.query.finish())) return;
-  front_.submit(core::DeregisterInstance{std::move(*key), {}}, *ack,
+  const auto session = take_session(call);
+  if (!accept(call, key) || !accept(call, ack) || !accept(call, session)) return;
+  if (!accept(call, call.query.finish())) return;
+  front_.submit(core::DeregisterInstance{std::move(*key), {}, *session}, *ack,
                 [this, exchange = std::move(call.exchange)](const Result<Reply>& reply) mutable {
                   if (!reply.ok()) return exchange.respond(failure(reply.error()));
                   net::HttpResponse response;

@@ -250,9 +250,14 @@ Result<core::Input> operation_from(Draft&& draft) {
     if (auto status = check_whole(draft); !status.ok()) return status.error();
     return core::Input(core::RegisterInstance{std::move(key), std::move(draft.registration), {}});
   }
-  if (draft.holders != 0)
-    return base::invalid("op", "only \"register\" takes a session, ttl_ms or persistent here");
-  if (draft.op == "deregister") return core::Input(core::DeregisterInstance{std::move(key), {}});
+  const core::Holder& holder = draft.registration.holder;
+  const bool names_session = draft.holders == 1 && holder.kind == core::HolderKind::kSession;
+  if (draft.op == "deregister" && (draft.holders == 0 || names_session)) {
+    return core::Input(core::DeregisterInstance{std::move(key), {}, holder.session});
+  }
+  if (draft.holders != 0) {
+    return base::invalid("op", "only \"register\" takes ttl_ms or persistent");
+  }
   if (heartbeat) return core::Input(core::RefreshInstance{std::move(key)});
   return base::invalid("op", R"(must be "register", "deregister" or "heartbeat")");
 }

@@ -95,6 +95,10 @@ TEST(JsonInput, ReadsTheOperationsOfABatch) {
             (core::InstanceKey{{"default", "s"}, "i"}));
   read = input.operation(Padded(R"({"op":"deregister","service":"s","id":"i","namespace":"n"})"));
   EXPECT_EQ(std::get<core::DeregisterInstance>(*read).key, (core::InstanceKey{{"n", "s"}, "i"}));
+  EXPECT_EQ(std::get<core::DeregisterInstance>(*read).session, core::SessionId{});
+  read = input.operation(
+      Padded(R"({"op":"deregister","service":"s","id":"i","session":")" + session + "\"}"));
+  EXPECT_EQ(std::get<core::DeregisterInstance>(*read).session, core::session_id_from(session));
   read = input.operation(Padded(R"({"op":"heartbeat","session":")" + session + "\"}"));
   EXPECT_TRUE(std::holds_alternative<core::RefreshSession>(*read));
   read = input.operation(Padded(R"({"op":"heartbeat","service":"s","id":"i"})"));

@@ -180,6 +180,15 @@ base::Result<core::Ack> NativeDialect::take_ack(Call& call) {
   return base::invalid("ack", "must be local or logged");
 }
 
+base::Result<core::SessionId> NativeDialect::take_session(Call& call) {
+  auto text = call.query.take("session");
+  if (!text.ok()) return text.error();
+  if (!*text) return core::SessionId{};
+  const auto session = core::session_id_from(**text);
+  if (!session) return base::invalid("session", "is not a session id");
+  return *session;
+}
+
 bool NativeDialect::accept_body(Call& call) const {
   const uint64_t size = call.request.body.size();
   const uint64_t most = limits_.max_request_body_bytes;

@@ -105,6 +105,8 @@ class NativeDialect final : public net::HttpHandler {
   base::Result<core::ServiceKey> take_service_key(Call& call);
   base::Result<core::InstanceKey> take_instance_key(Call& call);
   base::Result<core::Ack> take_ack(Call& call);
+  /// All zero if none is given.
+  base::Result<core::SessionId> take_session(Call& call);
   /// Answers 413 and says false when the body is too long for anything but a batch.
   bool accept_body(Call& call) const;
   int64_t spread_retry_ms();
