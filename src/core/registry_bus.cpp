@@ -1,3 +1,7 @@
+#pragma GCC diagnostic ignored "-Wold-style-cast"
+#include <cstdlib>
+#include <cstdio>
+#include <string>
 // What goes to the bus, and what is believed of what comes from it.
 
 #include <algorithm>
@@ -192,6 +196,7 @@ bool Registry::reassert(Service& service, const KeyState& present, const Instanc
     supersede(own, record.id, now);
     return false;
   }
+  if (getenv("DBG")) fprintf(stderr,"%lld reassert %s %s at %x: mine kind %d stamp %llu.%x holder %d\n",(long long)now.mono_ms,std::string(record.service.name).c_str(),std::string(record.id).c_str(),(unsigned)node_,(int)present.kind,(unsigned long long)present.stamp.hlc>>16,(unsigned)present.stamp.node,(int)present.holder.kind);
   ++counters_.reasserted;
   present.body->stamp = clock_.next(now);
   catalog_.settle_part(service, record.id);
@@ -233,6 +238,7 @@ void Registry::restate(const InstanceRecord& forgotten, Now now, Outputs& out) {
   const Liveness& liveness =
       of_session ? sessions_.find(state.holder.session)->liveness : state.liveness;
   if (!is_home(liveness) || liveness.ended) return;
+  if (getenv("DBG")) fprintf(stderr,"%lld restate %s %s at %x: mine kind %d stamp %llu.%x holder %d; forgotten %llu.%x holder %d\n",(long long)now.mono_ms,std::string(forgotten.service.name).c_str(),std::string(forgotten.id).c_str(),(unsigned)node_,(int)state.kind,(unsigned long long)state.stamp.hlc>>16,(unsigned)state.stamp.node,(int)state.holder.kind,(unsigned long long)forgotten.stamp.hlc>>16,(unsigned)forgotten.stamp.node,(int)forgotten.body.holder.kind);
   ++counters_.restated;
   state.body->stamp = clock_.next(now);
   catalog_.settle_part(*catalog_.find(forgotten.service), forgotten.id);

@@ -35,13 +35,15 @@ void JoinChecker::judge(size_t node) {
 
 void JoinChecker::judge_missing(size_t node, KeyIndex key, const std::vector<size_t>& others) {
   core::Stamp least{UINT64_MAX, UINT32_MAX};
+  uint32_t rev = 0;
   for (const size_t other : others) {
     const auto listed = evidence_.listings.find(other, key);
-    if (!listed || evidence_.now_ms() - listed->since_ms < kLongStandingMs) return;
+    if (!listed || evidence_.now_ms() - listed->rev_since_ms < kLongStandingMs) return;
     least = std::min(least, listed->stamp);
+    rev = listed->rev;
   }
   const auto own = evidence_.listings.find(node, key);
-  if (own && own->stamp >= least) return;
+  if (own && (own->stamp >= least || own->rev == rev)) return;  // only a rev shows in a list
   // Something later than what the others list may have reached it first.
   const KeyFacts& facts = evidence_.records.key(node, key);
   if (facts.known && (facts.stamp > least || facts.liveness.ended)) return;

@@ -100,7 +100,7 @@ bool Listings::read_listing(const core::ServiceView& view, const core::ListEntry
     return false;
   }
   entry.key = *key;
-  entry.listing = {*rev, *owner, instance.stamp, scheduler_.now_ms()};
+  entry.listing = {*rev, *owner, instance.stamp, scheduler_.now_ms(), scheduler_.now_ms()};
   return true;
 }
 
@@ -127,6 +127,7 @@ void Listings::compare(size_t index, const Shelf& before, const core::ServiceVie
       Listing former = old->listing;
       former.stamp = old->instance->stamp;
       now->listing.since_ms = former.since_ms;
+      if (now->listing.rev == former.rev) now->listing.rev_since_ms = former.rev_since_ms;
       node.by_key[now->key] = {true, now->listing};
       changes_.push_back({index, now->key, former, now->listing, core::Cause::kNone});
     }

@@ -133,6 +133,8 @@ void ReturnChecker::came(const ListChange& change) {
 }
 
 void ReturnChecker::left(const ListChange& change) {
+  // What a node out of touch has seen come and go, the others may yet see come and go.
+  if (!evidence_.conditions.untroubled_for(change.node, kCaughtUpMs)) return;
   Burial fresh{change.before->stamp, 0, evidence_.now_ms()};
   for (size_t node = 0; node < evidence_.node_count(); ++node) {
     if (!evidence_.conditions.answering(node)) continue;
@@ -150,6 +152,7 @@ void ReturnChecker::node_died(size_t node) {
 
 std::optional<core::Stamp> ReturnChecker::buried(KeyIndex key) const {
   if (key >= burials_.size() || burials_[key].witnesses == 0) return std::nullopt;
+  if (evidence_.now_ms() - burials_[key].since_ms < kOnItsWayMs) return std::nullopt;
   return burials_[key].stamp;
 }
 
