@@ -16,6 +16,11 @@ Stamp HybridClock::next(base::Now now) {
   return Stamp{last_hlc_, node_};
 }
 
+void HybridClock::restart(base::Now now, int64_t margin_ms) {
+  const uint64_t physical = static_cast<uint64_t>(std::max<int64_t>(now.wall_ms, 0)) << 16;
+  if (last_hlc_ > physical) last_hlc_ += static_cast<uint64_t>(margin_ms) << 16;
+}
+
 void HybridClock::observe(uint64_t hlc) {
   last_hlc_ = std::max(last_hlc_, hlc);
 }

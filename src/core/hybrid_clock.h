@@ -20,6 +20,10 @@ class HybridClock {
   Stamp next(base::Now now);
   /// Every later stamp is above `hlc`.
   void observe(uint64_t hlc);
+  /// Begins after a restart, when some of the stamps that were made last may have been lost with the
+  /// store's unsynced tail. They are not made again: while the wall clock is behind what is known
+  /// to have been made, later ones are above it by `margin_ms` at least.
+  void restart(base::Now now, int64_t margin_ms);
 
  private:
   NodeId node_;

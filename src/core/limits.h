@@ -30,6 +30,7 @@ struct Timing {
   uint32_t max_heartbeats_per_s = 20'000;     ///< above it, heartbeats are spread out
   uint32_t missed_heartbeats = 3;             ///< a session's TTL in heartbeats
   int64_t tombstone_ms = 24LL * 3600 * 1000;  ///< how long a departure is remembered
+  int64_t lost_stamps_ms = 10'000;  ///< skipped by a restart while the clock is behind the store
 
   // Between nodes.
   int64_t record_age_ms = 24LL * 3600 * 1000;  ///< age at which the bus drops tied records

@@ -19,6 +19,7 @@ bool Outbox::owe(Stream stream, std::string_view key, Reason reason, uint64_t ve
     entry = {stream, std::string(key), reason, version, wall_ms, due_ms, ++last_order_, 0, 0, 0,
              false};
     waiting_.insert(place_of(entry));
+    if (reason == Reason::kChange) ++changes_;
     return reason == Reason::kChange;
   }
   entry.version = std::max(entry.version, version);
@@ -32,6 +33,7 @@ bool Outbox::owe(Stream stream, std::string_view key, Reason reason, uint64_t ve
   if (reason <= entry.reason) return false;
   entry.reason = reason;
   entry.since_wall_ms = wall_ms;
+  ++changes_;
   return true;
 }
 
@@ -64,6 +66,7 @@ void Outbox::land(Entry& entry) {
 
 void Outbox::drop(const Entry& entry) {
   Entry& dropped = mutable_entry(entry);
+  if (dropped.reason == Reason::kChange) --changes_;
   if (dropped.ticket != 0) {
     land(dropped);
   } else {

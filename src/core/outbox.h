@@ -83,6 +83,8 @@ class Outbox {
   }
 
   size_t size() const { return entries_.size(); }
+  /// Entries that are owed as changes.
+  size_t changes() const { return changes_; }
   size_t flying() const { return flying_.size(); }
 
  private:
@@ -96,6 +98,7 @@ class Outbox {
   std::map<std::string, Entry, std::less<>> entries_;  // by stream and key
   std::set<Place> waiting_;                            // not in flight; orders are unique
   std::map<uint64_t, Entry*> flying_;                  // by ticket, so by age
+  size_t changes_ = 0;
   uint64_t last_order_ = 0;
   uint64_t last_ticket_ = 0;
 };

@@ -286,11 +286,12 @@ void Registry::move_ttl(const Service& service, const std::string& id, const Liv
 }
 
 Status Registry::check_outbox(Stream stream, std::string_view key) {
-  if (!options_.clustered || outbox_.size() < options_.limits.max_outbox) return {};
-  if (outbox_.find(stream, key) != nullptr) return {};
+  if (!options_.clustered || outbox_.changes() < options_.limits.max_outbox) return {};
+  const Outbox::Entry* entry = outbox_.find(stream, key);
+  if (entry != nullptr && entry->reason == Outbox::Reason::kChange) return {};
   ++counters_.outbox_full;
   return Error{ErrorCode::kOverloaded, "outbox",
-               fmt::format("{} changes wait for the bus, which is the limit", outbox_.size()),
+               fmt::format("{} changes wait for the bus, which is the limit", outbox_.changes()),
                options_.limits.max_outbox};
 }
 
@@ -301,7 +302,7 @@ Status Registry::check_outbox(const SessionId& id) {
 }
 
 Status Registry::check_outbox(const InstanceKey& instance, HolderKind holder) {
-  if (!options_.clustered || outbox_.size() < options_.limits.max_outbox) return {};
+  if (!options_.clustered || outbox_.changes() < options_.limits.max_outbox) return {};
   InstanceRecord record;
   record.service = instance.service;
   record.id = instance.id;

@@ -75,6 +75,8 @@ class Registry {
   /// 64 bits over the 256 buckets of the replication digest: equal on nodes with equal records.
   uint64_t replica_digest() const { return digest_.root(); }
   size_t outbox_size() const { return outbox_.size(); }
+  /// Of them, changes that were accepted here; the rest repeats what others may publish as well.
+  size_t owed_changes() const { return outbox_.changes(); }
   uint64_t version() const { return version_; }
   const RegistryOptions& options() const { return options_; }
   const Interner& interner() const { return catalog_.interner(); }

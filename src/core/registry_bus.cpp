@@ -1,7 +1,3 @@
-#pragma GCC diagnostic ignored "-Wold-style-cast"
-#include <cstdlib>
-#include <cstdio>
-#include <string>
 // What goes to the bus, and what is believed of what comes from it.
 
 #include <algorithm>
@@ -175,13 +171,16 @@ void Registry::apply_record(Stream stream, const BusMessage& message, const Inst
   compare(stream, message.key, holds_more(state, record), is_author, now, out);
 }
 
-/// Two sessions claim one instance, and the record that wins by its stamp is the one of the session
-/// that was opened earlier: the later process is told to go on, so its registration takes a later
-/// stamp. Only the home of the session does that, so that it is done once.
+/// Two sessions claim one instance (or the other has claimed it and deregistered it since), and the
+/// record that wins by its stamp is the one of the session that was opened earlier: the later
+/// process is told to go on, so its registration takes a later stamp. If the other was opened later,
+/// the process here is told to stop. Only the home of the session does that, so that it is done once.
 bool Registry::reassert(Service& service, const KeyState& present, const InstanceRecord& record,
                         Now now, Outputs& out) {
   if (present.body == nullptr || present.holder.kind != HolderKind::kSession) return false;
-  if (record.kind != RegistrationKind::kBody || record.stamp <= present.stamp) return false;
+  const bool removed = record.kind == RegistrationKind::kRemoved;
+  if (record.kind != RegistrationKind::kBody && !removed) return false;
+  if (record.stamp <= present.stamp) return false;
   const Holder& claimant = record.body.holder;
   if (claimant.kind != HolderKind::kSession || claimant.session == present.holder.session) {
     return false;
@@ -189,14 +188,14 @@ bool Registry::reassert(Service& service, const KeyState& present, const Instanc
   Session& own = *sessions_.find(present.holder.session);
   if (own.state != Session::State::kOpen || !is_home(own.liveness)) return false;
   const Session* rival = sessions_.find(claimant.session);
+  const bool known = rival != nullptr && rival->state != Session::State::kUnknown;
   // Which of the two is the later cannot be said yet. The record comes again once it can: until
-  // then the nodes' digests differ.
-  if (rival == nullptr || rival->state == Session::State::kUnknown) return true;
-  if (rival->opened > own.opened) {
+  // then the nodes' digests differ. Of one that is over nothing more may come.
+  if (!known && !removed) return true;
+  if (known && rival->opened > own.opened) {
     supersede(own, record.id, now);
     return false;
   }
-  if (getenv("DBG")) fprintf(stderr,"%lld reassert %s %s at %x: mine kind %d stamp %llu.%x holder %d\n",(long long)now.mono_ms,std::string(record.service.name).c_str(),std::string(record.id).c_str(),(unsigned)node_,(int)present.kind,(unsigned long long)present.stamp.hlc>>16,(unsigned)present.stamp.node,(int)present.holder.kind);
   ++counters_.reasserted;
   present.body->stamp = clock_.next(now);
   catalog_.settle_part(service, record.id);
@@ -238,7 +237,6 @@ void Registry::restate(const InstanceRecord& forgotten, Now now, Outputs& out) {
   const Liveness& liveness =
       of_session ? sessions_.find(state.holder.session)->liveness : state.liveness;
   if (!is_home(liveness) || liveness.ended) return;
-  if (getenv("DBG")) fprintf(stderr,"%lld restate %s %s at %x: mine kind %d stamp %llu.%x holder %d; forgotten %llu.%x holder %d\n",(long long)now.mono_ms,std::string(forgotten.service.name).c_str(),std::string(forgotten.id).c_str(),(unsigned)node_,(int)state.kind,(unsigned long long)state.stamp.hlc>>16,(unsigned)state.stamp.node,(int)state.holder.kind,(unsigned long long)forgotten.stamp.hlc>>16,(unsigned)forgotten.stamp.node,(int)forgotten.body.holder.kind);
   ++counters_.restated;
   state.body->stamp = clock_.next(now);
   catalog_.settle_part(*catalog_.find(forgotten.service), forgotten.id);

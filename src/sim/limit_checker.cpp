@@ -45,7 +45,7 @@ bool LimitChecker::newly_owed(const core::Outputs& out, const RecordChange& chan
 
 void LimitChecker::on_step(size_t node, const core::Registry& registry, const core::Outputs& out,
                            const std::vector<RecordChange>& changes) {
-  const size_t before = std::exchange(outbox_sizes_[node], registry.outbox_size());
+  const size_t before = std::exchange(outbox_sizes_[node], registry.owed_changes());
   if (before < evidence_.settings.limits.max_outbox || before >= outbox_sizes_[node]) return;
   for (const RecordChange& change : changes) {
     if (!asked_by_client(change) || !newly_owed(out, change)) continue;
