@@ -147,12 +147,14 @@ bool Catalog::merge(Service& service, const KeyState& present, const InstanceRec
   return true;
 }
 
-/// Whoever forgot the body believed that its holder had ended. While the holder lives, that is no
-/// reason to lose the body here: its home has it, or asks the holder for it.
 bool Catalog::outlives(const KeyState& present, const InstanceRecord& record) {
-  if (present.body == nullptr || record.kind != RegistrationKind::kForgotten) return false;
-  if (record.body.holder.kind != present.holder.kind) return false;
+  if (present.body == nullptr || record.body.holder.kind != present.holder.kind) return false;
   const Liveness liveness = merge_liveness(present.liveness, record.liveness);
+  const bool over =
+      record.kind == RegistrationKind::kForgotten ||
+      (record.kind == RegistrationKind::kBody &&
+       holder_state(record.body.holder, liveness) == HolderState::kEnded);
+  if (!over) return false;
   return holder_state(present.holder, liveness) == HolderState::kAlive;
 }
 
@@ -160,7 +162,7 @@ bool Catalog::merge_facets(Service& service, const KeyState& present, const Inst
                            uint64_t version, base::Now now) {
   const bool take_liveness = record.liveness.newer_than(present.liveness);
   const bool take_registration =
-      (record.stamp > present.stamp && !outlives(present, record)) ||
+      record.stamp > present.stamp ||
       (record.stamp == present.stamp && present.kind == RegistrationKind::kForgotten &&
        record.kind == RegistrationKind::kBody);
   const bool nothing_known = present.kind == RegistrationKind::kNone && present.liveness.epoch == 0;

@@ -77,6 +77,10 @@ class Catalog {
   /// The same, for a caller who has found the service and knows what stands under the key.
   bool merge(Service& service, const KeyState& present, const InstanceRecord& record,
              uint64_t version, base::Now now);
+  /// Whether the body here should outlive a registration that wins by its stamp. Whoever forgot that
+  /// one believed that its holder had ended, or it is known here to have; while the holder of the
+  /// body here lives, that is no reason to lose it: its home states it anew.
+  bool outlives(const KeyState& present, const InstanceRecord& record);
   /// Brings the session's instances in line with its state: admits those that waited for it to
   /// open, buries those of one that ended. Each change gets a version of its own above `version`;
   /// returns the last one.
@@ -145,7 +149,6 @@ class Catalog {
   struct Younger;
   enum class HolderState : uint8_t { kAlive, kUnknown, kEnded };
 
-  bool outlives(const KeyState& present, const InstanceRecord& record);
   HolderState holder_state(const Holder& holder, const Liveness& liveness);
   /// The tombstone of an instance whose holder has ended; its stamp is left to the caller.
   Tombstone forgotten(const Holder& holder, const Liveness& liveness);

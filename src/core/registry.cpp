@@ -119,6 +119,7 @@ Result<Reply> Registry::apply(const ResumeSession& input, Now now, Outputs& out)
     take_session(resumed, input.epoch, Cause::kNone, now, out);
     ++counters_.sessions_moved;
   }
+  resumed.lacks_registrations = false;  // whoever resumes registers anew
   note_life(resumed, now);
   if (resumed.attachments == 0) leases_.renew(resumed.lease, now.mono_ms);
   return Reply(opened(resumed));
@@ -133,6 +134,7 @@ Result<Reply> Registry::apply(const RefreshSession& input, Now now, Outputs& out
   }
   note_life(refreshed, now);
   if (refreshed.attachments == 0) leases_.renew(refreshed.lease, now.mono_ms);
+  if (refreshed.lacks_registrations) return must_resume();
   return Reply(SessionRefreshed{refreshed.ttl_ms, asked_heartbeat_ms(refreshed.ttl_ms)});
 }
 

@@ -229,6 +229,8 @@ class Registry {
                 base::Now now, Outputs& out);
   bool refute(Service& service, const KeyState& present, InstanceRecord record, base::Now now,
               Outputs& out);
+  static base::Error must_resume();
+  bool merge_heard(Service& service, const KeyState& present, InstanceRecord record, base::Now now);
   void restate(const InstanceRecord& forgotten, base::Now now, Outputs& out);
   void compare(Stream stream, std::string_view key, bool holds_more, bool is_author, base::Now now,
                Outputs& out);

@@ -158,7 +158,7 @@ void Registry::apply_record(Stream stream, const BusMessage& message, const Inst
   const KeyState present = catalog_.state_of(service, record.id);
   if (reassert(service, present, record, now, out)) return;
   if (refute(service, present, record, now, out)) return;
-  if (catalog_.merge(service, present, record, version_ + 1, now)) {
+  if (merge_heard(service, present, record, now)) {
     store(*catalog_.find(record.service), record.id, out);
   }
   restate(record, now, out);
@@ -169,6 +169,16 @@ void Registry::apply_record(Stream stream, const BusMessage& message, const Inst
   const KeyState state = catalog_.state_of(*merged, record.id);
   const bool is_author = state.stamp.node == node_ || state.liveness.stamp.node == node_;
   compare(stream, message.key, holds_more(state, record), is_author, now, out);
+}
+
+/// Merges what was heard; returns whether anything changed.
+bool Registry::merge_heard(Service& service, const KeyState& present, InstanceRecord record,
+                           Now now) {
+  if (catalog_.outlives(present, record)) {
+    record.kind = RegistrationKind::kNone;
+    record.stamp = {};
+  }
+  return catalog_.merge(service, present, record, version_ + 1, now);
 }
 
 /// Two sessions claim one instance (or the other has claimed it and deregistered it since), and the
@@ -216,7 +226,7 @@ bool Registry::refute(Service& service, const KeyState& present, InstanceRecord 
   ++counters_.refuted;
   record.liveness = {record.liveness.epoch + 1, clock_.next(now), node_, false, Cause::kNone,
                      now.wall_ms};
-  catalog_.merge(service, present, record, version_ + 1, now);
+  merge_heard(service, present, record, now);
   if (const KeyState state = catalog_.state_of(service, record.id); state.body != nullptr) {
     catalog_.restart_ttl(state.body->holder_slot, now.mono_ms);  // a new home grants it a whole TTL
   }
@@ -226,17 +236,23 @@ bool Registry::refute(Service& service, const KeyState& present, InstanceRecord 
 }
 
 /// Another node has forgotten a later registration of an instance whose holder lives here. What
-/// this home holds takes a stamp later still, so that all hold one again.
+/// this home holds takes a stamp later still, so that all hold one again. If it holds nothing, the
+/// holder is asked.
 void Registry::restate(const InstanceRecord& forgotten, Now now, Outputs& out) {
   if (forgotten.kind != RegistrationKind::kForgotten) return;
   const Service* service = catalog_.find(forgotten.service);
   if (service == nullptr) return;
   const KeyState state = catalog_.state_of(*service, forgotten.id);
-  if (state.body == nullptr || state.stamp >= forgotten.stamp) return;
   const bool of_session = state.holder.kind == HolderKind::kSession;
-  const Liveness& liveness =
-      of_session ? sessions_.find(state.holder.session)->liveness : state.liveness;
+  Session* session = of_session ? sessions_.find(state.holder.session) : nullptr;
+  if (of_session && session == nullptr) return;
+  const Liveness& liveness = of_session ? session->liveness : state.liveness;
   if (!is_home(liveness) || liveness.ended) return;
+  if (state.body == nullptr) {
+    if (of_session && state.stamp == forgotten.stamp) session->lacks_registrations = true;
+    return;
+  }
+  if (state.stamp >= forgotten.stamp) return;
   ++counters_.restated;
   state.body->stamp = clock_.next(now);
   catalog_.settle_part(*catalog_.find(forgotten.service), forgotten.id);

@@ -24,6 +24,11 @@ Error moved_elsewhere() {
 
 }  // namespace
 
+Error Registry::must_resume() {
+  return {ErrorCode::kConflict, "session",
+          "lacks a registration that was made; resume it and register again", std::nullopt};
+}
+
 int64_t Registry::asked_heartbeat_ms(int64_t ttl_ms) const {
   const int64_t spread_ms =
       int64_t{sessions_.open_count()} * 1000 / options_.timing.max_heartbeats_per_s;
@@ -77,6 +82,7 @@ Result<Reply> Registry::apply(const CheckTie& input, Now, Outputs&) {
   auto session = open_session(input.id);
   if (!session.ok()) return session.error();
   if ((*session)->moved_away) return moved_elsewhere();
+  if ((*session)->lacks_registrations) return must_resume();
   return Reply(SessionRefreshed{(*session)->ttl_ms, asked_heartbeat_ms((*session)->ttl_ms)});
 }
 
