@@ -169,6 +169,7 @@ base::Result<DecodedRecord> decode_session(ByteReader key, ByteReader value, boo
   record.opened = get_stamp(value);
   record.liveness = get_liveness(value, format);
   record.ended_wall_ms = static_cast<int64_t>(value.varint());
+  if (format != kFirstFormat) record.superseded = value.string();
   record.sections = get_sections(value, format);
   if (!value.ok() || !value.at_end()) return corrupt("malformed session record");
   return DecodedRecord(record);
@@ -241,6 +242,7 @@ void encode_value(const SessionRecord& record, std::string& out) {
   put_stamp(out, record.opened);
   put_liveness(out, record.liveness);
   base::put_varint(out, static_cast<uint64_t>(record.ended_wall_ms));
+  base::put_string(out, record.superseded);
   out.append(record.sections);
 }
 

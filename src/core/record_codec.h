@@ -70,6 +70,8 @@ struct SessionRecord {
   Stamp opened;
   Liveness liveness;
   int64_t ended_wall_ms = 0;
+  /// An instance that a session opened later has taken: the client is to stop. Once said, it stays.
+  std::string_view superseded;
   std::string_view sections;
 };
 

@@ -106,7 +106,7 @@ TEST(RecordCodec, TheNodesOwnRecords) {
 
 TEST(RecordCodec, AnErasedRecordHasOnlyItsKey) {
   std::string key;
-  encode_key(SessionRecord{{1, 2}, 0, {}, {}, {}, 0, {}}, key);
+  encode_key(SessionRecord{{1, 2}, 0, {}, {}, {}, 0, {}, {}}, key);
   const auto decoded = decode_record(key, "");
   ASSERT_TRUE(decoded.ok());
   EXPECT_EQ(std::get<SessionRecord>(*decoded).id, (SessionId{1, 2}));

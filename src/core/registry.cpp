@@ -176,7 +176,7 @@ Result<Reply> Registry::apply(const RegisterInstance& input, Now now, Outputs& o
   if (auto status = check_outbox(input.key, input.registration.holder.kind); !status.ok()) {
     return status.error();
   }
-  if (auto status = claim_holder(input, present, now); !status.ok()) return status.error();
+  if (auto status = claim_holder(input, present, now, out); !status.ok()) return status.error();
 
   const RegistrationView body = input.registration.view();
   clock_.observe(input.after.hlc);
@@ -299,7 +299,7 @@ Status Registry::check_outbox(Stream stream, std::string_view key) {
 
 Status Registry::check_outbox(const SessionId& id) {
   std::string key;
-  encode_key(SessionRecord{id, 0, {}, {}, {}, 0, {}}, key);
+  encode_key(SessionRecord{id, 0, {}, {}, {}, 0, {}, {}}, key);
   return check_outbox(Stream::kTied, key);
 }
 
@@ -338,7 +338,8 @@ Status Registry::check_capacity(const RegisterInstance& input, const Service* se
   return {};
 }
 
-Status Registry::claim_holder(const RegisterInstance& input, const KeyState& present, Now now) {
+Status Registry::claim_holder(const RegisterInstance& input, const KeyState& present, Now now,
+                              Outputs& out) {
   const Holder& holder = input.registration.holder;
   if (holder.kind != HolderKind::kSession) return {};
   auto session = open_session(holder.session);
@@ -350,7 +351,7 @@ Status Registry::claim_holder(const RegisterInstance& input, const KeyState& pre
   // Two sessions claim one id: the one opened later is the newer process.
   Session& rival = *sessions_.find(present.holder.session);
   if (rival.opened > (*session)->opened) return superseded(input.key.id);
-  supersede(rival, input.key.id, now);
+  supersede(rival, input.key.id, now, out);
   return {};
 }
 

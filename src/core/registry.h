@@ -157,7 +157,7 @@ class Registry {
   void renew_own_ttl(const Service& service, const Instance& body, base::Now now, Outputs& out);
   void move_ttl(const Service& service, const std::string& id, const Liveness& present, Cause cause,
                 base::Now now, Outputs& out);
-  base::Status claim_holder(const RegisterInstance& input, const KeyState& present, base::Now now);
+  base::Status claim_holder(const RegisterInstance& input, const KeyState& present, base::Now now, Outputs& out);
 
   // Time: registry_time.cpp.
   base::Result<Reply> apply(const AdvanceTime& input, base::Now now, Outputs& out);
@@ -186,7 +186,7 @@ class Registry {
   void note_life(Session& session, base::Now now) const;
   base::Status bring_home(Session& session, uint32_t epoch, base::Now now, Outputs& out);
   void note_local(Service& service, std::string_view id);
-  void supersede(Session& rival, std::string_view instance, base::Now now);
+  void supersede(Session& rival, std::string_view instance, base::Now now, Outputs& out);
   void take_session(Session& session, uint32_t above_epoch, Cause cause, base::Now now,
                     Outputs& out);
   SessionEnded end_session(Session& session, Cause cause, base::Now now, Outputs& out);

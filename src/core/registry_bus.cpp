@@ -24,7 +24,10 @@ bool holds_more(const KeyState& mine, const InstanceRecord& record) {
 }
 
 bool holds_more(const Session& mine, const SessionRecord& record) {
-  return mine.liveness.newer_than(record.liveness) ||
+  const bool superseded = !mine.superseded_instance.empty() &&
+                          (record.superseded.empty() ||
+                           mine.superseded_instance < record.superseded);
+  return mine.liveness.newer_than(record.liveness) || superseded ||
          sections_hold_more(mine.sections, record.sections);
 }
 
@@ -203,7 +206,7 @@ bool Registry::reassert(Service& service, const KeyState& present, const Instanc
   // then the nodes' digests differ. Of one that is over nothing more may come.
   if (!known && !removed) return true;
   if (known && rival->opened > own.opened) {
-    supersede(own, record.id, now);
+    supersede(own, record.id, now, out);
     return false;
   }
   ++counters_.reasserted;
@@ -325,7 +328,7 @@ void Registry::change(const Session& session, Now now, Outputs& out) {
   write(session, ++version_, out.records);
   if (!options_.clustered) return;
   key_.clear();
-  encode_key(SessionRecord{session.id, 0, {}, {}, {}, 0, {}}, key_);
+  encode_key(SessionRecord{session.id, 0, {}, {}, {}, 0, {}, {}}, key_);
   owe(Stream::kTied, key_, Outbox::Reason::kChange, now.mono_ms, now, out);
 }
 

@@ -77,7 +77,7 @@ Result<Reply> Registry::apply(const FinishLoading& input, Now now, Outputs&) {
 void Registry::write(const Session& session, uint64_t version, RecordBatch& batch) const {
   const SessionRecord record{session.id,       session.ttl_ms,   session.client,
                              session.opened,   session.liveness, session.ended_wall_ms,
-                             session.sections};
+                             session.superseded_instance, session.sections};
   batch.begin(version);
   encode_key(record, batch.bytes());
   batch.end_key();

@@ -91,8 +91,11 @@ void Registry::note_local(Service& service, std::string_view id) {
   if (join_.as_new || sweep_due_ms_ != 0) catalog_.note_heard(service, id, round_);
 }
 
-void Registry::supersede(Session& rival, std::string_view instance, Now now) {
+void Registry::supersede(Session& rival, std::string_view instance, Now now, Outputs& out) {
+  if (!rival.superseded_instance.empty()) return;
   rival.superseded_instance = instance;
+  settle_part(rival);
+  change(rival, now, out);
   ++counters_.sessions_superseded;
   // From now on it is not renewed, attached or not, and lapses unless its owner closes it before.
   if (rival.lease != kNoSlot) leases_.renew(rival.lease, now.mono_ms);
@@ -182,7 +185,7 @@ void Registry::drop_aged(Now now, Outputs& out) {
         session.ended_wall_ms != aged.ended_wall_ms) {
       continue;
     }
-    erase(SessionRecord{aged.id, 0, {}, {}, {}, 0, {}});
+    erase(SessionRecord{aged.id, 0, {}, {}, {}, 0, {}, {}});
     forget_session(aged.slot);
   }
 }
@@ -199,7 +202,9 @@ void Registry::settle_part(Session& session) {
   if (!options_.clustered) return;
   const uint64_t key_hash = key_hash_of(session.id);
   const uint64_t part =
-      session.liveness.epoch == 0 ? 0 : replica_part(key_hash, session.liveness, session.sections);
+      session.liveness.epoch == 0
+          ? 0
+          : replica_part(key_hash, session.liveness, session.superseded_instance, session.sections);
   digest_.replace(key_hash, session.replica_part, part);
   session.replica_part = part;
 }
@@ -226,10 +231,14 @@ bool Registry::merge_session(const SessionRecord& record, Now now, Outputs& out)
   session.round = round_;
   const bool more_sections = sections_hold_more(record.sections, session.sections);
   if (more_sections) session.sections = merge_sections(session.sections, record.sections);
+  const bool superseded = !record.superseded.empty() &&
+                          (session.superseded_instance.empty() ||
+                           record.superseded < session.superseded_instance);
+  if (superseded) session.superseded_instance = record.superseded;
   if (!record.liveness.newer_than(session.liveness)) {
     session.liveness = merge_liveness(session.liveness, record.liveness);
-    if (more_sections) settle_part(session);
-    return more_sections;
+    if (more_sections || superseded) settle_part(session);
+    return more_sections || superseded;
   }
   const bool moved = is_home(session.liveness) && !is_home(record.liveness);
   const bool ends = record.liveness.ended && session.state == Session::State::kOpen;

@@ -177,7 +177,7 @@ const Case kCases[] = {
   published orders: o-1 o-9
 > register orders/o-1 session=new port=81
   updated
-  stored 1
+  stored 2
   published orders: o-1 o-9
 > refresh old
   refused superseded id
@@ -230,7 +230,7 @@ const Case kCases[] = {
   published orders: o-1 o-2
 > register orders/o-1 session=new
   updated
-  stored 1
+  stored 2
 > advance 3100
   ended session_expired instances=1
   stored 1

@@ -117,7 +117,7 @@ bool Registry::may_drop_ghosts(Now now) const {
 
 void Registry::announce_session(const Session& session, Now now, Outputs& out) {
   key_.clear();
-  encode_key(SessionRecord{session.id, 0, {}, {}, {}, 0, {}}, key_);
+  encode_key(SessionRecord{session.id, 0, {}, {}, {}, 0, {}, {}}, key_);
   owe(Stream::kTied, key_, Outbox::Reason::kRepeat, now.mono_ms, now, out);
   for (const Instance* instance : session.instances) {
     InstanceRecord record;
@@ -169,7 +169,7 @@ void Registry::erase_session(Session& session, Outputs& out) {
     erase_instance(*catalog_.at(instance.service), instance.id(), out);
   }
   out.records.begin(++version_);
-  encode_key(SessionRecord{session.id, 0, {}, {}, {}, 0, {}}, out.records.bytes());
+  encode_key(SessionRecord{session.id, 0, {}, {}, {}, 0, {}, {}}, out.records.bytes());
   out.records.end_key();
   out.records.end();
   forget_session(sessions_.slot_of(session));

@@ -48,8 +48,10 @@ uint64_t replica_part(uint64_t key_hash, const InstanceRecord& record) {
   return part;
 }
 
-uint64_t replica_part(uint64_t key_hash, const Liveness& session, std::string_view sections) {
+uint64_t replica_part(uint64_t key_hash, const Liveness& session, std::string_view superseded,
+                      std::string_view sections) {
   uint64_t part = combine(key_hash, session);
+  if (!superseded.empty()) part = combine(part, ~base::xxh64(superseded));
   if (!sections.empty()) part = combine(part, base::xxh64(sections));
   return part;
 }

@@ -40,6 +40,7 @@ uint64_t key_hash_of(const SessionId& id);
 
 /// A record's part. Not in it: announcement times, and bodies, which their stamp stands for.
 uint64_t replica_part(uint64_t key_hash, const InstanceRecord& record);
-uint64_t replica_part(uint64_t key_hash, const Liveness& session, std::string_view sections);
+uint64_t replica_part(uint64_t key_hash, const Liveness& session, std::string_view superseded,
+                      std::string_view sections);
 
 }  // namespace callbook::core

@@ -45,8 +45,12 @@ bool LimitChecker::newly_owed(const core::Outputs& out, const RecordChange& chan
 
 void LimitChecker::on_step(size_t node, const core::Registry& registry, const core::Outputs& out,
                            const std::vector<RecordChange>& changes) {
+  // What a node says of itself, against what it hears, is no client's change.
+  const core::Registry::Counters& counters = registry.counters();
+  const uint64_t said = counters.reasserted + counters.restated + counters.refuted;
+  const bool by_itself = std::exchange(said_[node], said) != said;
   const size_t before = std::exchange(outbox_sizes_[node], registry.owed_changes());
-  if (before < evidence_.settings.limits.max_outbox || before >= outbox_sizes_[node]) return;
+  if (by_itself || before < evidence_.settings.limits.max_outbox || before >= outbox_sizes_[node]) return;
   for (const RecordChange& change : changes) {
     if (!asked_by_client(change) || !newly_owed(out, change)) continue;
     Finding finding;

@@ -21,9 +21,9 @@ namespace callbook::sim {
 class LimitChecker {
  public:
   explicit LimitChecker(Evidence& evidence)
-      : evidence_(evidence), outbox_sizes_(evidence.node_count()) {}
+      : evidence_(evidence), outbox_sizes_(evidence.node_count()), said_(evidence.node_count()) {}
 
-  void node_started(size_t node) { outbox_sizes_[node] = 0; }
+  void node_started(size_t node) { outbox_sizes_[node] = said_[node] = 0; }
   void on_step(size_t node, const core::Registry& registry, const core::Outputs& out,
                const std::vector<RecordChange>& changes);
   void finish();
@@ -35,6 +35,7 @@ class LimitChecker {
 
   Evidence& evidence_;
   std::vector<size_t> outbox_sizes_;  ///< by node, after its last step
+  std::vector<uint64_t> said_;        ///< by node: what it has said by itself so far
 };
 
 }  // namespace callbook::sim
