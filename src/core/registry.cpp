@@ -401,6 +401,9 @@ Result<Reply> Registry::apply(const DeregisterInstance& input, Now now, Outputs&
   record.cause = Cause::kDeregistered;
   record.removed_wall_ms = now.wall_ms;
   record.body.holder = present.holder;
+  if (input.session != SessionId{}) record.body.holder.kind = HolderKind::kSession;
+  // Whose it is, not whose it was thought to be here.
+  record.body.holder.session = input.session;
   record.liveness = present.liveness;
   const Stamp stamp = record.stamp;
   catalog_.merge(*service, present, record, version_ + 1, now);

@@ -198,6 +198,7 @@ bool Registry::reassert(Service& service, const KeyState& present, const Instanc
   if (claimant.kind != HolderKind::kSession || claimant.session == present.holder.session) {
     return false;
   }
+  if (claimant.session == SessionId{}) return false;  // an operator's word goes for whoever it was
   Session& own = *sessions_.find(present.holder.session);
   if (own.state != Session::State::kOpen || !is_home(own.liveness)) return false;
   const Session* rival = sessions_.find(claimant.session);

@@ -1,6 +1,7 @@
 #include "sim/agreement_checker.h"
 
 #include <algorithm>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -8,6 +9,9 @@ namespace callbook::sim {
 namespace {
 
 using core::RegistrationKind;
+
+/// An ordinary change is everywhere within this time.
+constexpr int64_t kOrdinaryMs = 2'000;
 
 bool is_end(const KeyFacts& facts) {
   return facts.kind != RegistrationKind::kBody;
@@ -33,9 +37,14 @@ void AgreementChecker::on_step(size_t node, const core::Registry& registry) {
   changed_ |= digest != replica_digests_[node];
   replica_digests_[node] = digest;
   if (evidence_.conditions.faults_ended_ms() == kNever) return;
-  if (changed_) equal_ = equal();
+  if (!changed_) return;
   changed_ = false;
-  if (!equal_) unequal_until_ms_ = evidence_.now_ms();
+  const int64_t now_ms = evidence_.now_ms();
+  const bool were_equal = std::exchange(equal_, equal());
+  if (were_equal && !equal_) unequal_since_ms_ = now_ms;
+  if (were_equal || !equal_) return;
+  const bool first = converged_ms_ < 0;
+  if (first || now_ms - unequal_since_ms_ > kOrdinaryMs) converged_ms_ = now_ms;
 }
 
 bool AgreementChecker::equal_lists(uint32_t service) const {
@@ -60,8 +69,8 @@ bool AgreementChecker::equal() const {
 
 int64_t AgreementChecker::convergence_ms() const {
   const int64_t ended_ms = evidence_.conditions.faults_ended_ms();
-  if (ended_ms == kNever || !equal_) return -1;
-  return std::max<int64_t>(0, unequal_until_ms_ - ended_ms);
+  if (ended_ms == kNever || converged_ms_ < 0) return -1;
+  return std::max<int64_t>(0, converged_ms_ - ended_ms);
 }
 
 void AgreementChecker::finish() {

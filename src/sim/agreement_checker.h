@@ -17,7 +17,8 @@ namespace callbook::sim {
 /// their clocks differ and records age out one by one. Nothing else may differ, stamps and epochs
 /// included.
 ///
-/// Says also how long after the faults' end the nodes became equal for good.
+/// Says also how long after the faults' end the nodes became equal, but for changes that clients go
+/// on making, each of which is everywhere within two seconds.
 class AgreementChecker {
  public:
   explicit AgreementChecker(Evidence& evidence)
@@ -40,7 +41,8 @@ class AgreementChecker {
   std::vector<uint64_t> replica_digests_;
   bool changed_ = true;
   bool equal_ = false;
-  int64_t unequal_until_ms_ = -1;
+  int64_t unequal_since_ms_ = 0;
+  int64_t converged_ms_ = -1;
   bool same_records_ = true;  ///< finish() has seen no difference
 };
 
