@@ -23,6 +23,7 @@ struct SessionOpened {
   int64_t ttl_ms = 0;
   int64_t heartbeat_ms = 0;  ///< how often the client should send heartbeats
   uint32_t epoch = 0;
+  Stamp opened;  ///< a client that opens another one later brings it along
 };
 
 struct SessionRefreshed {

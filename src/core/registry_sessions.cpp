@@ -36,7 +36,8 @@ int64_t Registry::asked_heartbeat_ms(int64_t ttl_ms) const {
 }
 
 SessionOpened Registry::opened(const Session& session) const {
-  return {session.id, session.ttl_ms, asked_heartbeat_ms(session.ttl_ms), session.liveness.epoch};
+  return {session.id, session.ttl_ms, asked_heartbeat_ms(session.ttl_ms), session.liveness.epoch,
+          session.opened};
 }
 
 Result<Session*> Registry::open_session(const SessionId& id) {

@@ -139,6 +139,7 @@ void Provider::held(const ClientPort::Answer& answer, size_t node, int64_t begun
   const auto& opened = std::get<core::SessionOpened>(answer->value());
   checkers_.truth().session_held(session_, node, begun_ms, opened);
   epoch_ = std::max(epoch_, opened.epoch);
+  told_ = std::max(told_, opened.opened);
   heartbeat_ms_ = opened.heartbeat_ms;
   say("holds", node);
   connected();

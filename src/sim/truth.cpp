@@ -292,20 +292,24 @@ OperationIndex Truth::reasserted(KeyIndex key, SessionIndex session, core::Stamp
   return kNobody;
 }
 
+bool Truth::was_overruled(const Operation& registration, core::Stamp before) const {
+  const auto& known = keys_[registration.key].operations;
+  return std::any_of(known.begin(), known.end(), [&](OperationIndex index) {
+    const Operation& other = operations_[index];
+    if (other.outcome == Outcome::kRefused) return false;
+    // A removal that names another session is none of this one's.
+    if (other.kind == Kind::kDeregister && other.owner == registration.owner) return false;
+    if (!other.stamp) return true;  // in doubt
+    return *other.stamp > *registration.stamp && *other.stamp < before;
+  });
+}
+
 OperationIndex Truth::restated(KeyIndex key, uint32_t rev, core::Stamp stamp, size_t node) {
-  // All stamps of registrations before this one; of those in doubt none is known.
-  core::Stamp latest;
-  for (const OperationIndex index : keys_[key].operations) {
-    const Operation& operation = operations_[index];
-    if (operation.kind != Kind::kRegister || operation.outcome == Outcome::kRefused) continue;
-    const core::Stamp made = operation.stamp.value_or(stamp);
-    if (!operation.stamp || made < stamp) latest = std::max(latest, made);
-  }
   OperationIndex source = kNobody;
   for (const OperationIndex index : keys_[key].operations) {
     const Operation& operation = operations_[index];
     if (operation.kind != Kind::kRegister || operation.rev != rev || !operation.stamp) continue;
-    if (*operation.stamp >= latest) continue;
+    if (*operation.stamp >= stamp || !was_overruled(operation, stamp)) continue;
     if (source == kNobody || *operation.stamp > *operations_[source].stamp) source = index;
   }
   if (source == kNobody) return kNobody;

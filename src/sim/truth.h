@@ -203,6 +203,8 @@ class Truth {
   bool deregistered(const Operation& registration) const;
 
  private:
+  /// Whether another word of the same instance has a stamp after the registration's.
+  bool was_overruled(const Operation& registration, core::Stamp before) const;
   OperationIndex add_operation(Operation operation);
   void contest(KeyIndex key, SessionIndex claimant);
   void settle(OperationIndex operation, core::Stamp stamp);
