@@ -351,6 +351,8 @@ Status Registry::claim_holder(const RegisterInstance& input, const KeyState& pre
   // Two sessions claim one id: the one opened later is the newer process.
   Session& rival = *sessions_.find(present.holder.session);
   if (rival.opened > (*session)->opened) return superseded(input.key.id);
+  // Of one that is not known here its home will say which of the two goes on.
+  if (rival.state != Session::State::kOpen) return {};
   supersede(rival, input.key.id, now, out);
   return {};
 }
