@@ -39,14 +39,14 @@ void Provider::stop_step() {
   }
   const auto left =
       std::find_if(items_.begin(), items_.end(), [](const Item& item) { return !item.settled; });
-  if (stop_by_items_ && left != items_.end()) {
+  // Without a session it does not know what is its own: what it may have left lapses.
+  const bool knows_its_own = !owns_session() || session_ != kNobody;
+  if (stop_by_items_ && knows_its_own && left != items_.end()) {
     left->in_flight = true;
     ++operations_;
     core::DeregisterInstance input{checkers_.truth().key(left->place.key).key, {}};
     if (settings_.client_tokens) input.after = left->after;
-    if (owns_session() && session_ != kNobody) {
-      input.session = checkers_.truth().session(session_).id;
-    }
+    if (owns_session()) input.session = checkers_.truth().session(session_).id;
     const auto index = static_cast<size_t>(left - items_.begin());
     const OperationIndex operation =
         checkers_.truth().begin_deregister(left->place.key, process_, node_, core::Ack::kLocal);
