@@ -404,6 +404,20 @@ void Catalog::erase(Service& service, std::string_view id, uint64_t version) {
   forget_tombstone(service, key);
 }
 
+bool Catalog::lacks_bodies() {
+  for (const auto& service : services_) {
+    if (service == nullptr) continue;
+    bool lacks = false;
+    service->for_each_tombstone_after({}, [&](const std::string&, const Tombstone& tombstone) {
+      lacks = tombstone.kind == RegistrationKind::kForgotten &&
+              holder_state(tombstone.holder, tombstone.liveness) == HolderState::kAlive;
+      return !lacks;
+    });
+    if (lacks) return true;
+  }
+  return false;
+}
+
 void Catalog::settle_part(Service& service, std::string_view id) {
   if (!setting_.clustered) return;
   const KeyState state = state_of(service, id);

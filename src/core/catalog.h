@@ -81,6 +81,8 @@ class Catalog {
   /// one believed that its holder had ended, or it is known here to have; while the holder of the
   /// body here lives, that is no reason to lose it: its home states it anew.
   bool outlives(const KeyState& present, const InstanceRecord& record);
+  /// Whether the body of an instance whose holder lives has been forgotten here.
+  bool lacks_bodies();
   /// Brings the session's instances in line with its state: admits those that waited for it to
   /// open, buries those of one that ended. Each change gets a version of its own above `version`;
   /// returns the last one.

@@ -183,6 +183,7 @@ class Registry {
     return !options_.clustered || liveness.home == node_;
   }
   bool has_evidence(const Session& session, base::Now now) const;
+  bool stood_still(base::Now now) const;
   void note_life(Session& session, base::Now now) const;
   base::Status bring_home(Session& session, uint32_t epoch, base::Now now, Outputs& out);
   void note_local(Service& service, std::string_view id);
@@ -289,6 +290,7 @@ class Registry {
   };
   struct Younger;
   std::vector<AgedSession> ended_sessions_;  // a heap, oldest first
+  int64_t stalled_ms_ = 0;  ///< when it was seen to have stood still; 0 for never
   int64_t advanced_ms_ = 0;                  // monotonic time of the last AdvanceTime
   uint32_t tended_session_ = 0;
   uint32_t tended_ttl_ = 0;

@@ -130,6 +130,11 @@ void Registry::apply_record(Stream stream, const BusMessage& message, const Sess
              must_refute(*known, record.liveness, now)) {
     return refute(*known, record, now, out);
   }
+  // Whoever believed in that end has forgotten the bodies.
+  const bool wrong_end = record.liveness.ended && known != nullptr &&
+                         known->state == Session::State::kOpen && is_home(known->liveness) &&
+                         known->liveness.newer_than(record.liveness);
+  if (wrong_end) announce_session(*known, now, out);
   if (merge_session(record, now, out)) {
     write(sessions_.at(sessions_.slot_for(record.id)), ++version_, out.records);
   }

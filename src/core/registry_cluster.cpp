@@ -175,7 +175,11 @@ void Registry::advance_join(Now now, Outputs& out) {
   const bool unfit = !positions_fit() || (join_.as_new && !join_.replaying);
   if (unfit && !join_.snapshot_done) return seek_snapshot(now, out);
   if (unfit && !positions_fit()) return begin_replay();
-  if (caught_up()) return finish_join(now, out);
+  if (caught_up()) {
+    const bool may_ask = !join_.snapshot_done && !join_.replaying;
+    if (may_ask && catalog_.lacks_bodies()) return seek_snapshot(now, out);
+    return finish_join(now, out);
+  }
   fetch(Stream::kTied, now, out);
   fetch(Stream::kLasting, now, out);
 }

@@ -57,8 +57,16 @@ Result<Session*> Registry::open_session(const SessionId& id) {
 
 bool Registry::has_evidence(const Session& session, Now now) const {
   if (session.moved_away) return false;
-  if (session.attachments > 0) return true;
+  if (session.attachments > 0 && !stood_still(now)) return true;
   return session.evidence_ms != 0 && now.mono_ms - session.evidence_ms <= session.ttl_ms;
+}
+
+/// Whether this node has been away until just now: connections that it still holds may be of
+/// clients that have died meanwhile, of which word has not been taken in yet.
+bool Registry::stood_still(Now now) const {
+  const int64_t stall_ms = options_.timing.stall_ms;
+  if (advanced_ms_ != 0 && now.mono_ms - advanced_ms_ > stall_ms) return true;
+  return stalled_ms_ != 0 && now.mono_ms - stalled_ms_ <= 2 * stall_ms;
 }
 
 void Registry::note_life(Session& session, Now now) const {

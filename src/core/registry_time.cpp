@@ -41,6 +41,7 @@ Result<Reply> Registry::apply(const AdvanceTime&, Now now, Outputs& out) {
 /// This node stood still: it was not there to hear anybody.
 void Registry::excuse_silence(Now now) {
   ++counters_.stalls;
+  stalled_ms_ = std::max<int64_t>(now.mono_ms, 1);
   leases_.renew_all(now.mono_ms);
   peers_.excuse_all(now.mono_ms);
   contact_since_ms_ = 0;

@@ -69,6 +69,8 @@ std::string RemovalChecker::objection(const ListChange& change, const Operation&
           facts.stamp > change.before->stamp) {
         return {};
       }
+      // What nobody was promised, a node that was apart for too long may drop.
+      if (registration.in_doubt()) return {};
       return "it is persistent and nobody has deregistered it";
     case core::HolderKind::kTtl:
       if (facts.known && facts.liveness.ended) return {};
