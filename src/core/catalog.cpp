@@ -381,9 +381,9 @@ uint64_t Catalog::follow_session(uint32_t slot, uint64_t version) {
   return version;
 }
 
-void Catalog::renew_ttl(const Instance& instance, int64_t now_ms) {
+void Catalog::renew_ttl(const Instance& instance, bool proven, int64_t now_ms) {
   TtlSlot& slot = ttl_slots_[instance.holder_slot];
-  slot.evidence_ms = now_ms;
+  slot.evidence_ms = proven ? now_ms : 0;
   leases_.renew(slot.lease, now_ms);
 }
 

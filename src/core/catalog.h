@@ -91,8 +91,8 @@ class Catalog {
   /// The instance whose own TTL is in lease slot `slot`.
   const Instance& ttl_instance(uint32_t slot) const { return *ttl_slots_[slot].instance; }
   const Liveness& ttl_liveness(uint32_t slot) const { return ttl_slots_[slot].liveness; }
-  /// A sign of life of an instance whose home this is.
-  void renew_ttl(const Instance& instance, int64_t now_ms);
+  /// A sign of life of an instance whose home this is; `proven` if it is surely no old one.
+  void renew_ttl(const Instance& instance, bool proven, int64_t now_ms);
   /// Whether a sign of life came within its TTL.
   bool has_evidence(const Instance& instance, int64_t now_ms) const;
   /// Slots from 0 to here; those in use have an instance.

@@ -208,7 +208,7 @@ Result<Reply> Registry::apply(const RegisterInstance& input, Now now, Outputs& o
   catalog_.merge(service, present, record, version, now);
   version_ = version;
   if (body.holder.kind == HolderKind::kTtl) {
-    catalog_.renew_ttl(*service.find_live(input.key.id), now.mono_ms);
+    catalog_.renew_ttl(*service.find_live(input.key.id), !stood_still(now), now.mono_ms);
   }
   RecordBatch& batch = out.records;
   batch.begin(version);
@@ -273,7 +273,7 @@ void Registry::renew_own_ttl(const Service& service, const Instance& body, Now n
     move_ttl(service, id, present, Cause::kNone, now, out);
     ++counters_.sessions_moved;
   }
-  catalog_.renew_ttl(body, now.mono_ms);
+  catalog_.renew_ttl(body, !stood_still(now), now.mono_ms);
 }
 
 /// Begins the next epoch of an own TTL here.

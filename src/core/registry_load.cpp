@@ -58,7 +58,7 @@ void Registry::erase_merged(const InstanceRecord& record) {
 Result<Reply> Registry::apply(const FinishLoading& input, Now now, Outputs&) {
   CALLBOOK_CHECK(phase_ == Phase::kLoading);
   version_ = std::max(version_, input.last_version);
-  clock_.restart(now, options_.timing.lost_stamps_ms);
+  clock_.restart(now, options_.timing.lost_stamps_ms, options_.boot);
   if (options_.clustered) {
     phase_ = Phase::kJoining;
     join_.since_ms = now.mono_ms;

@@ -56,13 +56,13 @@ Result<Session*> Registry::open_session(const SessionId& id) {
 }
 
 bool Registry::has_evidence(const Session& session, Now now) const {
-  if (session.moved_away) return false;
-  if (session.attachments > 0 && !stood_still(now)) return true;
+  if (session.moved_away || stood_still(now)) return false;
+  if (session.attachments > 0) return true;
   return session.evidence_ms != 0 && now.mono_ms - session.evidence_ms <= session.ttl_ms;
 }
 
-/// Whether this node has been away until just now: connections that it still holds may be of
-/// clients that have died meanwhile, of which word has not been taken in yet.
+/// Whether this node has been away until just now: what it hears may be as old as its absence, and
+/// the connections that it still holds may be of clients that have died meanwhile.
 bool Registry::stood_still(Now now) const {
   const int64_t stall_ms = options_.timing.stall_ms;
   if (advanced_ms_ != 0 && now.mono_ms - advanced_ms_ > stall_ms) return true;
@@ -70,7 +70,7 @@ bool Registry::stood_still(Now now) const {
 }
 
 void Registry::note_life(Session& session, Now now) const {
-  session.evidence_ms = std::max<int64_t>(now.mono_ms, 1);
+  session.evidence_ms = stood_still(now) ? 0 : std::max<int64_t>(now.mono_ms, 1);
   session.moved_away = false;
   session.round = round_;
 }

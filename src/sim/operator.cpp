@@ -80,7 +80,7 @@ void Operator::attempt(size_t index) {
         truth.begin_register(item.key, item.rev, process_, kNobody, core::Holder{}, node, item.ack);
     input = registration_of(item);
   } else {
-    operation = truth.begin_deregister(item.key, process_, node, item.ack);
+    operation = truth.begin_deregister(item.key, process_, kNobody, node, item.ack);
     input = core::DeregisterInstance{truth.key(item.key).key, after};
   }
   port_.call(client_, node, std::move(input), item.ack, timeout_ms,

@@ -91,7 +91,7 @@ void Provider::send_deregistration(size_t index, size_t node, core::Ack ack) {
   if (settings_.client_tokens) input.after = item.after;
   if (owns_session()) input.session = checkers_.truth().session(session_).id;
   const OperationIndex operation =
-      checkers_.truth().begin_deregister(item.place.key, process_, node, ack);
+      checkers_.truth().begin_deregister(item.place.key, process_, session_, node, ack);
   port_.call(client_, node, input, ack,
              ack == core::Ack::kLogged ? kLoggedTimeoutMs : kLocalTimeoutMs,
              [this, index, operation, era = era_, elsewhere = node != node_,

@@ -49,7 +49,8 @@ void Provider::stop_step() {
     if (owns_session()) input.session = checkers_.truth().session(session_).id;
     const auto index = static_cast<size_t>(left - items_.begin());
     const OperationIndex operation =
-        checkers_.truth().begin_deregister(left->place.key, process_, node_, core::Ack::kLocal);
+        checkers_.truth().begin_deregister(left->place.key, process_, session_, node_,
+                                             core::Ack::kLocal);
     port_.call(client_, node_, input, core::Ack::kLocal, kCallTimeoutMs,
                [this, index, operation, after = input.after](const ClientPort::Answer& answer) {
                  checkers_.truth().end_operation(operation, answer);

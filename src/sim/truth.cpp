@@ -184,10 +184,11 @@ OperationIndex Truth::begin_register(KeyIndex key, uint32_t rev, ProcessNumber o
   return add_operation(operation);
 }
 
-OperationIndex Truth::begin_deregister(KeyIndex key, ProcessNumber owner, size_t node,
-                                       core::Ack ack) {
+OperationIndex Truth::begin_deregister(KeyIndex key, ProcessNumber owner, SessionIndex session,
+                                       size_t node, core::Ack ack) {
   Operation operation;
   operation.kind = Kind::kDeregister;
+  operation.session = session;
   operation.ack = ack;
   operation.node = static_cast<uint32_t>(node);
   operation.key = key;
@@ -201,7 +202,7 @@ void Truth::contest(KeyIndex key, SessionIndex claimant) {
   };
   for (const OperationIndex index : keys_[key].operations) {
     const SessionIndex other = operations_[index].session;
-    if (other == kNobody || sessions_[other].process == sessions_[claimant].process) continue;
+    if (operations_[index].kind != Kind::kRegister || other == kNobody || sessions_[other].process == sessions_[claimant].process) continue;
     add(sessions_[other].rivals, claimant);
     add(sessions_[claimant].rivals, other);
   }
@@ -297,8 +298,14 @@ bool Truth::was_overruled(const Operation& registration, core::Stamp before) con
   return std::any_of(known.begin(), known.end(), [&](OperationIndex index) {
     const Operation& other = operations_[index];
     if (other.outcome == Outcome::kRefused) return false;
-    // A removal that names another session is none of this one's.
-    if (other.kind == Kind::kDeregister && other.owner == registration.owner) return false;
+    if (other.kind == Kind::kDeregister) {
+      // A removal that names another session is none of this one's.
+      const bool of_session = registration.session != kNobody;
+      const bool meant = of_session ? other.session == kNobody ||
+                                          other.session == registration.session
+                                    : other.owner == registration.owner;
+      if (meant) return false;
+    }
     if (!other.stamp) return true;  // in doubt
     return *other.stamp > *registration.stamp && *other.stamp < before;
   });

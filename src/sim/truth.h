@@ -170,7 +170,8 @@ class Truth {
   OperationIndex begin_register(KeyIndex key, uint32_t rev, ProcessNumber owner,
                                 SessionIndex session, const core::Holder& holder, size_t node,
                                 core::Ack ack);
-  OperationIndex begin_deregister(KeyIndex key, ProcessNumber owner, size_t node, core::Ack ack);
+  OperationIndex begin_deregister(KeyIndex key, ProcessNumber owner, SessionIndex session,
+                                  size_t node, core::Ack ack);
   void end_operation(OperationIndex operation, const ClientPort::Answer& answer);
   void instance_refreshed(KeyIndex key, size_t node, int64_t begun_ms);
   void mark_lost_possible(OperationIndex operation) { operations_[operation].lost_possible = true; }
