@@ -51,8 +51,11 @@ bool ConsumerChecker::may_be_unknown(size_t node, uint32_t service) const {
   const Shown& shown = shown_of(evidence_.listings.history(node), service);
   if (shown.empty()) return true;
   const int64_t age_ms = evidence_.now_ms() - evidence_.conditions.started_ms(node);
-  const Shown& former = shown_of(evidence_.listings.former_history(node), service);
-  if (former.empty() && age_ms < kInFlightMs) return true;
+  const auto& former = evidence_.listings.former(node);
+  const bool once_unknown = std::any_of(
+      former.begin(), former.end(),
+      [&](const Listings::History& history) { return shown_of(history, service).empty(); });
+  if (once_unknown && age_ms < kInFlightMs) return true;
   return shown.front().at_ms > evidence_.conditions.answering_since_ms(node);
 }
 
@@ -63,7 +66,12 @@ void ConsumerChecker::check_shown(const ListHolder& holder, size_t list) {
   const uint64_t digest = directory.instances().digest();
   const uint32_t service = holder.service(list);
   if (holds(shown_of(evidence_.listings.history(*node), service), 0, digest)) return;
-  if (holds(shown_of(evidence_.listings.former_history(*node), service), 0, digest)) return;
+  const auto& former = evidence_.listings.former(*node);
+  const bool of_former =
+      std::any_of(former.begin(), former.end(), [&](const Listings::History& history) {
+        return holds(shown_of(history, service), 0, digest);
+      });
+  if (of_former) return;
   if (digest == 0 && may_be_unknown(*node, service)) return;
   fail(holder, list,
        fmt::format("holds a list of {} instances (digest {:x}) as whole, which its node has never "

@@ -10,7 +10,9 @@ Listings::Listings(const Scheduler& scheduler, const Truth& truth, size_t nodes)
 
 void Listings::node_started(size_t index, uint64_t boot) {
   Node& node = nodes_[index];
-  History former = std::move(node.history);
+  std::vector<History> former = std::move(node.former);
+  if (former.size() == kFormerKept) former.erase(former.begin());
+  former.push_back(std::move(node.history));
   node = Node();
   node.former = std::move(former);
   node.history.boot = boot;
@@ -174,7 +176,9 @@ size_t Listings::size(size_t index, uint32_t service) const {
 const Listings::History* Listings::history(size_t index, uint64_t boot) const {
   const Node& node = nodes_[index];
   if (node.history.boot == boot) return &node.history;
-  if (node.former.boot == boot) return &node.former;
+  for (const History& former : node.former) {
+    if (former.boot == boot) return &former;
+  }
   return nullptr;
 }
 

@@ -59,11 +59,11 @@ class Listings {
     uint64_t boot = 0;
     std::vector<std::vector<ShownList>> services;  ///< by service, as they were published
   };
-  /// Of this process of the node, or of the one before it; null of any other.
+  /// Of this process of the node, or of one of the last before it; null of any other.
   const History* history(size_t node, uint64_t boot) const;
   /// Of the process that runs, or ran last.
   const History& history(size_t node) const { return nodes_[node].history; }
-  const History& former_history(size_t node) const { return nodes_[node].former; }
+  const std::vector<History>& former(size_t node) const { return nodes_[node].former; }
 
  private:
   struct Entry {
@@ -81,8 +81,11 @@ class Listings {
     std::vector<uint32_t> service_at;  ///< by the view's index
     std::vector<std::pair<bool, Listing>> by_key;
     History history;
-    History former;
+    std::vector<History> former;  ///< the oldest first
   };
+
+  /// What a node has sent may be on its way while it is started several times.
+  static constexpr size_t kFormerKept = 8;
 
   void read_entries(const core::ServiceView& view, uint32_t service, const Shelf& before);
   bool read_listing(const core::ServiceView& view, const core::ListEntry& from, uint32_t service,
