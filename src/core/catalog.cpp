@@ -87,8 +87,7 @@ std::string_view Catalog::sections_of(const Service& service, std::string_view i
   return found == sections_.end() ? std::string_view() : found->second;
 }
 
-void Catalog::remember_sections(const Service& service, std::string_view id,
-                                std::string sections) {
+void Catalog::remember_sections(const Service& service, std::string_view id, std::string sections) {
   sections_.insert_or_assign({service.index(), std::string(id)}, std::move(sections));
 }
 
@@ -150,10 +149,9 @@ bool Catalog::merge(Service& service, const KeyState& present, const InstanceRec
 bool Catalog::outlives(const KeyState& present, const InstanceRecord& record) {
   if (present.body == nullptr || record.body.holder.kind != present.holder.kind) return false;
   const Liveness liveness = merge_liveness(present.liveness, record.liveness);
-  const bool over =
-      record.kind == RegistrationKind::kForgotten ||
-      (record.kind == RegistrationKind::kBody &&
-       holder_state(record.body.holder, liveness) == HolderState::kEnded);
+  const bool over = record.kind == RegistrationKind::kForgotten ||
+                    (record.kind == RegistrationKind::kBody &&
+                     holder_state(record.body.holder, liveness) == HolderState::kEnded);
   if (!over) return false;
   return holder_state(present.holder, liveness) == HolderState::kAlive;
 }

@@ -77,9 +77,9 @@ class Catalog {
   /// The same, for a caller who has found the service and knows what stands under the key.
   bool merge(Service& service, const KeyState& present, const InstanceRecord& record,
              uint64_t version, base::Now now);
-  /// Whether the body here should outlive a registration that wins by its stamp. Whoever forgot that
-  /// one believed that its holder had ended, or it is known here to have; while the holder of the
-  /// body here lives, that is no reason to lose it: its home states it anew.
+  /// Whether the body here should outlive a registration that wins by its stamp. Whoever forgot
+  /// that one believed that its holder had ended, or it is known here to have; while the holder of
+  /// the body here lives, that is no reason to lose it: its home states it anew.
   bool outlives(const KeyState& present, const InstanceRecord& record);
   /// Whether the body of an instance whose holder lives has been forgotten here.
   bool lacks_bodies();
@@ -101,9 +101,7 @@ class Catalog {
   void note_announced(const Instance& instance, int64_t wall_ms) {
     ttl_slots_[instance.holder_slot].liveness.announced_wall_ms = wall_ms;
   }
-  int64_t ttl_ms(const Instance& instance) const {
-    return ttl_slots_[instance.holder_slot].ttl_ms;
-  }
+  int64_t ttl_ms(const Instance& instance) const { return ttl_slots_[instance.holder_slot].ttl_ms; }
   /// A lapsed lease that nothing came of runs once more in full.
   void restart_ttl(uint32_t slot, int64_t now_ms) { leases_.renew(ttl_slots_[slot].lease, now_ms); }
 

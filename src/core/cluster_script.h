@@ -106,8 +106,8 @@ class ClusterScript {
     uint64_t last = 0;
     for (const auto& [version, key] : by_version) {
       last = version;
-      static_cast<void>(node.registry->step(
-          MergeRecord{version, key, node.store.at(key).second}, now(node), out));
+      static_cast<void>(node.registry->step(MergeRecord{version, key, node.store.at(key).second},
+                                            now(node), out));
     }
     static_cast<void>(node.registry->step(FinishLoading{last}, now(node), out));
     return connect(name, true);
@@ -274,14 +274,15 @@ class ClusterScript {
     for (auto it = all.upper_bound(after); it != all.end(); ++it, ++i) {
       messages.push_back({it->first, held[i].key, held[i].value});
     }
-    out += step(node, ApplyBatch{static_cast<Stream>(s), generation_, after, streams_[s].last,
-                                 messages});
+    out += step(node,
+                ApplyBatch{static_cast<Stream>(s), generation_, after, streams_[s].last, messages});
   }
 
   bool bring(std::string& out) {
     const auto fetches = std::exchange(fetches_, {});
     for (const auto& [node, fetch] : fetches) {
-      if (node->registry && node->connected) deliver(*node, index_of(fetch.stream), fetch.after, out);
+      if (node->registry && node->connected)
+        deliver(*node, index_of(fetch.stream), fetch.after, out);
     }
     const auto beats = std::exchange(beats_, {});
     for (const auto& [sender, bytes] : beats) {
@@ -296,13 +297,15 @@ class ClusterScript {
 
   void give_snapshot(Node& taker, std::string& out) {
     for (auto& [name, giver] : nodes_) {
-      if (!giver.registry || !giver.connected || giver.registry->phase() != Phase::kServing) continue;
+      if (!giver.registry || !giver.connected || giver.registry->phase() != Phase::kServing)
+        continue;
       RecordBatch batch;
       Registry::DumpCursor cursor;
       const BusPositions positions = giver.registry->positions();
       while (!cursor.done()) giver.registry->dump(cursor, 1'000, batch);
       std::vector<BusMessage> records;
-      for (size_t i = 0; i < batch.size(); ++i) records.push_back({0, batch[i].key, batch[i].value});
+      for (size_t i = 0; i < batch.size(); ++i)
+        records.push_back({0, batch[i].key, batch[i].value});
       out += step(taker, ApplySnapshot{true, true, positions, records});
       return;
     }

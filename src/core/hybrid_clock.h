@@ -20,10 +20,10 @@ class HybridClock {
   Stamp next(base::Now now);
   /// Every later stamp is above `hlc`.
   void observe(uint64_t hlc);
-  /// Begins after a restart, when some of the stamps that were made last may have been lost with the
-  /// store's unsynced tail. They are not made again: while the wall clock is behind what is known
-  /// to have been made, later ones are above it by `margin_ms` and up to a second more: each `boot`
-  /// begins elsewhere, since the one before may have left nothing behind.
+  /// Begins after a restart, when some of the stamps that were made last may have been lost with
+  /// the store's unsynced tail. They are not made again: while the wall clock is behind what is
+  /// known to have been made, later ones are above it by `margin_ms` and up to a second more: each
+  /// `boot` begins elsewhere, since the one before may have left nothing behind.
   void restart(base::Now now, int64_t margin_ms, uint64_t boot);
 
  private:

@@ -113,7 +113,8 @@ struct BusMessage {
 
 /// All messages that the stream holds with versions above `after`, through `through`, in order;
 /// pushed, or the answer to a Fetch. Repeated, late and overtaking batches are understood; one that
-/// leaves a gap behind the last is not applied but fetched again. Views borrow until step() returns.
+/// leaves a gap behind the last is not applied but fetched again. Views borrow until step()
+/// returns.
 struct ApplyBatch {
   Stream stream = Stream::kTied;
   uint64_t generation = 0;
@@ -143,8 +144,8 @@ struct ApplySnapshot {
 };
 
 using Input = std::variant<OpenSession, ResumeSession, RefreshSession, AttachSession, CheckTie,
-                           DetachSession, CloseSession, RegisterInstance, RefreshInstance, DeregisterInstance,
-                           MergeRecord, FinishLoading, AdvanceTime, ReportBus, ReportBusLost,
-                           ApplyBatch, SettlePublication, HearBeat, ApplySnapshot>;
+                           DetachSession, CloseSession, RegisterInstance, RefreshInstance,
+                           DeregisterInstance, MergeRecord, FinishLoading, AdvanceTime, ReportBus,
+                           ReportBusLost, ApplyBatch, SettlePublication, HearBeat, ApplySnapshot>;
 
 }  // namespace callbook::core

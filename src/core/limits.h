@@ -20,8 +20,8 @@ struct Limits {
   uint32_t max_client_bytes = 256;
   int64_t min_ttl_ms = 1'000;
   int64_t max_ttl_ms = 24LL * 3600 * 1000;
-  uint32_t max_outbox = 1'000'000;       ///< records owed to the bus; then new keys are refused
-  uint32_t max_publications = 1'000;     ///< in flight to the bus at once
+  uint32_t max_outbox = 1'000'000;    ///< records owed to the bus; then new keys are refused
+  uint32_t max_publications = 1'000;  ///< in flight to the bus at once
 };
 
 /// Timing rules that an operator may change.
@@ -46,9 +46,9 @@ struct Timing {
   int64_t fetch_timeout_ms = 2'000;
   int64_t publish_timeout_ms = 10'000;
   int64_t publish_retry_ms = 500;
-  int64_t correction_ms = 1'000;       ///< before others publish a merge that its author may
+  int64_t correction_ms = 1'000;        ///< before others publish a merge that its author may
   int64_t unknown_session_ms = 60'000;  ///< how long instances wait for word of their session
-  int64_t stall_ms = 500;              ///< a longer pause of this node is nobody else's silence
+  int64_t stall_ms = 500;               ///< a longer pause of this node is nobody else's silence
 };
 
 }  // namespace callbook::core

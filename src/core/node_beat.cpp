@@ -18,9 +18,9 @@ std::string encode_beat(const NodeBeat& beat) {
   base::put_string(out, beat.node);
   base::put_u64(out, beat.boot);
   base::put_u64(out, static_cast<uint64_t>(beat.wall_ms));
-  base::put_u8(out, static_cast<uint8_t>((beat.serving ? kServing : 0) |
-                                         (beat.settled ? kSettled : 0) |
-                                         (beat.buckets ? kBuckets : 0)));
+  base::put_u8(out,
+               static_cast<uint8_t>((beat.serving ? kServing : 0) | (beat.settled ? kSettled : 0) |
+                                    (beat.buckets ? kBuckets : 0)));
   for (const StreamPosition& position : beat.positions) {
     base::put_u64(out, position.generation);
     base::put_u64(out, position.version);

@@ -42,7 +42,8 @@ struct InstanceRegistered {
   Effect effect = Effect::kCreated;
   uint64_t version = 0;
   Stamp stamp;
-  uint64_t owed_version = 0;  ///< RecordSettled through this one says that the bus has it; 0: it has
+  uint64_t owed_version =
+      0;  ///< RecordSettled through this one says that the bus has it; 0: it has
 };
 
 struct InstanceRefreshed {

@@ -17,8 +17,8 @@ class PeerTable {
     uint64_t boot = 0;
     int64_t heard_ms = 0;
     bool serving = false;
-    int64_t clock_ahead_ms = 0;   ///< its wall clock against this node's, as far as beats tell
-    uint32_t differing_beats = 0; ///< in a row, at equal positions
+    int64_t clock_ahead_ms = 0;    ///< its wall clock against this node's, as far as beats tell
+    uint32_t differing_beats = 0;  ///< in a row, at equal positions
   };
 
   PeerTable(NodeId self, int64_t lost_after_ms) : self_(self), lost_after_ms_(lost_after_ms) {}

@@ -67,8 +67,8 @@ Liveness get_liveness(ByteReader& reader, uint8_t format) {
   liveness.ended = ended == 1;
   liveness.cause = get_cause(reader);
   // Of a record without it the best guess is when its home last changed it.
-  liveness.announced_wall_ms = static_cast<int64_t>(
-      format == kFirstFormat ? liveness.stamp.hlc >> 16 : reader.varint());
+  liveness.announced_wall_ms =
+      static_cast<int64_t>(format == kFirstFormat ? liveness.stamp.hlc >> 16 : reader.varint());
   return liveness;
 }
 

@@ -92,7 +92,8 @@ void encode_key(std::string_view datacenter, const InstanceRecord& record, std::
 void encode_key(const SessionRecord& record, std::string& out);
 void encode_value(const InstanceRecord& record, std::string& out);
 void encode_value(const SessionRecord& record, std::string& out);
-/// Key and value of the node's own records; an OwedRecord that is no longer owed has an empty value.
+/// Key and value of the node's own records; an OwedRecord that is no longer owed has an empty
+/// value.
 void encode_mark_key(std::string& out);
 void encode_value(const MarkRecord& record, std::string& out);
 void encode_key(const OwedRecord& record, std::string& out);

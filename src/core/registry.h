@@ -95,7 +95,7 @@ class Registry {
     uint64_t sessions_superseded = 0;  ///< lost an instance to a later-opened session
     uint64_t reasserted = 0;           ///< kept an instance against an earlier-opened one
     uint64_t refuted = 0;
-    uint64_t restated = 0;             ///< gave a later stamp to what others had forgotten
+    uint64_t restated = 0;    ///< gave a later stamp to what others had forgotten
     uint64_t taken_over = 0;  ///< sessions and own TTLs of lost nodes
     uint64_t corrections = 0;
     uint64_t corrections_spared = 0;  ///< an equal message came first
@@ -113,9 +113,9 @@ class Registry {
     uint64_t outbox_full = 0;
     uint64_t tombstones_aged = 0;
     uint64_t stalls = 0;
-    uint64_t not_understood = 0;    ///< messages of a format this release does not read
-    uint64_t name_conflicts = 0;    ///< beats under this node's own name or id
-    uint64_t unchanged = 0;         ///< registrations that nobody was told of
+    uint64_t not_understood = 0;       ///< messages of a format this release does not read
+    uint64_t name_conflicts = 0;       ///< beats under this node's own name or id
+    uint64_t unchanged = 0;            ///< registrations that nobody was told of
     int64_t largest_clock_gap_ms = 0;  ///< to another node's wall clock, as beats tell
   };
   const Counters& counters() const { return counters_; }
@@ -157,7 +157,8 @@ class Registry {
   void renew_own_ttl(const Service& service, const Instance& body, base::Now now, Outputs& out);
   void move_ttl(const Service& service, const std::string& id, const Liveness& present, Cause cause,
                 base::Now now, Outputs& out);
-  base::Status claim_holder(const RegisterInstance& input, const KeyState& present, base::Now now, Outputs& out);
+  base::Status claim_holder(const RegisterInstance& input, const KeyState& present, base::Now now,
+                            Outputs& out);
 
   // Time: registry_time.cpp.
   base::Result<Reply> apply(const AdvanceTime& input, base::Now now, Outputs& out);
@@ -290,7 +291,7 @@ class Registry {
   };
   struct Younger;
   std::vector<AgedSession> ended_sessions_;  // a heap, oldest first
-  int64_t stalled_ms_ = 0;  ///< when it was seen to have stood still; 0 for never
+  int64_t stalled_ms_ = 0;                   ///< when it was seen to have stood still; 0 for never
   int64_t advanced_ms_ = 0;                  // monotonic time of the last AdvanceTime
   uint32_t tended_session_ = 0;
   uint32_t tended_ttl_ = 0;
@@ -338,8 +339,8 @@ class Registry {
   uint8_t round_ = 0;
   int64_t sweep_due_ms_ = 0;  // when what is doubtful is dropped; 0: nothing is
   int64_t beaten_ms_ = 0;
-  int64_t contact_since_ms_ = 0;        // neither isolated nor stalled since then; 0: isolated
-  int64_t show_buckets_until_ms_ = 0;   // in beats
+  int64_t contact_since_ms_ = 0;       // neither isolated nor stalled since then; 0: isolated
+  int64_t show_buckets_until_ms_ = 0;  // in beats
   int64_t repair_not_before_ms_ = 0;
   int64_t repair_wait_ms_ = 0;
 };

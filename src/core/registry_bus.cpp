@@ -24,9 +24,9 @@ bool holds_more(const KeyState& mine, const InstanceRecord& record) {
 }
 
 bool holds_more(const Session& mine, const SessionRecord& record) {
-  const bool superseded = !mine.superseded_instance.empty() &&
-                          (record.superseded.empty() ||
-                           mine.superseded_instance < record.superseded);
+  const bool superseded =
+      !mine.superseded_instance.empty() &&
+      (record.superseded.empty() || mine.superseded_instance < record.superseded);
   return mine.liveness.newer_than(record.liveness) || superseded ||
          sections_hold_more(mine.sections, record.sections);
 }
@@ -45,8 +45,8 @@ Result<Reply> Registry::apply(const ReportBus& input, Now now, Outputs& out) {
   const bool fresh = !bus_connected_;
   bus_connected_ = true;
   if (fresh) bus_since_ms_ = now.mono_ms;
-  const bool long_apart = in_touch_wall_ms_ != 0 &&
-                          now.wall_ms - in_touch_wall_ms_ > options_.timing.rejoin_ms;
+  const bool long_apart =
+      in_touch_wall_ms_ != 0 && now.wall_ms - in_touch_wall_ms_ > options_.timing.rejoin_ms;
   if (fresh && long_apart && phase_ == Phase::kServing && !join_.as_new) begin_as_new(now);
   for (Stream stream : {Stream::kTied, Stream::kLasting}) {
     const size_t s = index_of(stream);
@@ -75,8 +75,8 @@ Result<Reply> Registry::apply(const ReportBusLost&, Now now, Outputs&) {
 
 void Registry::fetch(Stream stream, Now now, Outputs& out) {
   StreamState& state = streams_[index_of(stream)];
-  const bool asked = state.fetched_ms != 0 &&
-                     now.mono_ms - state.fetched_ms < options_.timing.fetch_timeout_ms;
+  const bool asked =
+      state.fetched_ms != 0 && now.mono_ms - state.fetched_ms < options_.timing.fetch_timeout_ms;
   if (asked || !bus_connected_) return;
   state.fetched_ms = std::max<int64_t>(now.mono_ms, 1);
   const StreamPosition at = positions_[index_of(stream)];
@@ -157,9 +157,8 @@ void Registry::apply_record(Stream stream, const BusMessage& message, const Inst
                             Now now, Outputs& out) {
   clock_.observe(record.stamp.hlc);
   clock_.observe(record.liveness.stamp.hlc);
-  if (const Service* known = catalog_.find(record.service);
-      is_old_news(record, known == nullptr ? KeyState{} : catalog_.state_of(*known, record.id),
-                  now)) {
+  if (const Service* known = catalog_.find(record.service); is_old_news(
+          record, known == nullptr ? KeyState{} : catalog_.state_of(*known, record.id), now)) {
     return;
   }
   Service& service = catalog_.find_or_add(record.service);
@@ -191,8 +190,9 @@ bool Registry::merge_heard(Service& service, const KeyState& present, InstanceRe
 
 /// Two sessions claim one instance (or the other has claimed it and deregistered it since), and the
 /// record that wins by its stamp is the one of the session that was opened earlier: the later
-/// process is told to go on, so its registration takes a later stamp. If the other was opened later,
-/// the process here is told to stop. Only the home of the session does that, so that it is done once.
+/// process is told to go on, so its registration takes a later stamp. If the other was opened
+/// later, the process here is told to stop. Only the home of the session does that, so that it is
+/// done once.
 bool Registry::reassert(Service& service, const KeyState& present, const InstanceRecord& record,
                         Now now, Outputs& out) {
   if (present.body == nullptr || present.holder.kind != HolderKind::kSession) return false;
@@ -233,8 +233,8 @@ bool Registry::refute(Service& service, const KeyState& present, InstanceRecord 
       record.stamp > present.stamp && record.kind != RegistrationKind::kForgotten;
   if (superseded) return false;
   ++counters_.refuted;
-  record.liveness = {record.liveness.epoch + 1, clock_.next(now), node_, false, Cause::kNone,
-                     now.wall_ms};
+  record.liveness = {
+      record.liveness.epoch + 1, clock_.next(now), node_, false, Cause::kNone, now.wall_ms};
   merge_heard(service, present, record, now);
   if (const KeyState state = catalog_.state_of(service, record.id); state.body != nullptr) {
     catalog_.restart_ttl(state.body->holder_slot, now.mono_ms);  // a new home grants it a whole TTL
@@ -305,8 +305,7 @@ void Registry::owe(Stream stream, std::string_view key, Outbox::Reason reason, i
 void Registry::settle(const Outbox::Entry& entry, bool acknowledged, Outputs& out) {
   const std::string key = entry.key;
   const Stream stream = entry.stream;
-  const Outbox::Settled settled =
-      acknowledged ? outbox_.acknowledged(entry) : outbox_.heard(entry);
+  const Outbox::Settled settled = acknowledged ? outbox_.acknowledged(entry) : outbox_.heard(entry);
   if (settled.reason != Outbox::Reason::kChange) return;
   const Stream other = stream == Stream::kTied ? Stream::kLasting : Stream::kTied;
   const Outbox::Entry* elsewhere = outbox_.find(other, key);
@@ -348,7 +347,8 @@ uint64_t Registry::change(const Service& service, std::string_view id, Now now, 
   record.id = id;
   key_.clear();
   encode_key(options_.datacenter, record, key_);
-  owe(stream_of(state.kind, state.holder.kind), key_, Outbox::Reason::kChange, now.mono_ms, now, out);
+  owe(stream_of(state.kind, state.holder.kind), key_, Outbox::Reason::kChange, now.mono_ms, now,
+      out);
   return version;
 }
 

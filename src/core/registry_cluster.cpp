@@ -308,14 +308,14 @@ void Registry::sweep_instances(Now now, Outputs& out) {
     const Service* service = catalog_.at(index);
     if (service == nullptr) continue;
     const auto visit = [&](const Instance& instance) {
-      const bool vouched =
-          instance.holder_kind() == HolderKind::kSession
-              ? has_evidence(sessions_.at(instance.holder_slot), now)
-              : catalog_.has_evidence(instance, now.mono_ms);
+      const bool vouched = instance.holder_kind() == HolderKind::kSession
+                               ? has_evidence(sessions_.at(instance.holder_slot), now)
+                               : catalog_.has_evidence(instance, now.mono_ms);
       if (instance.round != round_ && !vouched) unheard.emplace_back(index, instance.id());
       return true;
     };
-    service->list().visit_after({}, [&](const ListEntry& entry) { return visit(entry.instance()); });
+    service->list().visit_after({},
+                                [&](const ListEntry& entry) { return visit(entry.instance()); });
     service->for_each_waiting_after({}, visit);
     service->for_each_tombstone_after({}, [&](const std::string& id, const Tombstone& tombstone) {
       if (tombstone.round != round_) unheard.emplace_back(index, id);

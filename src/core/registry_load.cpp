@@ -75,9 +75,14 @@ Result<Reply> Registry::apply(const FinishLoading& input, Now now, Outputs&) {
 }
 
 void Registry::write(const Session& session, uint64_t version, RecordBatch& batch) const {
-  const SessionRecord record{session.id,       session.ttl_ms,   session.client,
-                             session.opened,   session.liveness, session.ended_wall_ms,
-                             session.superseded_instance, session.sections};
+  const SessionRecord record{session.id,
+                             session.ttl_ms,
+                             session.client,
+                             session.opened,
+                             session.liveness,
+                             session.ended_wall_ms,
+                             session.superseded_instance,
+                             session.sections};
   batch.begin(version);
   encode_key(record, batch.bytes());
   batch.end_key();
@@ -209,19 +214,19 @@ void Registry::dump_owed(DumpCursor& cursor, size_t end, RecordBatch& out) const
   }
   cursor.slot = 1;
   bool whole = true;
-  outbox_.for_each_change_after(cursor.after, [&](const std::string& place,
-                                                  const Outbox::Entry& entry) {
-    whole = out.size() < end;
-    if (!whole) return false;
-    const OwedRecord record{entry.stream, entry.key, entry.since_wall_ms};
-    out.begin(std::max<uint64_t>(entry.version, 1));
-    encode_key(record, out.bytes());
-    out.end_key();
-    encode_value(record, out.bytes());
-    out.end();
-    cursor.after = place;
-    return true;
-  });
+  outbox_.for_each_change_after(
+      cursor.after, [&](const std::string& place, const Outbox::Entry& entry) {
+        whole = out.size() < end;
+        if (!whole) return false;
+        const OwedRecord record{entry.stream, entry.key, entry.since_wall_ms};
+        out.begin(std::max<uint64_t>(entry.version, 1));
+        encode_key(record, out.bytes());
+        out.end_key();
+        encode_value(record, out.bytes());
+        out.end();
+        cursor.after = place;
+        return true;
+      });
   if (whole) cursor.part = DumpCursor::Part::kDone;
 }
 

@@ -43,14 +43,14 @@ SessionOpened Registry::opened(const Session& session) const {
 Result<Session*> Registry::open_session(const SessionId& id) {
   Session* session = sessions_.find(id);
   if (session == nullptr || session->state != Session::State::kOpen) {
-    return Error{ErrorCode::kNotFound, "session",
-                 "is not known; open a new one and register again", std::nullopt};
+    return Error{ErrorCode::kNotFound, "session", "is not known; open a new one and register again",
+                 std::nullopt};
   }
   if (!session->superseded_instance.empty()) {
-    return Error{ErrorCode::kSuperseded, "id",
-                 fmt::format("'{}' was taken over by a later session; stop",
-                             session->superseded_instance),
-                 std::nullopt};
+    return Error{
+        ErrorCode::kSuperseded, "id",
+        fmt::format("'{}' was taken over by a later session; stop", session->superseded_instance),
+        std::nullopt};
   }
   return session;
 }
@@ -150,8 +150,8 @@ void Registry::follow_liveness(Session& session, Now now, Outputs&) {
   const uint32_t slot = sessions_.slot_of(session);
   const bool runs_here = !session.liveness.ended && is_home(session.liveness);
   if (runs_here && session.lease == kNoSlot) {
-    session.lease = leases_.add({static_cast<uint8_t>(LeaseKind::kSession), slot}, session.ttl_ms,
-                                now.mono_ms);
+    session.lease =
+        leases_.add({static_cast<uint8_t>(LeaseKind::kSession), slot}, session.ttl_ms, now.mono_ms);
     if (session.attachments > 0 && !session.moved_away) leases_.suspend(session.lease);
   } else if (!runs_here && session.lease != kNoSlot) {
     leases_.remove(session.lease);
@@ -240,9 +240,9 @@ bool Registry::merge_session(const SessionRecord& record, Now now, Outputs& out)
   session.round = round_;
   const bool more_sections = sections_hold_more(record.sections, session.sections);
   if (more_sections) session.sections = merge_sections(session.sections, record.sections);
-  const bool superseded = !record.superseded.empty() &&
-                          (session.superseded_instance.empty() ||
-                           record.superseded < session.superseded_instance);
+  const bool superseded =
+      !record.superseded.empty() &&
+      (session.superseded_instance.empty() || record.superseded < session.superseded_instance);
   if (superseded) session.superseded_instance = record.superseded;
   if (!record.liveness.newer_than(session.liveness)) {
     session.liveness = merge_liveness(session.liveness, record.liveness);
@@ -259,8 +259,8 @@ bool Registry::merge_session(const SessionRecord& record, Now now, Outputs& out)
   session.ended_wall_ms = record.ended_wall_ms;
   settle_part(session);
   if (ends && !loading()) {
-    out.sessions_ended.push_back({session.id, session.liveness.cause,
-                                  static_cast<uint32_t>(session.instances.size())});
+    out.sessions_ended.push_back(
+        {session.id, session.liveness.cause, static_cast<uint32_t>(session.instances.size())});
   }
   follow_liveness(session, now, out);
   return true;

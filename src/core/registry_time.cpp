@@ -74,8 +74,7 @@ void Registry::expire_instance(uint32_t ttl_slot, Now now, Outputs& out) {
   const Service& service = *catalog_.at(instance.service);
   const std::string id(instance.id());
   const Liveness& present = catalog_.ttl_liveness(ttl_slot);
-  const Cause cause =
-      present.cause == Cause::kHomeLost ? Cause::kHomeLost : Cause::kSessionExpired;
+  const Cause cause = present.cause == Cause::kHomeLost ? Cause::kHomeLost : Cause::kSessionExpired;
   InstanceRecord record;
   record.service = service.key();
   record.id = id;
@@ -199,8 +198,7 @@ void Registry::tend_ttls(Now now, Outputs& out) {
   }
 }
 
-void Registry::tend_ttl(const Instance& instance, const Liveness& liveness, Now now,
-                        Outputs& out) {
+void Registry::tend_ttl(const Instance& instance, const Liveness& liveness, Now now, Outputs& out) {
   Service& service = *catalog_.at(instance.service);
   const std::string id(instance.id());
   const uint64_t key_hash = key_hash_of(service.key(), id);

@@ -39,7 +39,8 @@ struct Session {
   int64_t evidence_ms = 0;
   /// Its client has gone on at another node: connections still tied to it here prove nothing.
   bool moved_away = false;
-  /// A registration of it is known to have been made and lost: its client must say all of them anew.
+  /// A registration of it is known to have been made and lost: its client must say all of them
+  /// anew.
   bool lacks_registrations = false;
   int64_t unknown_since_ms = 0;  ///< while kUnknown: since when, once looked at
   uint64_t replica_part = 0;     ///< what its record adds to the replication digest

@@ -106,8 +106,8 @@ void AgreementChecker::compare_keys(size_t node) {
                       own.liveness.stamp == first.liveness.stamp;
     if (same) continue;
     const bool same_body = own.rev && own.rev == first.rev && own.session == first.session;
-    const bool same_lease = own.liveness.epoch == first.liveness.epoch &&
-                            own.liveness.stamp == first.liveness.stamp;
+    const bool same_lease =
+        own.liveness.epoch == first.liveness.epoch && own.liveness.stamp == first.liveness.stamp;
     if (same_body && same_lease) continue;
     same_records_ = false;
     const bool forgotten = !own.known || !first.known;

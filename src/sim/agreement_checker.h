@@ -13,9 +13,9 @@ namespace callbook::sim {
 /// digests; where they know the same records, their replication digests are equal.
 ///
 /// Allowances: a registration that was repeated unchanged has a later stamp where that was, which
-/// nobody else is told and the replication digest leaves out. An end that one node has forgotten for its age another may still remember, since
-/// their clocks differ and records age out one by one. Nothing else may differ, stamps and epochs
-/// included.
+/// nobody else is told and the replication digest leaves out. An end that one node has forgotten
+/// for its age another may still remember, since their clocks differ and records age out one by
+/// one. Nothing else may differ, stamps and epochs included.
 ///
 /// Says also how long after the faults' end the nodes became equal, but for changes that clients go
 /// on making, each of which is everywhere within two seconds.

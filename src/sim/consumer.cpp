@@ -151,8 +151,8 @@ void Consumer::take(WatchEvent& event, const EventId& id) {
   if (found == lists_.end()) return;
   const auto index = static_cast<size_t>(found - lists_.begin());
   if (last_id_node_ != node_) last_id_.reset();  // the lists are no longer what it stands for
-  const bool proven = event.snapshot ? event.snapshot->digest.has_value()
-                                     : event.delta->digest.has_value();
+  const bool proven =
+      event.snapshot ? event.snapshot->digest.has_value() : event.delta->digest.has_value();
   if (event.snapshot) {
     if (event.snapshot->part > 1) checkers_.count(Rule::kSnapshotInParts);
     found->directory.take(std::move(*event.snapshot));

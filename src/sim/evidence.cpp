@@ -95,8 +95,7 @@ Focus Evidence::focus_on_session(SessionIndex session) const {
 OperationIndex Evidence::registration(KeyIndex key, std::optional<uint32_t> rev,
                                       core::Stamp stamp) {
   const size_t node = conditions.node_of(stamp.node);
-  const OperationIndex maker =
-      truth.maker_of(key, Operation::Kind::kRegister, rev, stamp, node);
+  const OperationIndex maker = truth.maker_of(key, Operation::Kind::kRegister, rev, stamp, node);
   if (maker != kNobody || !rev) return maker;
   const OperationIndex restated = truth.restated(key, *rev, stamp, node);
   if (restated != kNobody) count(Rule::kRestated);

@@ -40,8 +40,7 @@ bool FinalChecker::should_be_listed(const Operation& last_word) const {
   const Truth& truth = evidence_.truth;
   if (last_word.kind != Kind::kRegister || truth.holder_over(last_word)) return false;
   // Nobody keeps alive what a late call has registered against its owner's later wish.
-  return last_word.holder != core::HolderKind::kTtl ||
-         truth.wanted(last_word.key, last_word.owner);
+  return last_word.holder != core::HolderKind::kTtl || truth.wanted(last_word.key, last_word.owner);
 }
 
 void FinalChecker::finish() {

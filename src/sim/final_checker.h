@@ -40,8 +40,8 @@ class FinalChecker {
 
 /// Property, at the end: nothing acknowledged as logged is lost. What every node knows of the key
 /// has that call's stamp or a later one; a deregistration, or a registration whose holder has
-/// ended, may have been forgotten for its age, and one that changed nothing stands for the one before it. No
-/// allowance for any loss of power.
+/// ended, may have been forgotten for its age, and one that changed nothing stands for the one
+/// before it. No allowance for any loss of power.
 class LoggedChecker {
  public:
   explicit LoggedChecker(Evidence& evidence) : evidence_(evidence) {}

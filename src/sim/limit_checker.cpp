@@ -50,7 +50,8 @@ void LimitChecker::on_step(size_t node, const core::Registry& registry, const co
   const uint64_t said = counters.reasserted + counters.restated + counters.refuted;
   const bool by_itself = std::exchange(said_[node], said) != said;
   const size_t before = std::exchange(outbox_sizes_[node], registry.owed_changes());
-  if (by_itself || before < evidence_.settings.limits.max_outbox || before >= outbox_sizes_[node]) return;
+  if (by_itself || before < evidence_.settings.limits.max_outbox || before >= outbox_sizes_[node])
+    return;
   for (const RecordChange& change : changes) {
     if (!asked_by_client(change) || !newly_owed(out, change)) continue;
     Finding finding;

@@ -106,8 +106,8 @@ void Provider::open() {
   epoch_ = 0;
   ++operations_;
   say("is asked to open", node_);
-  port_.call(client_, node_, core::OpenSession{id, plan_.ttl_ms, "sim", told_stamp()}, core::Ack::kLocal,
-             kCallTimeoutMs,
+  port_.call(client_, node_, core::OpenSession{id, plan_.ttl_ms, "sim", told_stamp()},
+             core::Ack::kLocal, kCallTimeoutMs,
              [this, era = era_, node = node_, session = session_,
               begun_ms](const ClientPort::Answer& answer) {
                if (era != era_) return;
@@ -277,7 +277,8 @@ void Provider::beat() {
 }
 
 void Provider::heartbeat_session() {
-  port_.call(client_, node_, core::RefreshSession{checkers_.truth().session(session_).id, told_epoch()},
+  port_.call(client_, node_,
+             core::RefreshSession{checkers_.truth().session(session_).id, told_epoch()},
              core::Ack::kLocal, kCallTimeoutMs,
              [this, era = era_, node = node_, session = session_,
               begun_ms = scheduler_.now_ms()](const ClientPort::Answer& answer) {

@@ -48,17 +48,15 @@ void Provider::stop_step() {
     if (settings_.client_tokens) input.after = left->after;
     if (owns_session()) input.session = checkers_.truth().session(session_).id;
     const auto index = static_cast<size_t>(left - items_.begin());
-    const OperationIndex operation =
-        checkers_.truth().begin_deregister(left->place.key, process_, session_, node_,
-                                             core::Ack::kLocal);
+    const OperationIndex operation = checkers_.truth().begin_deregister(
+        left->place.key, process_, session_, node_, core::Ack::kLocal);
     port_.call(client_, node_, input, core::Ack::kLocal, kCallTimeoutMs,
                [this, index, operation, after = input.after](const ClientPort::Answer& answer) {
                  checkers_.truth().end_operation(operation, answer);
                  checkers_.answered(operation, after);
-                 const bool not_mine =
-                     answer && !answer->ok() &&
-                     (answer->error().code == base::ErrorCode::kNotFound ||
-                      answer->error().code == base::ErrorCode::kConflict);
+                 const bool not_mine = answer && !answer->ok() &&
+                                       (answer->error().code == base::ErrorCode::kNotFound ||
+                                        answer->error().code == base::ErrorCode::kConflict);
                  const bool done = not_mine || (answer && answer->ok());
                  if (done) {
                    items_[index].settled = true;

@@ -21,10 +21,11 @@ namespace callbook::sim {
 /// - An own TTL: the node knows a record of its end, or its process has ended.
 /// - Nothing (persistent): only a deregistration, or a registration by another holder.
 ///
-/// Allowances: where word of a true end and of the session's going on elsewhere reach a node together,
-/// it drops what the first takes and needs to be told the instances anew. A node that has not been in touch with everybody for a while may drop a session that
-/// it knows nothing of, once it has waited for word of it, or rejoined as new. If the session lives
-/// the state that the others keep brings it back, which FinalChecker demands.
+/// Allowances: where word of a true end and of the session's going on elsewhere reach a node
+/// together, it drops what the first takes and needs to be told the instances anew. A node that has
+/// not been in touch with everybody for a while may drop a session that it knows nothing of, once
+/// it has waited for word of it, or rejoined as new. If the session lives the state that the others
+/// keep brings it back, which FinalChecker demands.
 class RemovalChecker {
  public:
   RemovalChecker(Evidence& evidence, const EndingChecker& endings)

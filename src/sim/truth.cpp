@@ -202,7 +202,9 @@ void Truth::contest(KeyIndex key, SessionIndex claimant) {
   };
   for (const OperationIndex index : keys_[key].operations) {
     const SessionIndex other = operations_[index].session;
-    if (operations_[index].kind != Kind::kRegister || other == kNobody || sessions_[other].process == sessions_[claimant].process) continue;
+    if (operations_[index].kind != Kind::kRegister || other == kNobody ||
+        sessions_[other].process == sessions_[claimant].process)
+      continue;
     add(sessions_[other].rivals, claimant);
     add(sessions_[claimant].rivals, other);
   }
@@ -301,9 +303,9 @@ bool Truth::was_overruled(const Operation& registration, core::Stamp before) con
     if (other.kind == Kind::kDeregister) {
       // A removal that names another session is none of this one's.
       const bool of_session = registration.session != kNobody;
-      const bool meant = of_session ? other.session == kNobody ||
-                                          other.session == registration.session
-                                    : other.owner == registration.owner;
+      const bool meant = of_session
+                             ? other.session == kNobody || other.session == registration.session
+                             : other.owner == registration.owner;
       if (meant) return false;
     }
     if (!other.stamp) return true;  // in doubt
