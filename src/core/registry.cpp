@@ -376,15 +376,16 @@ Result<Reply> Registry::apply(const DeregisterInstance& input, Now now, Outputs&
   Service* service = catalog_.find(input.key.service);
   const KeyState present =
       service == nullptr ? KeyState{} : catalog_.state_of(*service, input.key.id);
+  // Its client may have been told of a registration that has not come here yet.
+  const bool told_of_more = input.after > present.stamp;
   if (present.body == nullptr) {
-    // Its client may have been told of a registration that has not come here yet, or may ask again
-    // because the first answer was that the removal is not known to be safe.
-    const bool told_of_more = input.after > present.stamp;
+    // Or it asks again because the first answer was that the removal is not known to be safe.
     const bool asked_again =
         present.kind == RegistrationKind::kRemoved && owed_version(*service, input.key.id) != 0;
     if (!told_of_more && !asked_again) return no_instance(input.key);
     if (service == nullptr) service = &catalog_.find_or_add(input.key.service);
-  } else if (input.session != SessionId{} && present.holder.session != input.session) {
+  } else if (input.session != SessionId{} && present.holder.session != input.session &&
+             !told_of_more) {
     return Error{
         ErrorCode::kConflict, "session",
         fmt::format("does not hold '{}'; somebody else has registered it since", input.key.id),
