@@ -95,6 +95,7 @@ class Registry {
     uint64_t sessions_superseded = 0;  ///< lost an instance to a later-opened session
     uint64_t reasserted = 0;           ///< kept an instance against an earlier-opened one
     uint64_t refuted = 0;
+    uint64_t waited_for_session = 0;  ///< instances kept back until word of their session
     uint64_t restated = 0;    ///< gave a later stamp to what others had forgotten
     uint64_t taken_over = 0;  ///< sessions and own TTLs of lost nodes
     uint64_t corrections = 0;

@@ -174,6 +174,8 @@ void Registry::apply_record(Stream stream, const BusMessage& message, const Inst
   catalog_.note_heard(*merged, record.id, round_);
   catalog_.settle_part(*merged, record.id);
   const KeyState state = catalog_.state_of(*merged, record.id);
+  const bool waits = state.body != nullptr && merged->find_live(record.id) == nullptr;
+  if (waits && present.body == nullptr) ++counters_.waited_for_session;
   const bool is_author = state.stamp.node == node_ || state.liveness.stamp.node == node_;
   compare(stream, message.key, holds_more(state, record), is_author, now, out);
 }

@@ -33,6 +33,7 @@ void for_each_counter(const core::Registry::Counters& counters, Visit visit) {
   visit("reasserted", counters.reasserted);
   visit("refuted", counters.refuted);
   visit("restated", counters.restated);
+  visit("waited_for_session", counters.waited_for_session);
   visit("taken_over", counters.taken_over);
   visit("corrections", counters.corrections);
   visit("corrections_spared", counters.corrections_spared);

@@ -20,8 +20,6 @@ std::string_view name_of(Rule rule) {
       return "restated";
     case Rule::kRefuted:
       return "refuted";
-    case Rule::kWaitedForSession:
-      return "waited_for_session";
     case Rule::kUnchanged:
       return "unchanged_registration";
     case Rule::kTombstoneAged:

@@ -23,7 +23,6 @@ enum class Rule : uint8_t {
   kReasserted,        // a later session kept its instance against an earlier one
   kRestated,          // a home gave a later stamp to what others had forgotten
   kRefuted,           // an end, or an unasked move, was contradicted in a later epoch
-  kWaitedForSession,  // a registration was kept back until its session was known
   kUnchanged,         // a registration that changed nothing
   kTombstoneAged,     // an end was forgotten
   kOutboxFull,        // a new key was refused

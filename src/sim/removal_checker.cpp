@@ -93,7 +93,6 @@ std::string RemovalChecker::session_objection(const ListChange& change,
                             key.session != registration.session && key.stamp > change.before->stamp;
   if (other_holder && key.session != kNobody) {
     const SessionFacts& next = evidence_.records.session(change.node, key.session);
-    if (!next.known) evidence_.count(Rule::kWaitedForSession);
     if (!next.known || next.liveness.ended) return {};
   }
   if (session.known) {
