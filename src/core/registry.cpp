@@ -371,6 +371,27 @@ Result<Reply> Registry::apply(const RefreshInstance& input, Now now, Outputs& ou
   return Reply(InstanceRefreshed{catalog_.ttl_ms(*live), live->stamp});
 }
 
+/// Whether the registration here is the one that a removal is meant for, or an earlier one than
+/// that.
+Status Registry::check_meant(const DeregisterInstance& input, const KeyState& present, Now now,
+                             Outputs& out) {
+  if (input.session == SessionId{} || present.holder.session == input.session) return {};
+  Error not_its_own{
+      ErrorCode::kConflict, "session",
+      fmt::format("does not hold '{}'; somebody else has registered it since", input.key.id),
+      std::nullopt};
+  if (input.after <= present.stamp) return not_its_own;
+  const Session* session = sessions_.find(input.session);
+  const bool known = session != nullptr && session->state != Session::State::kUnknown;
+  if (!known) return no_instance(input.key);
+  if (present.holder.kind != HolderKind::kSession) return {};
+  Session& other = *sessions_.find(present.holder.session);
+  if (other.state != Session::State::kOpen) return {};
+  if (other.opened > session->opened) return not_its_own;
+  supersede(other, input.key.id, now, out);
+  return {};
+}
+
 Result<Reply> Registry::apply(const DeregisterInstance& input, Now now, Outputs& out) {
   if (auto status = validate(input.key); !status.ok()) return status.error();
   Service* service = catalog_.find(input.key.service);
@@ -384,12 +405,8 @@ Result<Reply> Registry::apply(const DeregisterInstance& input, Now now, Outputs&
         present.kind == RegistrationKind::kRemoved && owed_version(*service, input.key.id) != 0;
     if (!told_of_more && !asked_again) return no_instance(input.key);
     if (service == nullptr) service = &catalog_.find_or_add(input.key.service);
-  } else if (input.session != SessionId{} && present.holder.session != input.session &&
-             !told_of_more) {
-    return Error{
-        ErrorCode::kConflict, "session",
-        fmt::format("does not hold '{}'; somebody else has registered it since", input.key.id),
-        std::nullopt};
+  } else if (auto status = check_meant(input, present, now, out); !status.ok()) {
+    return status.error();
   }
   if (auto status = check_outbox(input.key, present.holder.kind); !status.ok()) {
     return status.error();

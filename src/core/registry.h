@@ -96,8 +96,8 @@ class Registry {
     uint64_t reasserted = 0;           ///< kept an instance against an earlier-opened one
     uint64_t refuted = 0;
     uint64_t waited_for_session = 0;  ///< instances kept back until word of their session
-    uint64_t restated = 0;    ///< gave a later stamp to what others had forgotten
-    uint64_t taken_over = 0;  ///< sessions and own TTLs of lost nodes
+    uint64_t restated = 0;            ///< gave a later stamp to what others had forgotten
+    uint64_t taken_over = 0;          ///< sessions and own TTLs of lost nodes
     uint64_t corrections = 0;
     uint64_t corrections_spared = 0;  ///< an equal message came first
     uint64_t announced_again = 0;     ///< by their home, for their age
@@ -160,6 +160,8 @@ class Registry {
                 base::Now now, Outputs& out);
   base::Status claim_holder(const RegisterInstance& input, const KeyState& present, base::Now now,
                             Outputs& out);
+  base::Status check_meant(const DeregisterInstance& input, const KeyState& present, base::Now now,
+                           Outputs& out);
 
   // Time: registry_time.cpp.
   base::Result<Reply> apply(const AdvanceTime& input, base::Now now, Outputs& out);
