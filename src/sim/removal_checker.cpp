@@ -99,7 +99,11 @@ std::string RemovalChecker::session_objection(const ListChange& change,
     return fmt::format("its session #{} is open here (epoch {}) and its process lives",
                        registration.session, session.liveness.epoch);
   }
-  if (endings_.latest(registration.session).ended || may_be_ignorant(change.node)) return {};
+  const core::Liveness& latest = endings_.latest(registration.session);
+  if (latest.ended || may_be_ignorant(change.node)) return {};
+  // Nor can it hear of what its home can't announce.
+  const size_t home = evidence_.conditions.node_of(latest.home);
+  if (home < evidence_.node_count() && may_be_ignorant(home)) return {};
   return fmt::format("its session #{} was never ended and its process lives", registration.session);
 }
 
