@@ -162,7 +162,11 @@ class ClusterScript {
     if (verb == "refresh") return step(node, RefreshSession{session(what)});
     if (verb == "attach") return step(node, AttachSession{session(what)});
     if (verb == "close") return step(node, CloseSession{session(what)});
-    if (verb == "deregister") return step(node, DeregisterInstance{instance(what), {}});
+    if (verb == "deregister") {
+      DeregisterInstance removal{instance(what), {}, {}};
+      if (named.contains("session")) removal.session = session(named["session"]);
+      return step(node, removal);
+    }
     RegisterInstance input;
     input.key = instance(what);
     input.registration.address = "10.0.0.1";

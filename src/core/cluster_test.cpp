@@ -244,6 +244,128 @@ const Transcript kTranscripts[] = {
   A: serving instances=2 sessions=1 tombstones=0 owed=0
   digests agree
 )"},
+    // Found by the simulator: each was once wrong.
+    {"WordOfTheForgottenDoesNotTakeTheLiving", R"(
+> start A
+> start B
+> advance 3500
+> A open s
+> A register orders/o-1 session=s meta=1
+  A: orders = o-1(1)
+  B: orders = o-1(1)
+> cut A
+> B resume s
+> A register orders/o-1 session=s meta=2
+  A: orders = o-1(2)
+> advance 3000
+> B refresh s
+> advance 4000
+  A: orders = [session_expired]
+> B refresh s
+> show
+  A: serving instances=0 sessions=0 tombstones=1 owed=2
+  B: serving instances=1 sessions=1 tombstones=0 owed=0
+  digests differ
+> heal A
+> B refresh s
+> advance 5000
+  A: orders = o-1(1)
+> B refresh s
+> show
+  A: serving instances=1 sessions=1 tombstones=0 owed=0
+  B: serving instances=1 sessions=1 tombstones=0 owed=0
+  digests agree
+)"},
+    {"WhoeverBelievedInAWrongEndIsToldTheBodies", R"(
+> start A
+> start B
+> advance 3500
+> A open s
+> A register orders/o-1 session=s meta=1
+  A: orders = o-1(1)
+  B: orders = o-1(1)
+> cut A
+> B resume s
+> advance 3000
+> B refresh s
+> advance 4000
+  A: orders = [session_expired]
+> B refresh s
+> heal A
+  A: orders = o-1(1)
+> advance 1000
+> show
+  A: serving instances=1 sessions=1 tombstones=0 owed=0
+  B: serving instances=1 sessions=1 tombstones=0 owed=0
+  digests agree
+)"},
+    {"ALaterProcessThatTookAndLeftStopsTheEarlier", R"(
+> start A
+> start B
+> advance 3500
+> A open s1
+> A register orders/o-1 session=s1 meta=old
+  A: orders = o-1(old)
+  B: orders = o-1(old)
+> cut A
+> B open s2
+> B register orders/o-1 session=s2 meta=new
+  B: orders = o-1(new)
+> B deregister orders/o-1 session=s2
+  B: orders = [deregistered]
+> A refresh s1
+> heal A
+  A: orders = [deregistered]
+> A refresh s1
+  refused superseded
+> show
+  A: serving instances=0 sessions=2 tombstones=1 owed=0
+  B: serving instances=0 sessions=2 tombstones=1 owed=0
+  digests agree
+)"},
+    {"ALateRemovalTakesNothingFromASuccessor", R"(
+> start A
+> start B
+> advance 3500
+> A open s1
+> A register orders/o-1 session=s1 meta=old
+  A: orders = o-1(old)
+  B: orders = o-1(old)
+> B open s2
+> B register orders/o-1 session=s2 meta=new
+  B: orders = o-1(new)
+  A: orders = o-1(new)
+> A deregister orders/o-1 session=s1
+  refused conflict
+> show
+  A: serving instances=1 sessions=2 tombstones=0 owed=0
+  B: serving instances=1 sessions=2 tombstones=0 owed=0
+  digests agree
+)"},
+    {"ThatASessionIsSupersededOutlivesARestart", R"(
+> start A
+> start B
+> advance 3500
+> A open s1
+> A register orders/o-1 session=s1 meta=old
+  A: orders = o-1(old)
+  B: orders = o-1(old)
+> A open s2
+> A register orders/o-1 session=s2 meta=new
+  A: orders = o-1(new)
+  B: orders = o-1(new)
+> kill A
+> start A
+  A: orders = o-1(new)
+> advance 3500
+> A refresh s1
+  refused superseded
+> A refresh s2
+> show
+  A: serving instances=1 sessions=2 tombstones=0 owed=0
+  B: serving instances=1 sessions=2 tombstones=0 owed=0
+  digests agree
+)"},
 };
 
 INSTANTIATE_TEST_SUITE_P(Rules, Cluster, testing::ValuesIn(kTranscripts),

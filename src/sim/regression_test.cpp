@@ -1,0 +1,53 @@
+// Seeds that once failed, each by the fault it is named after. What a seed draws moves when the
+// simulator changes; the rule behind it has a transcript in core/cluster_test.cpp where that can
+// show it.
+
+#include <cstdint>
+#include <ostream>
+#include <string>
+
+#include <gtest/gtest.h>
+
+#include "sim/simulation.h"
+
+namespace callbook::sim {
+namespace {
+
+struct Regression {
+  const char* name;
+  uint64_t seed;
+};
+
+void PrintTo(const Regression& regression, std::ostream* out) {
+  *out << regression.name << " (seed " << regression.seed << ")";
+}
+
+class Regressions : public testing::TestWithParam<Regression> {};
+
+TEST_P(Regressions, AreMended) {
+  const Outcome outcome = run(GetParam().seed, false);
+  EXPECT_TRUE(outcome.ok) << outcome.failure << "\n" << outcome.trace;
+}
+
+INSTANTIATE_TEST_SUITE_P(Seeds, Regressions,
+                         testing::Values(Regression{"ForgottenRegistrationTookALivingOne", 15},
+                                         Regression{"RegistrationWithOwnTtlWasNoEvidence", 41},
+                                         Regression{"SessionOpenedLaterHadAnEarlierStamp", 8},
+                                         Regression{"EarlierProcessNeverToldToStop", 5},
+                                         Regression{"LateRemovalTookASuccessorsInstance", 100},
+                                         Regression{"RemovalByALaterProcessToldNobody", 216},
+                                         Regression{"StampsMadeTwiceAfterALostTail", 6},
+                                         Regression{"RepeatsFilledTheOutbox", 179},
+                                         Regression{"BodyOfAnEndedSessionTookALivingOne", 188},
+                                         Regression{"HomeWithoutABodyNeverAskedForIt", 288},
+                                         Regression{"SupersessionForgottenByARestart", 315},
+                                         Regression{"RemovalForAnotherSessionWasUndone", 22},
+                                         Regression{"UnknownSessionWasSuperseded", 102},
+                                         Regression{"NodeThatStoodStillCalledBackTheDead", 766},
+                                         Regression{"NodeServedWithoutBodiesItHadForgotten", 998},
+                                         Regression{"RemovalFromTheKnowingWasAConflict", 947},
+                                         Regression{"RemovalByItsSuccessorWentUnsaid", 138}),
+                         [](const auto& tested) { return std::string(tested.param.name); });
+
+}  // namespace
+}  // namespace callbook::sim
