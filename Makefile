@@ -17,7 +17,7 @@ SETUP := build/.setup-$(shell sha256sum packages.txt | cut -c1-12)
 CONFIGURE := cmake -S . -G Ninja
 SANITIZED := base core store bus directory
 
-.PHONY: help setup build run test test-sanitize lint format bench fuzz sim sim-long demo clean
+.PHONY: help setup build run test test-sanitize lint format bench fuzz sim sim-long sim-planted demo clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-15s %s\n", $$1, $$2}' Makefile
@@ -70,6 +70,9 @@ sim: build/release/build.ninja ## simulate seeds 1-1000 (SEEDS= for others), or 
 sim-long: build/release/build.ninja ## simulate seeds 1-100000
 	@cmake --build build/release -j $(JOBS) --target callbook-sim
 	@build/release/bin/callbook-sim --seeds 1-100000 --jobs $(JOBS) $(ARGS)
+
+sim-planted: build/release/build.ninja ## plant bugs in copies of the source; the simulator must find them
+	@tools/planted --jobs $(JOBS) --table docs/simulation.md $(ARGS)
 
 demo: build ## a short walk through a running registry
 	@examples/demo.sh
