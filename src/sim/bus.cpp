@@ -29,8 +29,7 @@ Bus::Bus(Scheduler& scheduler, Links& links, const Settings& settings, Random ra
       random_(random.child(2)),
       streams_{BusStream(core::Stream::kTied, 1), BusStream(core::Stream::kLasting, 2)},
       on_fork_(settings.nodes),
-      listeners_(settings.nodes),
-      last_generation_(2) {
+      listeners_(settings.nodes) {
   schedule_upkeep();
 }
 
@@ -102,7 +101,7 @@ void Bus::accept(size_t node, uint64_t connection) {
   made.node = node;
   made.pushed = heads_of(node);
   made.heard_ms = scheduler_.now_ms();
-  connections_.emplace(connection, std::move(made));
+  connections_.emplace(connection, made);
   tell(connection, [](BusListener& listener, uint64_t number) { listener.on_connected(number); });
   send_heads(connection);
 }

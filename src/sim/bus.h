@@ -128,7 +128,7 @@ class Bus {
   std::vector<BusListener*> listeners_;
   std::map<uint64_t, Connection> connections_;
   uint64_t last_connection_ = 0;
-  uint64_t last_generation_;
+  uint64_t last_generation_ = 2;
   bool stalled_ = false;
   std::vector<Links::Action> waiting_;  ///< what arrived while it stalled
   double dropping_ = 0;

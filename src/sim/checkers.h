@@ -51,7 +51,7 @@ class Checkers final : public Observer {
   /// A client was told that its session is superseded.
   void told_superseded(SessionIndex session, size_t node);
   /// A call that brought along the stamp `after` was answered.
-  void answered(OperationIndex operation, core::Stamp after);
+  void answered(OperationIndex index, core::Stamp after);
 
   // --- For who runs the simulation.
   /// What is wrong, or empty while all is well.

@@ -24,10 +24,10 @@ class Conditions {
 
   // As the observer hears it.
   void fault(Fault kind, std::string_view what);
-  void node_started(size_t node);
-  void node_died(size_t node);
+  void node_started(size_t index);
+  void node_died(size_t index);
   void node_paused(size_t node, int64_t for_ms);
-  void phase_changed(size_t node, core::Phase phase);
+  void phase_changed(size_t index, core::Phase phase);
   void link_changed(std::string_view what, bool up);
   void faults_ended();
   void name_node(size_t node, std::string name);
@@ -36,7 +36,7 @@ class Conditions {
   bool running(size_t node) const { return nodes_[node].running; }
   core::Phase phase(size_t node) const { return nodes_[node].phase; }
   /// Answers its clients: serving, or stale.
-  bool answering(size_t node) const;
+  bool answering(size_t index) const;
   bool serving(size_t node) const {
     return running(node) && nodes_[node].phase == core::Phase::kServing;
   }
@@ -47,14 +47,14 @@ class Conditions {
   int64_t answering_since_ms(size_t node) const { return nodes_[node].answering_since_ms; }
   /// Since when the node has been serving, awake, and connected to all others and to the bus, while
   /// the bus did what it should; kNever while it is not so.
-  int64_t untroubled_since_ms(size_t node) const;
-  bool untroubled_for(size_t node, int64_t span_ms) const;
+  int64_t untroubled_since_ms(size_t index) const;
+  bool untroubled_for(size_t index, int64_t span_ms) const;
   /// The same of all nodes.
   bool calm_for(int64_t span_ms) const;
   /// Whether what its process has accepted may not be on its disk.
   bool disk_failed(size_t node) const { return nodes_[node].disk_failed_ms != INT64_MAX; }
   /// Whether the death of a node that is reported now cost its machine its caches.
-  bool power_lost_now(size_t node) const;
+  bool power_lost_now(size_t index) const;
   /// When the bus last began to do something that it should not, or kLongAgo.
   int64_t bus_fault_ms() const { return bus_fault_ms_; }
   /// When faults ended, or kNever.

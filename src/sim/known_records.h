@@ -53,9 +53,9 @@ class KnownRecords {
 
   /// Takes in the records that a step wrote. Outputs may be those of a whole batch of steps: what
   /// was seen before is passed over. Valid until the next call.
-  const std::vector<RecordChange>& take(size_t node, const core::RecordBatch& records);
+  const std::vector<RecordChange>& take(size_t index, const core::RecordBatch& records);
   /// Takes in all that the node holds; what it does not hold is forgotten.
-  const std::vector<RecordChange>& take_dump(size_t node, const core::Registry& registry);
+  const std::vector<RecordChange>& take_dump(size_t index, const core::Registry& registry);
   const std::string& error() const { return error_; }
 
   const KeyFacts& key(size_t node, KeyIndex key) const;
@@ -72,8 +72,8 @@ class KnownRecords {
   };
 
   void take_item(size_t node, const core::RecordBatch::Item& item, bool from_dump);
-  void take_instance(size_t node, const core::InstanceRecord& record, bool erased, bool from_dump);
-  void take_session(size_t node, const core::SessionRecord& record, bool erased, bool from_dump);
+  void take_instance(size_t index, const core::InstanceRecord& record, bool erased, bool from_dump);
+  void take_session(size_t index, const core::SessionRecord& record, bool erased, bool from_dump);
 
   const Truth& truth_;
   std::vector<Node> nodes_;

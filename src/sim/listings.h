@@ -42,16 +42,16 @@ class Listings {
   Listings(const Scheduler& scheduler, const Truth& truth, size_t nodes);
 
   /// A new process of the node has published nothing yet.
-  void node_started(size_t node, uint64_t boot);
-  void node_died(size_t node);
+  void node_started(size_t index, uint64_t boot);
+  void node_died(size_t index);
 
   /// Takes in a publication. Valid until the next call. `error()` says so if it can't be read.
-  const std::vector<ListChange>& take(size_t node, const core::ServicePublished& change);
+  const std::vector<ListChange>& take(size_t index, const core::ServicePublished& change);
   const std::string& error() const { return error_; }
 
-  std::optional<Listing> find(size_t node, KeyIndex key) const;
-  uint64_t digest(size_t node, uint32_t service) const;
-  size_t size(size_t node, uint32_t service) const;
+  std::optional<Listing> find(size_t index, KeyIndex key) const;
+  uint64_t digest(size_t index, uint32_t service) const;
+  size_t size(size_t index, uint32_t service) const;
   /// The service of the last publication.
   std::optional<uint32_t> last_service() const { return last_service_; }
 
@@ -60,7 +60,7 @@ class Listings {
     std::vector<std::vector<ShownList>> services;  ///< by service, as they were published
   };
   /// Of this process of the node, or of one of the last before it; null of any other.
-  const History* history(size_t node, uint64_t boot) const;
+  const History* history(size_t index, uint64_t boot) const;
   /// Of the process that runs, or ran last.
   const History& history(size_t node) const { return nodes_[node].history; }
   const std::vector<History>& former(size_t node) const { return nodes_[node].former; }
@@ -90,8 +90,8 @@ class Listings {
   void read_entries(const core::ServiceView& view, uint32_t service, const Shelf& before);
   bool read_listing(const core::ServiceView& view, const core::ListEntry& from, uint32_t service,
                     Entry& entry);
-  void compare(size_t node, const Shelf& before, const core::ServiceView* view);
-  void leave(size_t node, const Entry& entry);
+  void compare(size_t index, const Shelf& before, const core::ServiceView* view);
+  void leave(size_t index, const Entry& entry);
   void find_causes(const core::ServiceView& before, const core::ServiceView& after);
 
   const Scheduler& scheduler_;

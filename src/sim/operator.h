@@ -41,7 +41,7 @@ class Operator {
   };
 
   void attempt(size_t index);
-  void answered(size_t index, OperationIndex operation, core::Stamp after,
+  void answered(size_t index, OperationIndex number, core::Stamp after,
                 const ClientPort::Answer& answer);
   core::RegisterInstance registration_of(const Item& item) const;
 

@@ -56,7 +56,7 @@ class Provider {
   void update_one();
   void deregister_one();
   void register_one_again();
-  void add_one(ProviderPlan::Item item);
+  void add_one(ProviderPlan::Item place);
   void move_away();  ///< to another node, for no reason
 
   /// Neither dead, nor stopped, nor superseded.
@@ -110,14 +110,14 @@ class Provider {
   // The instances: provider_items.cpp.
   void owe_all();
   void send_owed();
-  void send(size_t item, size_t node);
-  void send_registration(size_t item, size_t node, core::Ack ack);
-  void send_deregistration(size_t item, size_t node, core::Ack ack);
-  void answered(size_t item, OperationIndex operation, uint64_t era, bool elsewhere,
+  void send(size_t index, size_t node);
+  void send_registration(size_t index, size_t node, core::Ack ack);
+  void send_deregistration(size_t index, size_t node, core::Ack ack);
+  void answered(size_t index, OperationIndex number, uint64_t era, bool elsewhere,
                 const ClientPort::Answer& answer);
   void settle(Item& item, const Operation& operation);
-  void refused(size_t item, const base::Error& error, size_t node, bool elsewhere);
-  void retry_item_later(size_t item);
+  void refused(size_t index, const base::Error& error, size_t node, bool elsewhere);
+  void retry_item_later(size_t index);
   core::RegisterInstance registration_of(const Item& item) const;
   core::Ack draw_ack() { return random_.chance(0.1) ? core::Ack::kLogged : core::Ack::kLocal; }
   std::optional<size_t> pick(bool wanted);

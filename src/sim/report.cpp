@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 #include <utility>
 
 #include <fmt/format.h>
@@ -62,7 +63,7 @@ bool read_faults(std::string_view text, Faults::Counts& faults) {
 int64_t at_share(const std::vector<int64_t>& sorted, double share) {
   if (sorted.empty()) return -1;
   const double place = share * static_cast<double>(sorted.size() - 1);
-  return sorted[static_cast<size_t>(place + 0.5)];
+  return sorted[static_cast<size_t>(std::lround(place))];
 }
 
 }  // namespace
