@@ -152,7 +152,7 @@ class Truth {
                           size_t node);
   void begin_resume(SessionIndex session, size_t node);
   /// Opening or resuming was answered well; the call had begun at `begun_ms`.
-  void session_held(SessionIndex session, size_t node, int64_t begun_ms,
+  void session_held(SessionIndex index, size_t node, int64_t begun_ms,
                     const core::SessionOpened& answer);
   void heartbeat_answered(SessionIndex session, size_t node, int64_t begun_ms);
   void stream_alive(SessionIndex session, size_t node);
@@ -172,7 +172,7 @@ class Truth {
                                 core::Ack ack);
   OperationIndex begin_deregister(KeyIndex key, ProcessNumber owner, SessionIndex session,
                                   size_t node, core::Ack ack);
-  void end_operation(OperationIndex operation, const ClientPort::Answer& answer);
+  void end_operation(OperationIndex index, const ClientPort::Answer& answer);
   void instance_refreshed(KeyIndex key, size_t node, int64_t begun_ms);
   void mark_lost_possible(OperationIndex operation) { operations_[operation].lost_possible = true; }
 
@@ -191,12 +191,12 @@ class Truth {
   /// Whether a session of another process, opened later, has begun to claim one of its instances.
   /// Which one is later is for the nodes' stamps to say once they are known: the nodes' clocks may
   /// be an hour apart.
-  bool contested(SessionIndex session) const;
+  bool contested(SessionIndex index) const;
   /// Whether the session, or the process behind it, has come to a deliberate or violent end, or has
   /// lost its claim to another one.
   /// Its owner has not given it up, but another process claims an instance of it.
   bool lives_contested(SessionIndex index) const;
-  bool session_over(SessionIndex session) const;
+  bool session_over(SessionIndex index) const;
   /// Whether what `registration` holds up may be gone without any silence: its process has ended,
   /// its session is over.
   bool holder_over(const Operation& registration) const;
@@ -208,7 +208,7 @@ class Truth {
   bool was_overruled(const Operation& registration, core::Stamp before) const;
   OperationIndex add_operation(Operation operation);
   void contest(KeyIndex key, SessionIndex claimant);
-  void settle(OperationIndex operation, core::Stamp stamp);
+  void settle(OperationIndex index, core::Stamp stamp);
 
   const Scheduler& scheduler_;
   std::vector<core::ServiceKey> services_;
