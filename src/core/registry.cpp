@@ -176,6 +176,13 @@ Result<Reply> Registry::apply(const RegisterInstance& input, Now now, Outputs& o
   if (auto status = check_outbox(input.key, input.registration.holder.kind); !status.ok()) {
     return status.error();
   }
+  const bool was_lasting = present.kind != RegistrationKind::kNone &&
+                           present.holder.kind == HolderKind::kPersistent &&
+                           input.registration.holder.kind != HolderKind::kPersistent;
+  if (was_lasting) {
+    auto status = check_outbox(input.key, HolderKind::kPersistent);
+    if (!status.ok()) return status.error();
+  }
   if (auto status = claim_holder(input, present, now, out); !status.ok()) return status.error();
 
   const RegistrationView body = input.registration.view();
@@ -200,9 +207,6 @@ Result<Reply> Registry::apply(const RegisterInstance& input, Now now, Outputs& o
   }
   const auto effect = present.body == nullptr ? InstanceRegistered::Effect::kCreated
                                               : InstanceRegistered::Effect::kUpdated;
-  const bool was_lasting = present.kind != RegistrationKind::kNone &&
-                           present.holder.kind == HolderKind::kPersistent &&
-                           body.holder.kind != HolderKind::kPersistent;
   const uint64_t version = version_ + 1;
   Service& service = catalog_.find_or_add(input.key.service);
   catalog_.merge(service, present, record, version, now);
