@@ -197,6 +197,20 @@ void RivalChecker::finish() {
   for (KeyIndex key = 0; key < evidence_.truth.key_count(); ++key) judge(key);
 }
 
+bool RivalChecker::may_not_know(const Operation& registration) const {
+  const SessionFacts& session = evidence_.records.session(registration.node, registration.session);
+  if (!session.known) return true;
+  const size_t home = evidence_.conditions.node_of(session.liveness.home);
+  if (home == registration.node || !registration.stamp) return false;
+  const auto& operations = evidence_.truth.key(registration.key).operations;
+  return std::any_of(operations.begin(), operations.end(), [&](OperationIndex index) {
+    const Operation& other = evidence_.truth.operation(index);
+    if (other.kind != Kind::kDeregister || other.owner == registration.owner) return false;
+    return other.outcome != Outcome::kRefused &&
+           (!other.stamp || *other.stamp > *registration.stamp);
+  });
+}
+
 void RivalChecker::judge(KeyIndex key) {
   const Truth& truth = evidence_.truth;
   std::map<ProcessNumber, const Operation*> last_of;
@@ -210,6 +224,7 @@ void RivalChecker::judge(KeyIndex key) {
   const Operation* holder = nullptr;
   for (const auto& [owner, operation] : last_of) {
     if (operation->kind != Kind::kRegister || operation->session == kNobody) continue;
+    if (may_not_know(*operation)) continue;
     if (holder == nullptr) {
       holder = operation;
       continue;

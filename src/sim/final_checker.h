@@ -59,6 +59,10 @@ class LoggedChecker {
 /// - At the end no two processes live that both were acknowledged the same id, last of all that
 /// they
 ///   asked for it.
+///
+/// Allowance: a process that registered through a node that is not its session's home, whose home
+/// learnt of that only after the later one had taken the id and left it again. It is not listed,
+/// and nobody tells it until it moves.
 class RivalChecker {
  public:
   explicit RivalChecker(Evidence& evidence) : evidence_(evidence) {}
@@ -67,6 +71,7 @@ class RivalChecker {
 
  private:
   void judge(KeyIndex key);
+  bool may_not_know(const Operation& registration) const;
 
   Evidence& evidence_;
 };
