@@ -56,8 +56,7 @@ class LoggedChecker {
 ///
 /// - Nobody is told so unless a session of another process, opened later, has claimed one of its
 ///   instances.
-/// - At the end no two processes live that both were acknowledged the same id, last of all that
-/// they
+/// - At the end no two processes live that both were acknowledged the same id, the last that they
 ///   asked for it.
 ///
 /// Allowance: a process that registered through a node that is not its session's home, whose home
