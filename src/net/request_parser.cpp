@@ -343,7 +343,10 @@ RequestParser::Event RequestParser::parse_body() {
 
 RequestParser::Event RequestParser::parse_chunks() {
   // Beast aborts when it must go on behind a first "0\r\n" with less than a whole last chunk.
-  if (body_bytes_ == 0 && end_ - chunk_at_ < kShortestChunkedBody) return Event::kNeedMore;
+  const bool may_be_last = end_ == chunk_at_ || *at(chunk_at_) == '0';
+  if (body_bytes_ == 0 && may_be_last && end_ - chunk_at_ < kShortestChunkedBody) {
+    return Event::kNeedMore;
+  }
   char* const body = at(begin_ + header_bytes_);
   wire_->decoded = body + body_bytes_;
   size_t used = 0;
