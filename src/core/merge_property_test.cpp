@@ -47,7 +47,7 @@ class FactMaker {
 
   void add(const SessionRecord& record, std::vector<Fact>& facts) {
     Fact fact;
-    encode_key(record, fact.key);
+    encode_key(record.id, fact.key);
     encode_value(record, fact.value);
     facts.push_back(std::move(fact));
   }
@@ -97,7 +97,7 @@ class FactMaker {
       choose_holder(kind, record);
     }
     Fact fact;
-    encode_key("dc1", record, fact.key);
+    encode_key("dc1", record.service, record.id, fact.key);
     encode_value(record, fact.value);
     facts.push_back(std::move(fact));
   }

@@ -210,17 +210,18 @@ Liveness merge_liveness(const Liveness& a, const Liveness& b) {
   return merged;
 }
 
-void encode_key(std::string_view datacenter, const InstanceRecord& record, std::string& out) {
+void encode_key(std::string_view datacenter, ServiceKeyView service, std::string_view id,
+                std::string& out) {
   base::put_u8(out, kInstanceKey);
   base::put_string(out, datacenter);
-  base::put_string(out, record.service.space);
-  base::put_string(out, record.service.name);
-  base::put_string(out, record.id);
+  base::put_string(out, service.space);
+  base::put_string(out, service.name);
+  base::put_string(out, id);
 }
 
-void encode_key(const SessionRecord& record, std::string& out) {
+void encode_key(const SessionId& session, std::string& out) {
   base::put_u8(out, kSessionKey);
-  put_session_id(out, record.id);
+  put_session_id(out, session);
 }
 
 void encode_value(const InstanceRecord& record, std::string& out) {

@@ -88,8 +88,9 @@ struct OwedRecord {
   int64_t since_wall_ms = 0;  ///< 0: no longer
 };
 
-void encode_key(std::string_view datacenter, const InstanceRecord& record, std::string& out);
-void encode_key(const SessionRecord& record, std::string& out);
+void encode_key(std::string_view datacenter, ServiceKeyView service, std::string_view id,
+                std::string& out);
+void encode_key(const SessionId& session, std::string& out);
 void encode_value(const InstanceRecord& record, std::string& out);
 void encode_value(const SessionRecord& record, std::string& out);
 /// Key and value of the node's own records; an OwedRecord that is no longer owed has an empty

@@ -217,7 +217,7 @@ Result<Reply> Registry::apply(const RegisterInstance& input, Now now, Outputs& o
   RecordBatch& batch = out.records;
   batch.begin(version);
   const size_t key_begin = batch.bytes().size();
-  encode_key(options_.datacenter, record, batch.bytes());
+  encode_key(options_.datacenter, record.service, record.id, batch.bytes());
   batch.end_key();
   encode_value(record, batch.bytes());
   batch.end();
@@ -254,14 +254,10 @@ Result<Reply> Registry::register_unchanged(const Service& service, const Instanc
 /// The last change of the key that the bus has not acknowledged, or 0.
 uint64_t Registry::owed_version(const Service& service, std::string_view id) {
   if (!options_.clustered) return 0;
-  InstanceRecord record;
-  record.service = service.key();
-  record.id = id;
-  key_.clear();
-  encode_key(options_.datacenter, record, key_);
+  const std::string_view key = key_of(service.key(), id);
   uint64_t version = 0;
   for (Stream stream : {Stream::kTied, Stream::kLasting}) {
-    const Outbox::Entry* entry = outbox_.find(stream, key_);
+    const Outbox::Entry* entry = outbox_.find(stream, key);
     if (entry != nullptr && entry->reason == Outbox::Reason::kChange) {
       version = std::max(version, entry->version);
     }
@@ -302,19 +298,12 @@ Status Registry::check_outbox(Stream stream, std::string_view key) {
 }
 
 Status Registry::check_outbox(const SessionId& id) {
-  std::string key;
-  encode_key(SessionRecord{id, 0, {}, {}, {}, 0, {}, {}}, key);
-  return check_outbox(Stream::kTied, key);
+  return check_outbox(Stream::kTied, key_of(id));
 }
 
 Status Registry::check_outbox(const InstanceKey& instance, HolderKind holder) {
   if (!options_.clustered || outbox_.changes() < options_.limits.max_outbox) return {};
-  InstanceRecord record;
-  record.service = instance.service;
-  record.id = instance.id;
-  std::string key;
-  encode_key(options_.datacenter, record, key);
-  return check_outbox(stream_of(holder), key);
+  return check_outbox(stream_of(holder), key_of(instance.service, instance.id));
 }
 
 Status Registry::check_capacity(const RegisterInstance& input, const Service* service,

@@ -210,6 +210,11 @@ class Registry {
   base::Result<Reply> apply(const FinishLoading& input, base::Now now, Outputs& out);
   void load_owed(const OwedRecord& record, uint64_t version, base::Now now);
   void erase_merged(const InstanceRecord& record);
+  /// The key of a record, valid until the next call.
+  std::string_view key_of(const SessionId& session);
+  std::string_view key_of(ServiceKeyView service, std::string_view id);
+  /// Takes a record out of the store.
+  void write_erased(std::string_view key, RecordBatch& batch);
   void write(const Session& session, uint64_t version, RecordBatch& batch) const;
   void write(const Service& service, std::string_view id, const KeyState& state, uint64_t version,
              RecordBatch& batch) const;
@@ -234,6 +239,7 @@ class Registry {
                 base::Now now, Outputs& out);
   bool refute(Service& service, const KeyState& present, InstanceRecord record, base::Now now,
               Outputs& out);
+  void stamp_anew(Service& service, const Instance& body, base::Now now, Outputs& out);
   static base::Error must_resume();
   bool merge_heard(Service& service, const KeyState& present, InstanceRecord record, base::Now now);
   void restate(const InstanceRecord& forgotten, base::Now now, Outputs& out);
@@ -312,7 +318,7 @@ class Registry {
   int64_t bus_since_ms_ = 0;
   int64_t in_touch_wall_ms_ = 0;  // until when this node knew what the others knew; 0 for never
   int64_t marked_ms_ = 0;
-  std::string key_;  // scratch
+  std::string key_;  // of key_of()
 
   // The other nodes.
   struct Joining {

@@ -218,9 +218,7 @@ bool Registry::reassert(Service& service, const KeyState& present, const Instanc
     return false;
   }
   ++counters_.reasserted;
-  present.body->stamp = clock_.next(now);
-  catalog_.settle_part(service, record.id);
-  change(service, record.id, now, out);
+  stamp_anew(service, *present.body, now, out);
   return true;
 }
 
@@ -251,7 +249,7 @@ bool Registry::refute(Service& service, const KeyState& present, InstanceRecord 
 /// holder is asked.
 void Registry::restate(const InstanceRecord& forgotten, Now now, Outputs& out) {
   if (forgotten.kind != RegistrationKind::kForgotten) return;
-  const Service* service = catalog_.find(forgotten.service);
+  Service* service = catalog_.find(forgotten.service);
   if (service == nullptr) return;
   const KeyState state = catalog_.state_of(*service, forgotten.id);
   const bool of_session = state.holder.kind == HolderKind::kSession;
@@ -265,9 +263,14 @@ void Registry::restate(const InstanceRecord& forgotten, Now now, Outputs& out) {
   }
   if (state.stamp >= forgotten.stamp) return;
   ++counters_.restated;
-  state.body->stamp = clock_.next(now);
-  catalog_.settle_part(*catalog_.find(forgotten.service), forgotten.id);
-  change(*service, forgotten.id, now, out);
+  stamp_anew(*service, *state.body, now, out);
+}
+
+/// What this node holds of an instance takes a later stamp than all that it has heard of.
+void Registry::stamp_anew(Service& service, const Instance& body, Now now, Outputs& out) {
+  body.stamp = clock_.next(now);
+  catalog_.settle_part(service, body.id());
+  change(service, body.id(), now, out);
 }
 
 /// Weighs an applied message against what this node holds now. Who holds more publishes the merge:
@@ -314,10 +317,9 @@ void Registry::settle(const Outbox::Entry& entry, bool acknowledged, Outputs& ou
   const bool everywhere = elsewhere == nullptr || elsewhere->reason != Outbox::Reason::kChange;
   if (everywhere) out.settled.push_back({key, settled.version});
   if (!settled.left) return;
-  out.records.begin(++version_);
-  encode_key(OwedRecord{stream, key, 0}, out.records.bytes());
-  out.records.end_key();
-  out.records.end();
+  std::string owed;
+  encode_key(OwedRecord{stream, key, 0}, owed);
+  write_erased(owed, out.records);
 }
 
 Result<Reply> Registry::apply(const SettlePublication& input, Now now, Outputs& out) {
@@ -334,9 +336,7 @@ Result<Reply> Registry::apply(const SettlePublication& input, Now now, Outputs& 
 void Registry::change(const Session& session, Now now, Outputs& out) {
   write(session, ++version_, out.records);
   if (!options_.clustered) return;
-  key_.clear();
-  encode_key(SessionRecord{session.id, 0, {}, {}, {}, 0, {}, {}}, key_);
-  owe(Stream::kTied, key_, Outbox::Reason::kChange, now.mono_ms, now, out);
+  owe(Stream::kTied, key_of(session.id), Outbox::Reason::kChange, now.mono_ms, now, out);
 }
 
 uint64_t Registry::change(const Service& service, std::string_view id, Now now, Outputs& out) {
@@ -344,13 +344,8 @@ uint64_t Registry::change(const Service& service, std::string_view id, Now now, 
   const uint64_t version = ++version_;
   write(service, id, state, version, out.records);
   if (!options_.clustered) return version;
-  InstanceRecord record;
-  record.service = service.key();
-  record.id = id;
-  key_.clear();
-  encode_key(options_.datacenter, record, key_);
-  owe(stream_of(state.kind, state.holder.kind), key_, Outbox::Reason::kChange, now.mono_ms, now,
-      out);
+  owe(stream_of(state.kind, state.holder.kind), key_of(service.key(), id), Outbox::Reason::kChange,
+      now.mono_ms, now, out);
   return version;
 }
 

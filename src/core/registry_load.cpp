@@ -74,6 +74,25 @@ Result<Reply> Registry::apply(const FinishLoading& input, Now now, Outputs&) {
   return Reply(Done{});
 }
 
+std::string_view Registry::key_of(const SessionId& session) {
+  key_.clear();
+  encode_key(session, key_);
+  return key_;
+}
+
+std::string_view Registry::key_of(ServiceKeyView service, std::string_view id) {
+  key_.clear();
+  encode_key(options_.datacenter, service, id, key_);
+  return key_;
+}
+
+void Registry::write_erased(std::string_view key, RecordBatch& batch) {
+  batch.begin(++version_);
+  batch.bytes().append(key);
+  batch.end_key();
+  batch.end();
+}
+
 void Registry::write(const Session& session, uint64_t version, RecordBatch& batch) const {
   const SessionRecord record{session.id,
                              session.ttl_ms,
@@ -84,7 +103,7 @@ void Registry::write(const Session& session, uint64_t version, RecordBatch& batc
                              session.superseded_instance,
                              session.sections};
   batch.begin(version);
-  encode_key(record, batch.bytes());
+  encode_key(session.id, batch.bytes());
   batch.end_key();
   encode_value(record, batch.bytes());
   batch.end();
@@ -123,7 +142,7 @@ void Registry::write(const Service& service, std::string_view id, const KeyState
   }
   record.body.holder = state.holder;
   batch.begin(version);
-  encode_key(options_.datacenter, record, batch.bytes());
+  encode_key(options_.datacenter, record.service, record.id, batch.bytes());
   batch.end_key();
   encode_value(record, batch.bytes());
   batch.end();

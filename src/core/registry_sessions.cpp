@@ -171,19 +171,12 @@ void Registry::drop_aged(Now now, Outputs& out) {
   // So many per AdvanceTime that an old mass departure does not stall a batch.
   constexpr size_t kMost = 2'000;
   const int64_t before_wall_ms = now.wall_ms - options_.timing.tombstone_ms;
-  const auto erase = [&](const auto& record, auto&&... datacenter) {
-    out.records.begin(++version_);
-    encode_key(datacenter..., record, out.records.bytes());
-    out.records.end_key();
-    out.records.end();
+  const auto erase = [&](std::string_view key) {
+    write_erased(key, out.records);
     ++counters_.tombstones_aged;
   };
-  catalog_.drop_aged(before_wall_ms, kMost, [&](const ServiceKey& key, std::string_view id) {
-    InstanceRecord record;
-    record.service = key;
-    record.id = id;
-    erase(record, options_.datacenter);
-  });
+  catalog_.drop_aged(before_wall_ms, kMost,
+                     [&](const ServiceKey& key, std::string_view id) { erase(key_of(key, id)); });
   for (size_t i = 0; i < kMost && !ended_sessions_.empty(); ++i) {
     const AgedSession aged = ended_sessions_.front();
     if (aged.ended_wall_ms >= before_wall_ms) break;
@@ -194,7 +187,7 @@ void Registry::drop_aged(Now now, Outputs& out) {
         session.ended_wall_ms != aged.ended_wall_ms) {
       continue;
     }
-    erase(SessionRecord{aged.id, 0, {}, {}, {}, 0, {}, {}});
+    erase(key_of(aged.id));
     forget_session(aged.slot);
   }
 }

@@ -116,16 +116,12 @@ bool Registry::may_drop_ghosts(Now now) const {
 }
 
 void Registry::announce_session(const Session& session, Now now, Outputs& out) {
-  key_.clear();
-  encode_key(SessionRecord{session.id, 0, {}, {}, {}, 0, {}, {}}, key_);
-  owe(Stream::kTied, key_, Outbox::Reason::kRepeat, now.mono_ms, now, out);
+  const auto repeat = [&](std::string_view key) {
+    owe(Stream::kTied, key, Outbox::Reason::kRepeat, now.mono_ms, now, out);
+  };
+  repeat(key_of(session.id));
   for (const Instance* instance : session.instances) {
-    InstanceRecord record;
-    record.service = catalog_.at(instance->service)->key();
-    record.id = instance->id();
-    key_.clear();
-    encode_key(options_.datacenter, record, key_);
-    owe(Stream::kTied, key_, Outbox::Reason::kRepeat, now.mono_ms, now, out);
+    repeat(key_of(catalog_.at(instance->service)->key(), instance->id()));
   }
 }
 
@@ -168,24 +164,14 @@ void Registry::erase_session(Session& session, Outputs& out) {
     const Instance& instance = *session.instances.back();
     erase_instance(*catalog_.at(instance.service), instance.id(), out);
   }
-  out.records.begin(++version_);
-  encode_key(SessionRecord{session.id, 0, {}, {}, {}, 0, {}, {}}, out.records.bytes());
-  out.records.end_key();
-  out.records.end();
+  write_erased(key_of(session.id), out.records);
   forget_session(sessions_.slot_of(session));
 }
 
 void Registry::erase_instance(Service& service, std::string_view id, Outputs& out) {
-  const std::string key(id);
-  InstanceRecord record;
-  const ServiceKey service_key = service.key();
-  record.service = service_key;
-  record.id = key;
-  catalog_.erase(service, key, ++version_);
-  out.records.begin(++version_);
-  encode_key(options_.datacenter, record, out.records.bytes());
-  out.records.end_key();
-  out.records.end();
+  const std::string_view key = key_of(service.key(), id);  // before both may be gone
+  catalog_.erase(service, id, ++version_);
+  write_erased(key, out.records);
 }
 
 void Registry::tend_ttls(Now now, Outputs& out) {
@@ -205,12 +191,7 @@ void Registry::tend_ttl(const Instance& instance, const Liveness& liveness, Now 
   if (is_home(liveness)) {
     if (!bus_connected_ || !due_again(liveness, key_hash, now)) return;
     ++counters_.announced_again;
-    InstanceRecord record;
-    record.service = service.key();
-    record.id = id;
-    key_.clear();
-    encode_key(options_.datacenter, record, key_);
-    owe(Stream::kTied, key_, Outbox::Reason::kRepeat, now.mono_ms, now, out);
+    owe(Stream::kTied, key_of(service.key(), id), Outbox::Reason::kRepeat, now.mono_ms, now, out);
   } else if (is_ghost(liveness, now) && may_drop_ghosts(now)) {
     ++counters_.ghosts_dropped;
     erase_instance(service, id, out);
