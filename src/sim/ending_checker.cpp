@@ -87,8 +87,9 @@ void EndingChecker::on_record(const RecordChange& change) {
   const Subject subject = subject_of(change);
   Life& life = life_of(subject);
   judge(subject, life, claim);
-  life.seen.push_back({claim.epoch, claim.stamp, claim.home, evidence_.now_ms(), claim.ended});
-  if (claim.newer_than(life.latest)) life.latest = claim;
+  life.seen.push_back(
+      {claim.epoch, claim.stamp, claim.home, evidence_.now_ms(), claim.ended, claim.cause});
+  if (outdoes(claim, life.latest)) life.latest = claim;
 }
 
 void EndingChecker::judge(const Subject& subject, const Life& life, const core::Liveness& claim) {
@@ -104,9 +105,26 @@ void EndingChecker::judge(const Subject& subject, const Life& life, const core::
   evidence_.trace.add(std::move(line));
   if (claim.ended) return judge_end(subject, life, claim);
   if (claim.cause == core::Cause::kHomeLost) return judge_takeover(subject, life, claim);
+  judge_denial(subject, life, claim);
   if (life.latest.epoch == 0 || claim.epoch <= life.latest.epoch) return;
   const bool denies = life.latest.ended || life.latest.cause == core::Cause::kHomeLost;
   evidence_.count(denies ? Rule::kRefuted : Rule::kSessionMoved);
+}
+
+void EndingChecker::judge_denial(const Subject& subject, const Life& life,
+                                 const core::Liveness& claim) {
+  // Whoever denies a word takes the epoch after its own.
+  bool denies_closing = false;
+  for (const Seen& seen : life.seen) {
+    if (seen.epoch + 1 != claim.epoch) continue;
+    if (!seen.ended || seen.cause != core::Cause::kSessionClosed) return;
+    denies_closing = true;
+  }
+  if (!denies_closing) return;
+  fail(subject, evidence_.conditions.node_of(claim.home),
+       fmt::format("was brought back in epoch {}, although its client had closed it in the epoch "
+                   "before",
+                   claim.epoch));
 }
 
 void EndingChecker::judge_end(const Subject& subject, const Life& life,

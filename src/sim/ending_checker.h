@@ -17,6 +17,7 @@ namespace callbook::sim {
 ///   allowed for the way. A call that another node answered refutes it too, if both had been in
 ///   touch with everybody for longer than the TTL: then the author knew.
 /// - No sooner than a TTL after the author began to be its home.
+/// - A closing is denied by nobody: a home that still has a connection takes its client's word.
 /// - Unasked takeover: the former home was lost. Not if both homes have been in touch with
 ///   everybody throughout the time after which a node counts as lost, and the grace.
 ///
@@ -48,6 +49,7 @@ class EndingChecker {
     core::NodeId home = 0;
     int64_t at_ms = 0;
     bool ended = false;
+    core::Cause cause = core::Cause::kNone;
   };
   struct Life {
     core::Liveness latest;
@@ -57,6 +59,7 @@ class EndingChecker {
   Subject subject_of(const RecordChange& change) const;
   Life& life_of(const Subject& subject);
   void judge(const Subject& subject, const Life& life, const core::Liveness& claim);
+  void judge_denial(const Subject& subject, const Life& life, const core::Liveness& claim);
   void judge_end(const Subject& subject, const Life& life, const core::Liveness& claim);
   void judge_silence(const Subject& subject, size_t author);
   void judge_takeover(const Subject& subject, const Life& life, const core::Liveness& claim);

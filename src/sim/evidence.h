@@ -39,6 +39,13 @@ enum class Rule : uint8_t {
 
 std::string_view name_of(Rule rule);
 
+/// Whether `word` on liveness outdoes `other`: a later epoch, or within an epoch a later stamp. The
+/// rule of core once more, since what is checked must not be the judge of itself.
+inline bool outdoes(const core::Liveness& word, const core::Liveness& other) {
+  if (word.epoch != other.epoch) return word.epoch > other.epoch;
+  return word.stamp > other.stamp;
+}
+
 /// What a checker says of a broken promise.
 struct Finding {
   std::string_view checker;

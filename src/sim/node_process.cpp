@@ -38,22 +38,18 @@ int64_t draw_load_ms(Random& random) {
 /// The key and version whose arrival at the bus an answer waits for; an empty key for none.
 std::pair<std::string, uint64_t> change_of(const core::Input& input, const core::Reply& reply) {
   const core::InstanceKey* key = nullptr;
-  uint64_t version = 0;
+  uint64_t owed_version = 0;
   if (const auto* registered = std::get_if<core::InstanceRegistered>(&reply)) {
     key = &std::get<core::RegisterInstance>(input).key;
-    version = registered->version;
+    owed_version = registered->owed_version;
   } else if (const auto* gone = std::get_if<core::InstanceDeregistered>(&reply)) {
     key = &std::get<core::DeregisterInstance>(input).key;
-    version = gone->version;
-  } else {
-    return {};
+    owed_version = gone->owed_version;
   }
-  core::InstanceRecord record;
-  record.service = key->service;
-  record.id = key->id;
+  if (owed_version == 0) return {};
   std::string encoded;
-  core::encode_key(kDatacenter, record, encoded);
-  return {std::move(encoded), version};
+  core::encode_key(kDatacenter, key->service, key->id, encoded);
+  return {std::move(encoded), owed_version};
 }
 
 }  // namespace

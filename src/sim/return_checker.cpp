@@ -34,7 +34,7 @@ void ReturnChecker::check_key(const RecordChange& change) {
                      evidence_.text_of(change.key), evidence_.text_of(before.stamp),
                      evidence_.text_of(after.stamp)));
   }
-  if (before.liveness.newer_than(after.liveness)) {
+  if (outdoes(before.liveness, after.liveness)) {
     fail(change.node, evidence_.focus_on(change.key),
          fmt::format("the TTL of {} fell back from epoch {} (stamp {}) to {} (stamp {})",
                      evidence_.text_of(change.key), before.liveness.epoch,
@@ -70,7 +70,7 @@ void ReturnChecker::check_maker(const RecordChange& change) {
 void ReturnChecker::check_session(const RecordChange& change) {
   const SessionFacts& before = change.session_before;
   const SessionFacts& after = change.session_after;
-  if (!before.known || !after.known || !before.liveness.newer_than(after.liveness)) return;
+  if (!before.known || !after.known || !outdoes(before.liveness, after.liveness)) return;
   fail(change.node, evidence_.focus_on_session(change.session),
        fmt::format("session #{} fell back from epoch {} (stamp {}) to epoch {} (stamp {})",
                    change.session, before.liveness.epoch, evidence_.text_of(before.liveness.stamp),
