@@ -342,6 +342,28 @@ const Transcript kTranscripts[] = {
   B: serving instances=1 sessions=2 tombstones=0 owed=0
   digests agree
 )"},
+    {"WhoAsksForAnothersRemovalAgainMakesNoNewOne", R"(
+> start A
+> start B
+> advance 3500
+> A open s1
+> A open s2
+> A register orders/o-1 session=s1 meta=x
+  A: orders = o-1(x)
+  B: orders = o-1(x)
+> cut A
+> A deregister orders/o-1 session=s1
+  A: orders = [deregistered]
+> A deregister orders/o-1 session=s1
+> A deregister orders/o-1 session=s2
+  refused not_found
+> heal A
+  B: orders = [deregistered]
+> show
+  A: serving instances=0 sessions=2 tombstones=1 owed=0
+  B: serving instances=0 sessions=2 tombstones=1 owed=0
+  digests agree
+)"},
     {"ThatASessionIsSupersededOutlivesARestart", R"(
 > start A
 > start B

@@ -385,6 +385,17 @@ Status Registry::check_meant(const DeregisterInstance& input, const KeyState& pr
   return {};
 }
 
+/// Answers whoever asks for a removal once more, because the first answer was that it is not known
+/// to be safe.
+Result<Reply> Registry::removed_before(const DeregisterInstance& input, const Service* service,
+                                       const KeyState& present) {
+  const bool own = input.session == SessionId{} || input.session == present.holder.session;
+  if (present.kind != RegistrationKind::kRemoved || !own) return no_instance(input.key);
+  const uint64_t owed = owed_version(*service, input.key.id);
+  if (owed == 0) return no_instance(input.key);
+  return Reply(InstanceDeregistered{service->version(), present.stamp, owed});
+}
+
 Result<Reply> Registry::apply(const DeregisterInstance& input, Now now, Outputs& out) {
   if (auto status = validate(input.key); !status.ok()) return status.error();
   Service* service = catalog_.find(input.key.service);
@@ -393,10 +404,7 @@ Result<Reply> Registry::apply(const DeregisterInstance& input, Now now, Outputs&
   // Its client may have been told of a registration that has not come here yet.
   const bool told_of_more = input.after > present.stamp;
   if (present.body == nullptr) {
-    // Or it asks again because the first answer was that the removal is not known to be safe.
-    const bool asked_again =
-        present.kind == RegistrationKind::kRemoved && owed_version(*service, input.key.id) != 0;
-    if (!told_of_more && !asked_again) return no_instance(input.key);
+    if (!told_of_more) return removed_before(input, service, present);
     if (service == nullptr) service = &catalog_.find_or_add(input.key.service);
   } else if (auto status = check_meant(input, present, now, out); !status.ok()) {
     return status.error();

@@ -160,6 +160,8 @@ class Registry {
                 base::Now now, Outputs& out);
   base::Status claim_holder(const RegisterInstance& input, const KeyState& present, base::Now now,
                             Outputs& out);
+  base::Result<Reply> removed_before(const DeregisterInstance& input, const Service* service,
+                                     const KeyState& present);
   base::Status check_meant(const DeregisterInstance& input, const KeyState& present, base::Now now,
                            Outputs& out);
 

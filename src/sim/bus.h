@@ -81,6 +81,7 @@ class Bus {
 
   /// Publishes for somebody who is no node of this simulation.
   void publish_for_stranger(core::Stream stream, std::string key, std::string value);
+  const BusStream& stream(core::Stream stream) const { return streams_[core::index_of(stream)]; }
   /// A message that is held and not empty, at random.
   std::optional<std::pair<core::Stream, BusEntryPtr>> any_entry();
 

@@ -70,6 +70,7 @@ Checkers::Checkers(Scheduler& scheduler, const Settings& settings)
       final_(evidence_),
       logged_(evidence_),
       rivals_(evidence_),
+      replay_(evidence_),
       losses_ms_(settings.nodes, kLongAgo),
       dump_due_(settings.nodes, false),
       counters_(settings.nodes) {}
@@ -270,6 +271,17 @@ void Checkers::told_superseded(SessionIndex session, size_t node) {
   rivals_.told_superseded(session, node);
 }
 
+void Checkers::told_epoch(SessionIndex session, size_t node, uint32_t brought, uint32_t told) {
+  if (told >= brought) return;
+  Finding finding;
+  finding.checker = "return";
+  finding.node = node;
+  finding.focus = evidence_.focus_on_session(session);
+  finding.text = fmt::format("session #{} was resumed with epoch {} and was given an older one, {}",
+                             session, brought, told);
+  evidence_.fail(std::move(finding));
+}
+
 void Checkers::answered(OperationIndex index, core::Stamp after) {
   const Operation& operation = evidence_.truth.operation(index);
   if (operation.outcome != Operation::Outcome::kAccepted) return;
@@ -294,7 +306,7 @@ void Checkers::answered(OperationIndex index, core::Stamp after) {
 
 // --- The end ---
 
-void Checkers::finish(const std::vector<const core::Registry*>& nodes) {
+void Checkers::finish(const std::vector<const core::Registry*>& nodes, const Bus* bus) {
   for (size_t node = 0; node < nodes.size(); ++node) {
     if (nodes[node] == nullptr) continue;
     take_records(evidence_.records.take_dump(node, *nodes[node]));
@@ -307,6 +319,7 @@ void Checkers::finish(const std::vector<const core::Registry*>& nodes) {
   consumers_.finish();
   limits_.finish();
   sections_.finish(nodes);
+  if (bus != nullptr) replay_.finish(*bus);
 }
 
 void Checkers::add_counters(size_t node) {

@@ -15,6 +15,7 @@
 #include "sim/limit_checker.h"
 #include "sim/observer.h"
 #include "sim/removal_checker.h"
+#include "sim/replay_checker.h"
 #include "sim/return_checker.h"
 #include "sim/section_checker.h"
 
@@ -50,14 +51,16 @@ class Checkers final : public Observer {
   int64_t faults_ended_ms() const { return evidence_.conditions.faults_ended_ms(); }
   /// A client was told that its session is superseded.
   void told_superseded(SessionIndex session, size_t node);
+  /// A call that brought along an epoch was told another one.
+  void told_epoch(SessionIndex session, size_t node, uint32_t brought, uint32_t told);
   /// A call that brought along the stamp `after` was answered.
   void answered(OperationIndex index, core::Stamp after);
 
   // --- For who runs the simulation.
   /// What is wrong, or empty while all is well.
   const std::string& failure() const { return evidence_.failure(); }
-  /// At the very end. `nodes` by index; null where none runs.
-  void finish(const std::vector<const core::Registry*>& nodes);
+  /// At the very end. `nodes` by index; null where none runs. `bus`: null where there is none.
+  void finish(const std::vector<const core::Registry*>& nodes, const Bus* bus);
   /// How long after the end of faults the nodes became equal for good; negative: they are not.
   int64_t convergence_ms() const { return agreement_.convergence_ms(); }
   /// The lines that matter to the failure, readable.
@@ -90,6 +93,7 @@ class Checkers final : public Observer {
   FinalChecker final_;
   LoggedChecker logged_;
   RivalChecker rivals_;
+  ReplayChecker replay_;
   std::vector<int64_t> losses_ms_;  ///< by node: when it last died in a way that may lose writes
   std::vector<bool> dump_due_;  ///< by node: it has begun to answer, and its dump was not seen yet
   std::vector<core::Registry::Counters> counters_;  ///< of the process that runs now

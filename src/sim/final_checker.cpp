@@ -72,7 +72,8 @@ void FinalChecker::judge_at(size_t node, KeyIndex key, OperationIndex best) {
     const auto kind =
         facts.kind == core::RegistrationKind::kRemoved ? Kind::kDeregister : Kind::kRegister;
     const size_t maker = evidence_.conditions.node_of(facts.stamp.node);
-    last = truth.maker_of(key, kind, facts.rev, facts.stamp, maker);
+    const SessionIndex session = kind == Kind::kRegister ? facts.session : kNobody;
+    last = truth.maker_of(key, kind, facts.rev, facts.stamp, maker, session);
     if (last == kNobody) {
       return fail(node, key,
                   fmt::format("what is known has stamp {}, which no call has made",
@@ -91,6 +92,8 @@ void FinalChecker::judge_at(size_t node, KeyIndex key, OperationIndex best) {
   const bool contested = last_word.kind == Kind::kRegister && last_word.session != kNobody &&
                          truth.lives_contested(last_word.session);
   const bool expected = contested ? listed.has_value() : should_be_listed(last_word);
+  // Its owner has asked for its removal since, and was told that there is nothing to remove.
+  if (expected && !listed && !truth.wanted(key, last_word.owner)) return;
   if (expected && !listed) {
     return fail(node, key,
                 fmt::format("is not listed, but the last word is the {}, whose holder "

@@ -33,6 +33,13 @@ void JoinChecker::judge(size_t node) {
   }
 }
 
+bool JoinChecker::disputed(KeyIndex key, const Listing& own) const {
+  const OperationIndex maker = evidence_.registration(key, own.rev, own.stamp);
+  if (maker == kNobody) return false;
+  const SessionIndex session = evidence_.truth.operation(maker).session;
+  return session != kNobody && evidence_.truth.contested(session);
+}
+
 void JoinChecker::judge_missing(size_t node, KeyIndex key, const std::vector<size_t>& others) {
   core::Stamp least{UINT64_MAX, UINT32_MAX};
   uint32_t rev = 0;
@@ -51,6 +58,7 @@ void JoinChecker::judge_missing(size_t node, KeyIndex key, const std::vector<siz
       evidence_.records.session(node, facts.session).liveness.ended) {
     return;
   }
+  if (own && disputed(key, *own)) return;
   Finding finding;
   finding.checker = "join";
   finding.node = node;

@@ -16,7 +16,8 @@ namespace callbook::sim {
 ///
 /// Demanded only where the others can have told it: links and bus were well for that while, as far
 /// as they concern one of the others, and the bus was not made to forget anything. What only one
-/// node knew counts if that node was in touch with everybody.
+/// node knew counts if that node was in touch with everybody. Of two processes that claim one id
+/// the node may go on listing the earlier one until it has heard of the session of the later one.
 class JoinChecker {
  public:
   JoinChecker(Evidence& evidence, const ReturnChecker& returns)
@@ -33,6 +34,7 @@ class JoinChecker {
  private:
   void judge(size_t node);
   void judge_missing(size_t node, KeyIndex key, const std::vector<size_t>& others);
+  bool disputed(KeyIndex key, const Listing& own) const;
   void judge_dead(size_t node, KeyIndex key);
   std::vector<size_t> reliable_others(size_t node) const;
 

@@ -15,6 +15,8 @@ constexpr size_t kDumpedAtOnce = 4'096;
 const KeyFacts kNoKeyFacts;
 const SessionFacts kNoSessionFacts;
 
+}  // namespace
+
 std::optional<uint32_t> rev_of(std::string_view metadata) {
   std::optional<uint32_t> rev;
   core::for_each_metadata(metadata, [&](std::string_view name, std::string_view value) {
@@ -22,8 +24,6 @@ std::optional<uint32_t> rev_of(std::string_view metadata) {
   });
   return rev;
 }
-
-}  // namespace
 
 KnownRecords::KnownRecords(const Truth& truth, size_t nodes) : truth_(truth), nodes_(nodes) {}
 

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/output.h"
@@ -11,6 +12,9 @@
 #include "sim/truth.h"
 
 namespace callbook::sim {
+
+/// Which registration of its process a body is: every one says so in its metadata.
+std::optional<uint32_t> rev_of(std::string_view metadata);
 
 /// What a node's last record of an instance's key says.
 struct KeyFacts {

@@ -12,7 +12,6 @@ namespace {
 constexpr int64_t kTickMs = 100;
 constexpr uint64_t kTicksPerStreamTick = 5;
 constexpr const char* kDir = "data";
-constexpr const char* kDatacenter = "dc1";
 
 core::RegistryOptions options_of(const RegistryNode& node, const Surroundings& around,
                                  uint64_t boot) {

@@ -138,6 +138,7 @@ void Provider::held(const ClientPort::Answer& answer, size_t node, int64_t begun
   if (!answer->ok()) return react(answer->error(), node);
   const auto& opened = std::get<core::SessionOpened>(answer->value());
   checkers_.truth().session_held(session_, node, begun_ms, opened);
+  checkers_.told_epoch(session_, node, told_epoch(), opened.epoch);
   epoch_ = std::max(epoch_, opened.epoch);
   told_ = std::max(told_, opened.opened);
   heartbeat_ms_ = opened.heartbeat_ms;

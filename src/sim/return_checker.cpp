@@ -51,7 +51,8 @@ void ReturnChecker::check_maker(const RecordChange& change) {
   const size_t node = evidence_.conditions.node_of(facts.stamp.node);
   const bool removed = facts.kind == RegistrationKind::kRemoved;
   const auto kind = removed ? Operation::Kind::kDeregister : Operation::Kind::kRegister;
-  if (truth.maker_of(change.key, kind, facts.rev, facts.stamp, node) != kNobody) return;
+  const SessionIndex session = removed ? kNobody : facts.session;
+  if (truth.maker_of(change.key, kind, facts.rev, facts.stamp, node, session) != kNobody) return;
   if (!removed && facts.session != kNobody &&
       truth.reasserted(change.key, facts.session, facts.stamp, node) != kNobody) {
     return evidence_.count(Rule::kReasserted);

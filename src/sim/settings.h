@@ -8,6 +8,9 @@
 
 namespace callbook::sim {
 
+/// Where all nodes of a simulation are.
+inline constexpr const char* kDatacenter = "dc1";
+
 /// What one seed decides before anything runs.
 struct Settings {
   uint64_t seed = 0;

@@ -42,7 +42,7 @@ class Simulation {
     while (scheduler_.now_ms() < end_ms && !failed()) {
       scheduler_.run_until(std::min(scheduler_.now_ms() + kSliceMs, end_ms));
     }
-    if (!failed()) checkers_.finish(registries());
+    if (!failed()) checkers_.finish(registries(), world_.bus());
     return outcome();
   }
 

@@ -258,7 +258,8 @@ void Truth::instance_refreshed(KeyIndex key, size_t node, int64_t begun_ms) {
 }
 
 OperationIndex Truth::maker_of(KeyIndex key, Kind kind, std::optional<uint32_t> rev,
-                               core::Stamp stamp, std::optional<size_t> node) {
+                               core::Stamp stamp, std::optional<size_t> node,
+                               SessionIndex session) {
   const auto fits = [&](const Operation& operation) {
     return operation.kind == kind && (!rev || operation.rev == *rev);
   };
@@ -271,6 +272,7 @@ OperationIndex Truth::maker_of(KeyIndex key, Kind kind, std::optional<uint32_t> 
     Operation& operation = operations_[index];
     if (operation.stamp || !operation.in_doubt() || !fits(operation)) continue;
     if (node && operation.node != *node) continue;
+    if (session != kNobody && operation.session != session) continue;
     operation.stamp = stamp;
     return index;
   }

@@ -179,9 +179,10 @@ class Truth {
   // --- Questions.
   /// Which operation made `stamp`: the one that was told it, or else the oldest in doubt at `node`
   /// (the stamp's maker; nothing: any) that fits, which is held to it from now on. kNobody: none,
-  /// so that somebody has made this up. `rev` nothing: any registration.
+  /// so that somebody has made this up. `rev` nothing: any registration; `session` kNobody: of any.
   OperationIndex maker_of(KeyIndex key, Operation::Kind kind, std::optional<uint32_t> rev,
-                          core::Stamp stamp, std::optional<size_t> node);
+                          core::Stamp stamp, std::optional<size_t> node,
+                          SessionIndex session = kNobody);
   /// The registry renewed the stamp of a registration of `session`, because a session opened
   /// earlier claims the key with a later stamp. kNobody if there is no such claim, or no such
   /// registration.
