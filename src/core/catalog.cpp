@@ -11,8 +11,8 @@ namespace callbook::core {
 
 struct Catalog::Younger {
   bool operator()(const Aged& a, const Aged& b) const {
-    return std::tie(a.removed_wall_ms, a.service, a.id) >
-           std::tie(b.removed_wall_ms, b.service, b.id);
+    return std::tie(a.removed_wall_ms, a.service, a.id, a.of_override) >
+           std::tie(b.removed_wall_ms, b.service, b.id, b.of_override);
   }
 };
 
@@ -240,9 +240,10 @@ Tombstone Catalog::forgotten(const Holder& holder, const Liveness& liveness) {
 Instance::Ptr Catalog::make_instance(const Service& service, std::string_view id,
                                      const RegistrationView& body, Stamp stamp, uint64_t version) {
   pack_body(body, interner_, packed_);
-  Instance::Ptr made = Instance::make(id, body, packed_);
+  const uint32_t weight = service.weight_for(id, body.weight);
+  Instance::Ptr made = Instance::make(id, body, weight, packed_);
   auto* fresh = const_cast<Instance*>(made.get());  // still private to this function
-  fresh->content_hash = content_hash_of(id, body, scratch_);
+  fresh->content_hash = content_hash_of(id, body, weight, scratch_);
   fresh->version = version;
   fresh->stamp = stamp;
   fresh->service = service.index();
@@ -278,7 +279,7 @@ void Catalog::install(Service& service, Instance::Ptr instance, const Instance* 
   if (waiting) {
     service.put_waiting(std::move(instance), version);
   } else {
-    service.put_live(std::move(instance), InstanceState::kUp, Cause::kRegistered, version);
+    service.put_live(std::move(instance), Cause::kRegistered, version);
     ++instance_count_;
   }
   touch(service);
@@ -300,10 +301,15 @@ void Catalog::bury(Service& service, std::string_view id, Tombstone tombstone, u
   }
   ++tombstone_count_;
   remember_liveness(service, key, HolderKind::kTtl, tombstone.liveness);
-  ages_.push_back({tombstone.removed_wall_ms, service.index(), key});
-  std::push_heap(ages_.begin(), ages_.end(), Younger());
+  remember_age(tombstone.removed_wall_ms, service, key, false);
   service.put_tombstone(key, tombstone, version);
   touch(service);
+}
+
+void Catalog::remember_age(int64_t removed_wall_ms, const Service& service, std::string_view id,
+                           bool of_override) {
+  ages_.push_back({removed_wall_ms, service.index(), std::string(id), of_override});
+  std::push_heap(ages_.begin(), ages_.end(), Younger());
 }
 
 void Catalog::release_holder(const Instance& instance) {
@@ -371,7 +377,7 @@ uint64_t Catalog::follow_session(uint32_t slot, uint64_t version) {
     for (const Instance* instance : session.instances) {
       Service& service = *at(instance->service);
       if (service.find_waiting(instance->id()) != instance) continue;
-      service.admit_waiting(instance->id(), InstanceState::kUp, ++version);
+      service.admit_waiting(instance->id(), ++version);
       ++instance_count_;
       touch(service);
     }

@@ -77,6 +77,11 @@ class Catalog {
   /// The same, for a caller who has found the service and knows what stands under the key.
   bool merge(Service& service, const KeyState& present, const InstanceRecord& record,
              uint64_t version, base::Now now);
+  /// Merges what an operator says, and brings the instance in line with it.
+  bool merge(const OverrideRecord& record, uint64_t version);
+  /// Takes what an operator said out of memory, without a trace.
+  void erase_override(Service& service, std::string_view id, uint64_t version);
+  uint32_t override_count() const { return override_count_; }
   /// Whether the body here should outlive a registration that wins by its stamp. Whoever forgot
   /// that one believed that its holder had ended, or it is known here to have; while the holder of
   /// the body here lives, that is no reason to lose it: its home states it anew.
@@ -113,15 +118,23 @@ class Catalog {
   void note_heard(Service& service, std::string_view id, uint8_t round);
   uint8_t round_of(ServiceKeyView service, std::string_view id) const;
 
-  /// Drops tombstones older than `before_wall_ms`, at most `most`; calls `dropped(key, id)` first.
+  /// Drops what has been over since before `before_wall_ms`, at most `most`: tombstones, and
+  /// removed overrides. Calls `dropped(key, id, of_override)` first.
   template <typename Dropped>
   void drop_aged(int64_t before_wall_ms, size_t most, Dropped&& dropped) {
     for (; most > 0 && !ages_.empty() && ages_.front().removed_wall_ms < before_wall_ms; --most) {
       const Aged aged = take_oldest();
       Service* service = at(aged.service);
+      if (aged.of_override) {
+        const Override* said = service == nullptr ? nullptr : service->find_override(aged.id);
+        if (said == nullptr || said->set || said->said_wall_ms != aged.removed_wall_ms) continue;
+        dropped(service->key(), aged.id, true);
+        erase_override(*service, aged.id, 0);
+        continue;
+      }
       const Tombstone* tombstone = service == nullptr ? nullptr : service->find_tombstone(aged.id);
       if (tombstone == nullptr || tombstone->removed_wall_ms != aged.removed_wall_ms) continue;
-      dropped(service->key(), aged.id);
+      dropped(service->key(), aged.id, false);
       forget_tombstone(*service, aged.id);
     }
   }
@@ -145,6 +158,7 @@ class Catalog {
     int64_t removed_wall_ms;
     uint32_t service;
     std::string id;
+    bool of_override = false;
   };
   struct Younger;
   enum class HolderState : uint8_t { kAlive, kUnknown, kEnded };
@@ -158,6 +172,11 @@ class Catalog {
                const Holder& holder, const Liveness& liveness, bool waiting, int64_t now_ms);
   void bury(Service& service, std::string_view id, Tombstone tombstone, uint64_t version);
   void release_holder(const Instance& instance);
+  void remember_age(int64_t removed_wall_ms, const Service& service, std::string_view id,
+                    bool of_override);
+  void follow_override(Service& service, std::string_view id, Cause cause, uint64_t version);
+  void reweigh(Service& service, const Instance& body, Cause cause, uint64_t version);
+  void settle_override_part(Service& service, std::string_view id);
   void follow_home(TtlSlot& slot, uint32_t index, int64_t now_ms);
   Aged take_oldest();
   void remember_sections(const Service& service, std::string_view id, std::string sections);
@@ -194,6 +213,7 @@ class Catalog {
   uint32_t service_count_ = 0;
   uint32_t instance_count_ = 0;
   uint64_t tombstone_count_ = 0;
+  uint32_t override_count_ = 0;
   bool recording_ = false;
   std::string packed_;
   std::string scratch_;

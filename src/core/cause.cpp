@@ -24,6 +24,10 @@ std::string_view name_of(Cause cause) {
       return "home_lost";
     case Cause::kAddressTaken:
       return "address_taken";
+    case Cause::kOverride:
+      return "override";
+    case Cause::kOverrideRemoved:
+      return "override_removed";
   }
   return "unknown";
 }

@@ -18,9 +18,11 @@ enum class Cause : uint8_t {
   kProbeTimedOut = 7,
   kHomeLost = 8,
   kAddressTaken = 9,
+  kOverride = 10,  ///< set by an operator, who is named beside it
+  kOverrideRemoved = 11,
 };
 
-inline constexpr uint8_t kCauseCount = 10;
+inline constexpr uint8_t kCauseCount = 12;
 
 /// The name that consumers see: "session_closed".
 std::string_view name_of(Cause cause);

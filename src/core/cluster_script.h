@@ -23,6 +23,7 @@ namespace callbook::core {
 ///   start A            a node with an empty store joins (or, after `kill A`, one with its records)
 ///   A open s1          as in script_test.h, at node A
 ///   A register orders/o-1 session=s1 [meta=…] | A deregister orders/o-1 | A resume s1 | …
+///   A isolate orders/o-1 | A weigh orders/o-1 weight=7 | A restore orders/o-1
 ///   cut A | heal A     A from and to the bus (beats included)
 ///   clock A -3600000   moves A's wall clock
 ///   kill A             its memory is gone; its store stays
@@ -167,6 +168,14 @@ class ClusterScript {
       if (named.contains("session")) removal.session = session(named["session"]);
       return step(node, removal);
     }
+    if (verb == "isolate") {
+      return step(node, SetOverride{instance(what), {}, true, "alice", "broken"});
+    }
+    if (verb == "weigh") {
+      const auto weight = static_cast<uint32_t>(std::stoul(named["weight"]));
+      return step(node, SetOverride{instance(what), weight, false, "alice", ""});
+    }
+    if (verb == "restore") return step(node, RemoveOverride{instance(what), "bob", ""});
     RegisterInstance input;
     input.key = instance(what);
     input.registration.address = "10.0.0.1";
@@ -213,6 +222,9 @@ class ClusterScript {
     std::string text = published.view->key.name + " =";
     published.view->list.for_each([&](const ListEntry& entry) {
       text += fmt::format(" {}", entry.id());
+      if (entry.state() != InstanceState::kUp) text += fmt::format("[{}]", name_of(entry.state()));
+      const uint32_t weight = entry.instance().weight();
+      if (weight != kDefaultWeight) text += fmt::format("[weight {}]", weight);
       const PackedBody body(entry.instance().packed(), *published.view->interner);
       body.for_each_metadata(
           [&](std::string_view, std::string_view value) { text += fmt::format("({})", value); });

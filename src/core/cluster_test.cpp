@@ -342,6 +342,60 @@ const Transcript kTranscripts[] = {
   B: serving instances=1 sessions=2 tombstones=0 owed=0
   digests agree
 )"},
+    {"AnOverrideReachesTheOtherNodesAndOutlivesBothRestarts", R"(
+> start A
+> start B
+> advance 3500
+> A open s1
+> A register orders/o-1 session=s1 meta=x
+  A: orders = o-1(x)
+  B: orders = o-1(x)
+> B isolate orders/o-1
+  B: orders = o-1[out_of_service](x)
+  A: orders = o-1[out_of_service](x)
+> kill A
+> B weigh orders/o-1 weight=7
+  B: orders = o-1[weight 7](x)
+> start A
+  A: orders = o-1[weight 7](x)
+> advance 3500
+> A register orders/o-1 session=s1 meta=y
+  A: orders = o-1[weight 7](y)
+  B: orders = o-1[weight 7](y)
+> show
+  A: serving instances=1 sessions=1 tombstones=0 owed=0
+  B: serving instances=1 sessions=1 tombstones=0 owed=0
+  digests agree
+)"},
+    {"TheLaterOverrideWinsWhicheverArrivesLast", R"(
+> start A
+> start B
+> advance 3500
+> A register orders/o-1 meta=x
+  A: orders = o-1(x)
+  B: orders = o-1(x)
+> cut A
+> A isolate orders/o-1
+  A: orders = o-1[out_of_service](x)
+> advance 1000
+> B weigh orders/o-1 weight=7
+  B: orders = o-1[weight 7](x)
+> heal A
+  A: orders = o-1[weight 7](x)
+> A restore orders/o-1
+  A: orders = o-1(x)
+  B: orders = o-1(x)
+> recreate
+> advance 5000
+> start C
+> advance 3500
+  C: orders = o-1(x)
+> show
+  A: serving instances=1 sessions=0 tombstones=0 owed=0
+  B: serving instances=1 sessions=0 tombstones=0 owed=0
+  C: serving instances=1 sessions=0 tombstones=0 owed=0
+  digests agree
+)"},
     {"WhoAsksForAnothersRemovalAgainMakesNoNewOne", R"(
 > start A
 > start B

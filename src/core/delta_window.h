@@ -5,17 +5,23 @@
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "core/cause.h"
 
 namespace callbook::core {
 
-/// What happened to one instance at one version: it came, changed, or (`gone`) left.
+/// What happened to one instance at one version.
 struct Change {
+  enum class Kind : uint8_t {
+    kPut,    ///< it came, or its content changed
+    kState,  ///< only its state changed
+    kGone
+  };
   uint64_t version = 0;
   std::string id;
   Cause cause = Cause::kNone;
-  bool gone = false;
+  Kind kind = Kind::kPut;
 };
 
 /// The latest changes of a service, as a reader holds them: immutable, shared with core, which goes
@@ -47,6 +53,14 @@ class DeltaWindow {
   Part newer_;
   uint64_t floor_ = 0;
 };
+
+/// The last change of each id above `from`, in the order of their versions. One whose last change
+/// is of its state alone stands as kPut if more than that has changed. Valid as long as the window.
+struct LastChange {
+  const Change* change = nullptr;
+  Change::Kind kind = Change::Kind::kPut;
+};
+std::vector<LastChange> last_changes(const DeltaWindow& window, uint64_t from);
 
 /// Core's end of the window: two generations of fixed size. When the newer one is full it becomes
 /// the older one and the older one is forgotten, so memory is bounded, and readers that hold a

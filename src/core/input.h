@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -76,6 +77,24 @@ struct DeregisterInstance {
   SessionId session = {};
 };
 
+/// What an operator wants of an instance in place of what its provider says, until it is removed.
+/// Replaces what an operator said before. The instance must be known, if only as departed.
+struct SetOverride {
+  InstanceKey key;
+  std::optional<uint32_t> weight;
+  bool out_of_service = false;
+  std::string by;
+  std::string reason;
+  Stamp after = {};
+};
+
+struct RemoveOverride {
+  InstanceKey key;
+  std::string by;
+  std::string reason;
+  Stamp after = {};
+};
+
 /// A record from the node's own store, before FinishLoading. Views borrow until step() returns.
 struct MergeRecord {
   uint64_t version = 0;
@@ -143,9 +162,10 @@ struct ApplySnapshot {
   std::span<const BusMessage> records;
 };
 
-using Input = std::variant<OpenSession, ResumeSession, RefreshSession, AttachSession, CheckTie,
-                           DetachSession, CloseSession, RegisterInstance, RefreshInstance,
-                           DeregisterInstance, MergeRecord, FinishLoading, AdvanceTime, ReportBus,
-                           ReportBusLost, ApplyBatch, SettlePublication, HearBeat, ApplySnapshot>;
+using Input =
+    std::variant<OpenSession, ResumeSession, RefreshSession, AttachSession, CheckTie, DetachSession,
+                 CloseSession, RegisterInstance, RefreshInstance, DeregisterInstance, SetOverride,
+                 RemoveOverride, MergeRecord, FinishLoading, AdvanceTime, ReportBus, ReportBusLost,
+                 ApplyBatch, SettlePublication, HearBeat, ApplySnapshot>;
 
 }  // namespace callbook::core

@@ -32,6 +32,8 @@ std::string_view name_of(InstanceState state) {
   switch (state) {
     case InstanceState::kUp:
       return "up";
+    case InstanceState::kOutOfService:
+      return "out_of_service";
   }
   return "unknown";
 }
@@ -41,13 +43,14 @@ void Instance::Deleter::operator()(const Instance* instance) const {
 }
 
 Instance::Ptr Instance::make(std::string_view id, const RegistrationView& registration,
-                             std::string_view packed) {
+                             uint32_t weight, std::string_view packed) {
   CALLBOOK_CHECK(id.size() <= UINT8_MAX && registration.address.size() <= UINT8_MAX);
   const size_t tail = id.size() + registration.address.size() + packed.size();
   void* memory = std::malloc(sizeof(Instance) + tail);
   CALLBOOK_CHECK(memory != nullptr);
   auto* made = new (memory) Instance();
-  made->weight_ = registration.weight;
+  made->registered_weight_ = registration.weight;
+  made->weight_ = weight;
   made->packed_bytes_ = static_cast<uint32_t>(packed.size());
   made->port_ = registration.port;
   made->id_bytes_ = static_cast<uint8_t>(id.size());
@@ -61,7 +64,7 @@ Instance::Ptr Instance::make(std::string_view id, const RegistrationView& regist
 }
 
 bool Instance::same_content(const RegistrationView& registration, std::string_view body) const {
-  return port_ == registration.port && weight_ == registration.weight &&
+  return port_ == registration.port && registered_weight_ == registration.weight &&
          holder_kind_ == registration.holder.kind && address() == registration.address &&
          packed() == body;
 }
@@ -114,7 +117,29 @@ bool PackedBody::has_metadata() const {
   return any;
 }
 
-uint64_t content_hash_of(std::string_view id, const RegistrationView& registration,
+RegistrationView registration_of(const Instance& instance, const Interner& interner,
+                                 std::string& ports, std::string& metadata) {
+  const PackedBody body(instance.packed(), interner);
+  ports.clear();
+  metadata.clear();
+  body.for_each_port([&](std::string_view name, uint16_t port) {
+    base::put_string(ports, name);
+    base::put_varint(ports, port);
+  });
+  body.for_each_metadata([&](std::string_view name, std::string_view value) {
+    base::put_string(metadata, name);
+    base::put_string(metadata, value);
+  });
+  return {instance.address(),
+          instance.port(),
+          body.zone(),
+          instance.registered_weight(),
+          ports,
+          metadata,
+          {}};
+}
+
+uint64_t content_hash_of(std::string_view id, const RegistrationView& registration, uint32_t weight,
                          std::string& scratch) {
   scratch.clear();
   const auto line = [&](std::string_view text) {
@@ -126,7 +151,7 @@ uint64_t content_hash_of(std::string_view id, const RegistrationView& registrati
   append_number(scratch, registration.port);
   scratch.push_back('\n');
   line(registration.zone);
-  append_number(scratch, registration.weight);
+  append_number(scratch, weight);
   scratch.push_back('\n');
   for_each_port(registration.ports, [&](std::string_view name, uint16_t port) {
     scratch.append("p\t").append(name).push_back('\t');

@@ -13,7 +13,10 @@ namespace callbook::core {
 
 /// Effective state of an instance, as consumers see it. At most 8 values: they travel in the low
 /// bits of list entries.
-enum class InstanceState : uint8_t { kUp = 0 };
+enum class InstanceState : uint8_t {
+  kUp = 0,
+  kOutOfService = 1,  ///< an operator wants no traffic to it
+};
 
 std::string_view name_of(InstanceState state);
 
@@ -30,8 +33,8 @@ class Instance {
   };
   using Ptr = std::unique_ptr<const Instance, Deleter>;
 
-  /// `packed` comes from pack_body().
-  static Ptr make(std::string_view id, const RegistrationView& registration,
+  /// `packed` comes from pack_body(); `weight` is the effective one.
+  static Ptr make(std::string_view id, const RegistrationView& registration, uint32_t weight,
                   std::string_view packed);
 
   Instance(const Instance&) = delete;
@@ -40,7 +43,10 @@ class Instance {
   std::string_view id() const { return {bytes(), id_bytes_}; }
   std::string_view address() const { return {bytes() + id_bytes_, address_bytes_}; }
   uint16_t port() const { return port_; }
+  /// The effective one: an override counts.
   uint32_t weight() const { return weight_; }
+  /// What its provider said.
+  uint32_t registered_weight() const { return registered_weight_; }
   HolderKind holder_kind() const { return holder_kind_; }
   std::string_view packed() const { return {bytes() + id_bytes_ + address_bytes_, packed_bytes_}; }
   /// Whether it was made from the same content as `registration` packed as `body`.
@@ -67,6 +73,7 @@ class Instance {
   const char* bytes() const { return reinterpret_cast<const char*>(this + 1); }
   char* bytes() { return reinterpret_cast<char*>(this + 1); }
 
+  uint32_t registered_weight_ = 0;
   uint32_t weight_ = 0;
   uint32_t packed_bytes_ = 0;
   uint16_t port_ = 0;
@@ -116,8 +123,13 @@ class PackedBody {
   std::string_view rest_;
 };
 
+/// The registration that an instance was made from, but for its holder. `ports` and `metadata` are
+/// written over, and borrowed by the result, as are the instance and the interner.
+RegistrationView registration_of(const Instance& instance, const Interner& interner,
+                                 std::string& ports, std::string& metadata);
+
 /// Hash of the canonical text of an instance (docs/formats/digest.md). `scratch` is reused.
-uint64_t content_hash_of(std::string_view id, const RegistrationView& registration,
+uint64_t content_hash_of(std::string_view id, const RegistrationView& registration, uint32_t weight,
                          std::string& scratch);
 
 /// What one instance adds to its list's digest; the digest is the sum modulo 2^64.

@@ -15,7 +15,7 @@ class InstanceLists : public testing::Test {
     body.address = "10.0.0.1";
     std::string packed;
     pack_body(body, interner_, packed);
-    owned_.push_back(Instance::make(id, body, packed));
+    owned_.push_back(Instance::make(id, body, body.weight, packed));
     return owned_.back().get();
   }
 

@@ -20,7 +20,7 @@ TEST(Instance, KeepsWhatItWasMadeOf) {
   const RegistrationView body = full(ports, metadata);
   std::string packed;
   pack_body(body, interner, packed);
-  const Instance::Ptr instance = Instance::make("o-1", body, packed);
+  const Instance::Ptr instance = Instance::make("o-1", body, body.weight, packed);
 
   EXPECT_EQ(instance->id(), "o-1");
   EXPECT_EQ(instance->address(), "10.0.0.7");
@@ -49,7 +49,7 @@ TEST(Instance, ContentHashIsTheDocumentedOne) {
   body.port = 8080;
   body.metadata = metadata.bytes();
   std::string scratch;
-  const uint64_t hash = content_hash_of("o-1", body, scratch);
+  const uint64_t hash = content_hash_of("o-1", body, body.weight, scratch);
   EXPECT_EQ(hash, base::xxh64("o-1\n10.0.0.7\n8080\n\n100\nm\tversion\t1.4\n"));
   EXPECT_EQ(digest_part(hash, InstanceState::kUp), base::mix64(hash + base::xxh64("up")));
 }

@@ -18,6 +18,9 @@ struct Limits {
   uint32_t max_named_ports = 16;
   uint32_t max_weight = 65'535;
   uint32_t max_client_bytes = 256;
+  uint32_t max_overrides = 100'000;  ///< removed ones counted while they are remembered
+  uint32_t max_by_bytes = 128;
+  uint32_t max_reason_bytes = 512;
   int64_t min_ttl_ms = 1'000;
   int64_t max_ttl_ms = 24LL * 3600 * 1000;
   uint32_t max_outbox = 1'000'000;    ///< records owed to the bus; then new keys are refused

@@ -57,11 +57,18 @@ struct InstanceDeregistered {
   uint64_t owed_version = 0;  ///< as above
 };
 
+/// An override was set or removed.
+struct OverrideChanged {
+  uint64_t version = 0;
+  Stamp stamp;
+  uint64_t owed_version = 0;  ///< as above
+};
+
 /// The input changed nothing that its author must know of.
 struct Done {};
 
 using Reply = std::variant<Done, SessionOpened, SessionRefreshed, SessionEnded, InstanceRegistered,
-                           InstanceRefreshed, InstanceDeregistered>;
+                           InstanceRefreshed, InstanceDeregistered, OverrideChanged>;
 
 /// Records that changed, to be stored: one flat buffer for a whole batch of steps.
 class RecordBatch {

@@ -12,11 +12,16 @@ using base::ByteReader;
 
 constexpr uint8_t kInstanceKey = 'i';
 constexpr uint8_t kSessionKey = 's';
+constexpr uint8_t kOverrideKey = 'v';
 constexpr uint8_t kMarkKey = 'm';
 constexpr uint8_t kOwedKey = 'o';
 /// 1 was written before there were several nodes: no announcement time, no sections.
 constexpr uint8_t kFormat = 2;
 constexpr uint8_t kFirstFormat = 1;
+// Flags of an override.
+constexpr uint8_t kOverrideSet = 1;
+constexpr uint8_t kOverrideWeighs = 2;
+constexpr uint8_t kOverrideStops = 4;
 
 void put_stamp(std::string& out, const Stamp& stamp) {
   base::put_u64(out, stamp.hlc);
@@ -131,15 +136,26 @@ base::Error corrupt(std::string_view what) {
   return {base::ErrorCode::kCorrupt, "record", std::string(what), std::nullopt};
 }
 
+void put_names(std::string& out, std::string_view datacenter, ServiceKeyView service,
+               std::string_view id) {
+  base::put_string(out, datacenter);
+  base::put_string(out, service.space);
+  base::put_string(out, service.name);
+  base::put_string(out, id);
+}
+
+/// Whether the rest of a key names an instance.
+bool get_names(ByteReader& key, ServiceKeyView& service, std::string_view& id) {
+  key.string();  // the data center: a store and a stream hold only one
+  service.space = key.string();
+  service.name = key.string();
+  id = key.string();
+  return key.ok() && key.at_end() && !id.empty() && id.size() <= UINT8_MAX;
+}
+
 base::Result<DecodedRecord> decode_instance(ByteReader key, ByteReader value, bool erased) {
   InstanceRecord record;
-  key.string();  // the data center: a store and a stream hold only one
-  record.service.space = key.string();
-  record.service.name = key.string();
-  record.id = key.string();
-  if (!key.ok() || !key.at_end() || record.id.empty() || record.id.size() > UINT8_MAX) {
-    return corrupt("malformed instance key");
-  }
+  if (!get_names(key, record.service, record.id)) return corrupt("malformed instance key");
   if (erased) return DecodedRecord(record);
   const uint8_t format = get_format(value);
   if (!value.ok()) return corrupt("unknown format of an instance record");
@@ -172,6 +188,30 @@ base::Result<DecodedRecord> decode_session(ByteReader key, ByteReader value, boo
   if (format != kFirstFormat) record.superseded = value.string();
   record.sections = get_sections(value, format);
   if (!value.ok() || !value.at_end()) return corrupt("malformed session record");
+  return DecodedRecord(record);
+}
+
+base::Result<DecodedRecord> decode_override(ByteReader key, ByteReader value, bool erased) {
+  OverrideRecord record;
+  if (!get_names(key, record.service, record.id)) return corrupt("malformed key of an override");
+  if (erased) return DecodedRecord(record);
+  const uint8_t format = get_format(value);
+  if (!value.ok()) return corrupt("unknown format of an override record");
+  record.stamp = get_stamp(value);
+  const uint8_t flags = value.u8();
+  if (flags > (kOverrideSet | kOverrideWeighs | kOverrideStops)) value.fail();
+  record.set = (flags & kOverrideSet) != 0;
+  record.out_of_service = (flags & kOverrideStops) != 0;
+  if ((flags & kOverrideWeighs) != 0) {
+    const uint64_t weight = value.varint();
+    if (weight > UINT32_MAX) value.fail();
+    record.weight = static_cast<uint32_t>(weight);
+  }
+  record.said_wall_ms = static_cast<int64_t>(value.varint());
+  record.by = value.string();
+  record.reason = value.string();
+  record.sections = get_sections(value, format);
+  if (!value.ok() || !value.at_end()) return corrupt("malformed override record");
   return DecodedRecord(record);
 }
 
@@ -213,10 +253,13 @@ Liveness merge_liveness(const Liveness& a, const Liveness& b) {
 void encode_key(std::string_view datacenter, ServiceKeyView service, std::string_view id,
                 std::string& out) {
   base::put_u8(out, kInstanceKey);
-  base::put_string(out, datacenter);
-  base::put_string(out, service.space);
-  base::put_string(out, service.name);
-  base::put_string(out, id);
+  put_names(out, datacenter, service, id);
+}
+
+void encode_override_key(std::string_view datacenter, ServiceKeyView service, std::string_view id,
+                         std::string& out) {
+  base::put_u8(out, kOverrideKey);
+  put_names(out, datacenter, service, id);
 }
 
 void encode_key(const SessionId& session, std::string& out) {
@@ -244,6 +287,19 @@ void encode_value(const SessionRecord& record, std::string& out) {
   put_liveness(out, record.liveness);
   base::put_varint(out, static_cast<uint64_t>(record.ended_wall_ms));
   base::put_string(out, record.superseded);
+  out.append(record.sections);
+}
+
+void encode_value(const OverrideRecord& record, std::string& out) {
+  base::put_u8(out, kFormat);
+  put_stamp(out, record.stamp);
+  const int flags = (record.set ? kOverrideSet : 0) | (record.weight ? kOverrideWeighs : 0) |
+                    (record.out_of_service ? kOverrideStops : 0);
+  base::put_u8(out, static_cast<uint8_t>(flags));
+  if (record.weight) base::put_varint(out, *record.weight);
+  base::put_varint(out, static_cast<uint64_t>(record.said_wall_ms));
+  base::put_string(out, record.by);
+  base::put_string(out, record.reason);
   out.append(record.sections);
 }
 
@@ -277,6 +333,7 @@ base::Result<DecodedRecord> decode_record(std::string_view key, std::string_view
   const uint8_t kind = key_reader.u8();
   if (kind == kInstanceKey) return decode_instance(key_reader, ByteReader(value), value.empty());
   if (kind == kSessionKey) return decode_session(key_reader, ByteReader(value), value.empty());
+  if (kind == kOverrideKey) return decode_override(key_reader, ByteReader(value), value.empty());
   if (kind == kMarkKey) return decode_mark(key_reader, ByteReader(value));
   if (kind == kOwedKey) return decode_owed(key_reader, ByteReader(value), value.empty());
   return corrupt("unknown kind of key");

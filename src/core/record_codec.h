@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -75,6 +76,21 @@ struct SessionRecord {
   std::string_view sections;
 };
 
+/// What an operator says of an instance. Its key is its own, so that neither writer can erase what
+/// the other says.
+struct OverrideRecord {
+  ServiceKeyView service;
+  std::string_view id;
+  Stamp stamp;
+  bool set = false;
+  std::optional<uint32_t> weight;
+  bool out_of_service = false;
+  int64_t said_wall_ms = 0;
+  std::string_view by;
+  std::string_view reason;
+  std::string_view sections;
+};
+
 /// How far a node was in touch with the others, last written down. In the store only.
 struct MarkRecord {
   int64_t in_touch_wall_ms = 0;
@@ -91,8 +107,11 @@ struct OwedRecord {
 void encode_key(std::string_view datacenter, ServiceKeyView service, std::string_view id,
                 std::string& out);
 void encode_key(const SessionId& session, std::string& out);
+void encode_override_key(std::string_view datacenter, ServiceKeyView service, std::string_view id,
+                         std::string& out);
 void encode_value(const InstanceRecord& record, std::string& out);
 void encode_value(const SessionRecord& record, std::string& out);
+void encode_value(const OverrideRecord& record, std::string& out);
 /// Key and value of the node's own records; an OwedRecord that is no longer owed has an empty
 /// value.
 void encode_mark_key(std::string& out);
@@ -100,7 +119,8 @@ void encode_value(const MarkRecord& record, std::string& out);
 void encode_key(const OwedRecord& record, std::string& out);
 void encode_value(const OwedRecord& record, std::string& out);
 
-using DecodedRecord = std::variant<InstanceRecord, SessionRecord, MarkRecord, OwedRecord>;
+using DecodedRecord =
+    std::variant<InstanceRecord, SessionRecord, OverrideRecord, MarkRecord, OwedRecord>;
 
 /// Views in the result borrow from `key` and `value`. An empty value (an erased record) gives a
 /// record with nothing but its key. Error kCorrupt for anything that encode could not have made.

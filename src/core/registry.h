@@ -124,7 +124,15 @@ class Registry {
 
   /// Where a dump stands. Value; begin with a fresh one.
   struct DumpCursor {
-    enum class Part : uint8_t { kSessions, kInstances, kWaiting, kTombstones, kOwed, kDone };
+    enum class Part : uint8_t {
+      kSessions,
+      kInstances,
+      kWaiting,
+      kTombstones,
+      kOverrides,
+      kOwed,
+      kDone
+    };
     Part part = Part::kSessions;
     uint32_t slot = 0;  ///< session slot, then service index
     std::string after;  ///< last id of that service
@@ -164,6 +172,19 @@ class Registry {
                                      const KeyState& present);
   base::Status check_meant(const DeregisterInstance& input, const KeyState& present, base::Now now,
                            Outputs& out);
+
+  // Operators' word: registry_overrides.cpp.
+  base::Result<Reply> apply(const SetOverride& input, base::Now now, Outputs& out);
+  base::Result<Reply> apply(const RemoveOverride& input, base::Now now, Outputs& out);
+  base::Status check_target(const InstanceKey& key) const;
+  base::Result<Reply> say(const InstanceKey& key, OverrideRecord record, Stamp after, base::Now now,
+                          Outputs& out);
+  void write_override(const Service& service, std::string_view id, uint64_t version,
+                      RecordBatch& batch) const;
+  void apply_record(Stream stream, const BusMessage& message, const OverrideRecord& record,
+                    base::Now now, Outputs& out);
+  void sweep_overrides(Outputs& out);
+  void dump_overrides(DumpCursor& cursor, size_t end, RecordBatch& out) const;
 
   // Time: registry_time.cpp.
   base::Result<Reply> apply(const AdvanceTime& input, base::Now now, Outputs& out);
@@ -211,10 +232,12 @@ class Registry {
   base::Result<Reply> apply(const MergeRecord& input, base::Now now, Outputs& out);
   base::Result<Reply> apply(const FinishLoading& input, base::Now now, Outputs& out);
   void load_owed(const OwedRecord& record, uint64_t version, base::Now now);
+  void load_override(const OverrideRecord& record, const MergeRecord& input);
   void erase_merged(const InstanceRecord& record);
   /// The key of a record, valid until the next call.
   std::string_view key_of(const SessionId& session);
   std::string_view key_of(ServiceKeyView service, std::string_view id);
+  std::string_view key_of_override(ServiceKeyView service, std::string_view id);
   /// Takes a record out of the store.
   void write_erased(std::string_view key, RecordBatch& batch);
   void write(const Session& session, uint64_t version, RecordBatch& batch) const;

@@ -115,6 +115,8 @@ void Registry::apply_message(Stream stream, const BusMessage& message, Now now, 
     apply_record(stream, message, *session, now, out);
   } else if (const auto* instance = std::get_if<InstanceRecord>(&*decoded)) {
     apply_record(stream, message, *instance, now, out);
+  } else if (const auto* said = std::get_if<OverrideRecord>(&*decoded)) {
+    apply_record(stream, message, *said, now, out);
   }
 }
 
@@ -376,6 +378,12 @@ bool Registry::write_current(std::string_view key, uint64_t ticket, Now now, Rec
     if (session == nullptr || session->liveness.epoch == 0) return false;
     if (is_home(session->liveness)) session->liveness.announced_wall_ms = now.wall_ms;
     write(*session, ticket, batch);
+    return true;
+  }
+  if (const auto* name = std::get_if<OverrideRecord>(&*decoded)) {
+    const Service* service = catalog_.find(name->service);
+    if (service == nullptr || service->find_override(name->id) == nullptr) return false;
+    write_override(*service, name->id, ticket, batch);
     return true;
   }
   const InstanceRecord name = named(std::get<InstanceRecord>(*decoded));

@@ -264,6 +264,10 @@ void Registry::begin_as_new(Now now) {
     const auto name = decode_record(entry.key, {});
     if (const auto* session = std::get_if<SessionRecord>(&*name)) {
       if (Session* known = sessions_.find(session->id)) known->round = round_;
+    } else if (const auto* said = std::get_if<OverrideRecord>(&*name)) {
+      const Service* service = catalog_.find(said->service);
+      const Override* known = service == nullptr ? nullptr : service->find_override(said->id);
+      if (known != nullptr) known->round = round_;
     } else if (const auto* instance = std::get_if<InstanceRecord>(&*name)) {
       Service* service = catalog_.find(instance->service);
       if (service != nullptr) catalog_.note_heard(*service, instance->id, round_);
@@ -278,6 +282,7 @@ void Registry::sweep(Now now, Outputs& out) {
   sweep_due_ms_ = 0;
   sweep_sessions(now, out);
   sweep_instances(now, out);
+  sweep_overrides(out);
 }
 
 /// Tells the others of all whose signs of life come here.
@@ -392,6 +397,14 @@ void Registry::announce_item(const RecordBatch::Item& item, Now now, Outputs& ou
     const int64_t forgotten_wall_ms = now.wall_ms - options_.timing.tombstone_ms;
     if (session->liveness.ended && session->ended_wall_ms < forgotten_wall_ms) return;
     is_author = session->liveness.stamp.node == node_;
+  } else if (const auto* said = std::get_if<OverrideRecord>(&*decoded)) {
+    const uint64_t key_hash = override_hash_of(said->service, said->id);
+    if (!announcing_.buckets[ReplicaDigest::bucket_of(key_hash)]) return;
+    if (is_doubtful(catalog_.find(said->service)->find_override(said->id)->round)) return;
+    const int64_t forgotten_wall_ms = now.wall_ms - options_.timing.tombstone_ms;
+    if (!said->set && said->said_wall_ms < forgotten_wall_ms) return;
+    stream = Stream::kLasting;
+    is_author = said->stamp.node == node_;
   } else {
     const auto& instance = std::get<InstanceRecord>(*decoded);
     const uint64_t key_hash = key_hash_of(instance.service, instance.id);

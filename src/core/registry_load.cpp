@@ -28,6 +28,8 @@ Result<Reply> Registry::apply(const MergeRecord& input, Now now, Outputs& out) {
     }
   } else if (const auto* owed = std::get_if<OwedRecord>(&*decoded)) {
     load_owed(*owed, input.version, now);
+  } else if (const auto* said = std::get_if<OverrideRecord>(&*decoded)) {
+    load_override(*said, input);
   } else if (const auto& instance = std::get<InstanceRecord>(*decoded); input.value.empty()) {
     erase_merged(instance);
   } else {
@@ -45,6 +47,15 @@ void Registry::load_owed(const OwedRecord& record, uint64_t version, Now now) {
                 record.since_wall_ms);
   } else if (const auto* entry = outbox_.find(record.stream, record.key)) {
     outbox_.drop(*entry);
+  }
+}
+
+void Registry::load_override(const OverrideRecord& record, const MergeRecord& input) {
+  clock_.observe(record.stamp.hlc);
+  if (!input.value.empty()) {
+    catalog_.merge(record, input.version);
+  } else if (Service* service = catalog_.find(record.service)) {
+    catalog_.erase_override(*service, record.id, input.version);
   }
 }
 
@@ -86,6 +97,12 @@ std::string_view Registry::key_of(ServiceKeyView service, std::string_view id) {
   return key_;
 }
 
+std::string_view Registry::key_of_override(ServiceKeyView service, std::string_view id) {
+  key_.clear();
+  encode_override_key(options_.datacenter, service, id, key_);
+  return key_;
+}
+
 void Registry::write_erased(std::string_view key, RecordBatch& batch) {
   batch.begin(++version_);
   batch.bytes().append(key);
@@ -123,22 +140,7 @@ void Registry::write(const Service& service, std::string_view id, const KeyState
   std::string ports;
   std::string metadata;
   if (state.body != nullptr) {
-    const PackedBody body(state.body->packed(), catalog_.interner());
-    body.for_each_port([&](std::string_view name, uint16_t port) {
-      base::put_string(ports, name);
-      base::put_varint(ports, port);
-    });
-    body.for_each_metadata([&](std::string_view name, std::string_view value) {
-      base::put_string(metadata, name);
-      base::put_string(metadata, value);
-    });
-    record.body = {state.body->address(),
-                   state.body->port(),
-                   body.zone(),
-                   state.body->weight(),
-                   ports,
-                   metadata,
-                   {}};
+    record.body = registration_of(*state.body, catalog_.interner(), ports, metadata);
   }
   record.body.holder = state.holder;
   batch.begin(version);
@@ -155,6 +157,7 @@ void Registry::dump(DumpCursor& cursor, size_t most, RecordBatch& out) const {
   if (cursor.part == Part::kInstances) dump_instances(cursor, end, out);
   if (cursor.part == Part::kWaiting) dump_waiting(cursor, end, out);
   if (cursor.part == Part::kTombstones) dump_tombstones(cursor, end, out);
+  if (cursor.part == Part::kOverrides) dump_overrides(cursor, end, out);
   if (cursor.part == Part::kOwed) dump_owed(cursor, end, out);
 }
 
@@ -219,7 +222,7 @@ void Registry::dump_tombstones(DumpCursor& cursor, size_t end, RecordBatch& out)
     });
     if (!whole) return;
   }
-  cursor = {DumpCursor::Part::kOwed, 0, {}};
+  cursor = {DumpCursor::Part::kOverrides, 0, {}};
 }
 
 /// The node's own: the mark, and what it owes the bus.

@@ -176,7 +176,9 @@ void Registry::drop_aged(Now now, Outputs& out) {
     ++counters_.tombstones_aged;
   };
   catalog_.drop_aged(before_wall_ms, kMost,
-                     [&](const ServiceKey& key, std::string_view id) { erase(key_of(key, id)); });
+                     [&](const ServiceKey& key, std::string_view id, bool of_override) {
+                       erase(of_override ? key_of_override(key, id) : key_of(key, id));
+                     });
   for (size_t i = 0; i < kMost && !ended_sessions_.empty(); ++i) {
     const AgedSession aged = ended_sessions_.front();
     if (aged.ended_wall_ms >= before_wall_ms) break;

@@ -49,6 +49,59 @@ const Case kCases[] = {
 > deregister orders/o-1
   refused not_found id
 )"},
+    {"AnOverrideOutlivesTheProvidersRestart", R"(
+> register orders/o-1 ttl=5000
+  created
+  stored 1
+  published orders: o-1
+> override orders/o-1 out_of_service weight=7 by=alice reason=disk
+  overridden
+  stored 1
+  published orders: o-1[out_of_service][weight 7]
+> register orders/o-1 ttl=5000
+  unchanged
+  stored 1
+> register orders/o-1 ttl=5000 port=81
+  updated
+  stored 1
+  published orders: o-1[out_of_service][weight 7]
+> deregister orders/o-1
+  deregistered
+  stored 1
+  published orders: nothing; deregistered=1
+> register orders/o-1 ttl=5000 port=82
+  created
+  stored 1
+  published orders: o-1[out_of_service][weight 7]
+> override orders/o-1 weight=0 by=alice
+  overridden
+  stored 1
+  published orders: o-1[weight 0]
+> restore orders/o-1 by=bob
+  overridden
+  stored 1
+  published orders: o-1
+> restore orders/o-1 by=bob
+  refused not_found id
+)"},
+    {"AnOverrideNeedsATargetAWishAndAnAuthor", R"(
+> override orders/o-1 weight=1 by=alice
+  refused not_found service
+> register orders/o-1 ttl=5000
+  created
+  stored 1
+  published orders: o-1
+> override orders/o-2 weight=1 by=alice
+  refused not_found id
+> override orders/o-1 by=alice
+  refused invalid weight
+> override orders/o-1 weight=65536 by=alice
+  refused limit_exceeded weight
+> override orders/o-1 weight=1
+  refused invalid by
+> restore orders/o-1 by=alice
+  refused not_found id
+)"},
     {"AnUnchangedRegistrationIsStoredButNotPublished", R"(
 > register orders/o-1 ttl=5000 meta=x
   created

@@ -41,6 +41,10 @@ uint64_t key_hash_of(const SessionId& id) {
   return base::mix64(base::mix64(id.high) + id.low);
 }
 
+uint64_t override_hash_of(ServiceKeyView service, std::string_view id) {
+  return base::mix64(key_hash_of(service, id) + 1);
+}
+
 uint64_t replica_part(uint64_t key_hash, const InstanceRecord& record) {
   uint64_t part = combine(key_hash, static_cast<uint64_t>(record.kind));
   part = combine(combine(part, record.stamp), record.liveness);
@@ -53,6 +57,12 @@ uint64_t replica_part(uint64_t key_hash, const Liveness& session, std::string_vi
   uint64_t part = combine(key_hash, session);
   if (!superseded.empty()) part = combine(part, ~base::xxh64(superseded));
   if (!sections.empty()) part = combine(part, base::xxh64(sections));
+  return part;
+}
+
+uint64_t replica_part(uint64_t key_hash, const Override& said) {
+  uint64_t part = combine(key_hash, said.stamp);
+  if (!said.sections.empty()) part = combine(part, base::xxh64(said.sections));
   return part;
 }
 

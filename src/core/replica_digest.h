@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <string_view>
 
+#include "core/override.h"
 #include "core/record_codec.h"
 
 namespace callbook::core {
@@ -37,10 +38,12 @@ class ReplicaDigest {
 /// Where a record's part goes, from the names in its key.
 uint64_t key_hash_of(ServiceKeyView service, std::string_view id);
 uint64_t key_hash_of(const SessionId& id);
+uint64_t override_hash_of(ServiceKeyView service, std::string_view id);
 
 /// A record's part. Not in it: announcement times, and bodies, which their stamp stands for.
 uint64_t replica_part(uint64_t key_hash, const InstanceRecord& record);
 uint64_t replica_part(uint64_t key_hash, const Liveness& session, std::string_view superseded,
                       std::string_view sections);
+uint64_t replica_part(uint64_t key_hash, const Override& said);
 
 }  // namespace callbook::core

@@ -64,6 +64,10 @@ class Script {
     if (verb == "refresh" && plain.at(0).find('/') != std::string::npos) {
       return step(RefreshInstance{instance(plain.at(0))});
     }
+    if (verb == "override") return step(set_override(plain, named));
+    if (verb == "restore") {
+      return step(RemoveOverride{instance(plain.at(0)), named["by"], named["reason"]});
+    }
     const SessionId id = session(plain.at(0));
     if (verb == "open")
       return step(
@@ -113,6 +117,16 @@ class Script {
     return input;
   }
 
+  static SetOverride set_override(const std::vector<std::string>& plain, Words& named) {
+    SetOverride input;
+    input.key = instance(plain.at(0));
+    if (named.contains("weight")) input.weight = static_cast<uint32_t>(std::stoul(named["weight"]));
+    input.out_of_service = plain.size() > 1 && plain[1] == "out_of_service";
+    input.by = named["by"];
+    input.reason = named["reason"];
+    return input;
+  }
+
   std::string step(const Input& input) {
     const auto reply = registry_.step(input, now_, outputs_);
     std::string out = reply.ok() ? show(*reply)
@@ -152,6 +166,7 @@ class Script {
         return fmt::format("  refreshed ttl={}\n", r.ttl_ms);
       }
       std::string operator()(const InstanceDeregistered&) { return "  deregistered\n"; }
+      std::string operator()(const OverrideChanged&) { return "  overridden\n"; }
     };
     return std::visit(Shower(), reply);
   }
@@ -162,7 +177,7 @@ class Script {
     std::string out = fmt::format("  published {}:", view.key.name);
     uint64_t digest = 0;
     view.list.for_each([&](const ListEntry& entry) {
-      out += fmt::format(" {}", entry.id());
+      out += " " + text_of(entry);
       digest += entry.digest_part();
     });
     if (view.list.empty()) {
@@ -173,6 +188,15 @@ class Script {
       }
     }
     return out + (digest == view.digest ? "\n" : " WRONG DIGEST\n");
+  }
+
+  /// "o-1", and what is not as usual about it.
+  static std::string text_of(const ListEntry& entry) {
+    std::string text(entry.id());
+    if (entry.state() != InstanceState::kUp) text += fmt::format("[{}]", name_of(entry.state()));
+    const uint32_t weight = entry.instance().weight();
+    if (weight != kDefaultWeight) text += fmt::format("[weight {}]", weight);
+    return text;
   }
 
   std::string show_list(const std::string& service) {

@@ -36,12 +36,12 @@ Tombstone* Service::mutable_tombstone(std::string_view id) {
   return found == tombstones_.end() ? nullptr : &found->second;
 }
 
-void Service::put_live(Instance::Ptr instance, InstanceState state, Cause cause, uint64_t version) {
+void Service::put_live(Instance::Ptr instance, Cause cause, uint64_t version) {
   const Instance& added = *instance;
   if (!tombstones_.empty()) forget_tombstone(added.id());
   if (!waiting_.empty()) waiting_.erase(std::string(added.id()));
 
-  const ListEntry entry(instance.release(), state);
+  const ListEntry entry(instance.release(), state_for(added.id()));
   const std::optional<ListEntry> replaced = list_.put(entry);
   uint64_t replaced_part = 0;
   if (replaced) {
@@ -50,31 +50,75 @@ void Service::put_live(Instance::Ptr instance, InstanceState state, Cause cause,
   }
   const uint64_t part = entry.digest_part();
   digest_ += part - replaced_part;
-  if (!replaced || part != replaced_part) note(added.id(), cause, false, version);
+  if (!replaced || part != replaced_part) note(added.id(), cause, Change::Kind::kPut, version);
+}
+
+void Service::set_state(std::string_view id, InstanceState state, Cause cause, uint64_t version) {
+  const ListEntry* present = list_.find(id);
+  CALLBOOK_CHECK(present != nullptr);
+  const ListEntry entry(&present->instance(), state);
+  digest_ += entry.digest_part() - present->digest_part();
+  list_.put(entry);
+  note(id, cause, Change::Kind::kState, version);
+}
+
+const Override* Service::find_override(std::string_view id) const {
+  if (!overrides_) return nullptr;
+  const auto found = overrides_->find(id);
+  return found == overrides_->end() ? nullptr : &found->second;
+}
+
+Overrides& Service::mutable_overrides() {
+  if (!overrides_) overrides_ = std::make_shared<Overrides>();
+  if (overrides_published_) overrides_ = std::make_shared<Overrides>(*overrides_);
+  overrides_published_ = false;
+  return *overrides_;
+}
+
+void Service::put_override(std::string_view id, Override said) {
+  mutable_overrides().insert_or_assign(std::string(id), std::move(said));
+}
+
+void Service::drop_override(std::string_view id) {
+  if (find_override(id) == nullptr) return;
+  Overrides& overrides = mutable_overrides();
+  overrides.erase(overrides.find(id));
+  if (overrides.empty()) overrides_.reset();
+}
+
+InstanceState Service::state_for(std::string_view id) const {
+  const Override* said = find_override(id);
+  const bool stopped = said != nullptr && said->set && said->out_of_service;
+  return stopped ? InstanceState::kOutOfService : InstanceState::kUp;
+}
+
+uint32_t Service::weight_for(std::string_view id, uint32_t registered) const {
+  const Override* said = find_override(id);
+  return said != nullptr && said->set ? said->weight.value_or(registered) : registered;
 }
 
 void Service::put_waiting(Instance::Ptr instance, uint64_t version) {
   const std::string id(instance->id());
   forget_tombstone(id);
   if (find_live(id) != nullptr) {
-    note(id, Cause::kNone, true, version);
+    note(id, Cause::kNone, Change::Kind::kGone, version);
     take_from_list(id);
   }
   waiting_.insert_or_assign(id, std::move(instance));
 }
 
-void Service::admit_waiting(std::string_view id, InstanceState state, uint64_t version) {
+void Service::admit_waiting(std::string_view id, uint64_t version) {
   const auto found = waiting_.find(id);
   CALLBOOK_CHECK(found != waiting_.end());
   Instance::Ptr instance = std::move(found->second);
   waiting_.erase(found);
-  put_live(std::move(instance), state, Cause::kRegistered, version);
+  put_live(std::move(instance), Cause::kRegistered, version);
 }
 
 void Service::put_tombstone(std::string_view id, Tombstone tombstone, uint64_t version) {
   forget_tombstone(id);
   if (find_live(id) != nullptr) {
-    note(id, tombstone.cause, true, version);
+    note(id, tombstone.cause, Change::Kind::kGone, version);
     take_from_list(id);
   } else if (const auto waiting = waiting_.find(id); waiting != waiting_.end()) {
     waiting_.erase(waiting);
@@ -104,11 +148,11 @@ void Service::forget_tombstone(std::string_view id) {
   tombstones_.erase(found);
 }
 
-void Service::note(std::string_view id, Cause cause, bool gone, uint64_t version) {
+void Service::note(std::string_view id, Cause cause, Change::Kind kind, uint64_t version) {
   CALLBOOK_CHECK(!recording_ || version >= version_);
   version_ = std::max(version_, version);
   changed_ = true;
-  if (recording_) window_.append(Change{version, std::string(id), cause, gone});
+  if (recording_) window_.append(Change{version, std::string(id), cause, kind});
 }
 
 void Service::start_window(uint64_t version) {
@@ -127,6 +171,8 @@ ServiceViewPtr Service::publish() {
   view->list = list_.share();
   view->window = window_.window();
   view->departures = departures_;
+  view->overrides = overrides_;
+  overrides_published_ = overrides_ != nullptr;
   view->interner = &interner_;
   auto next = std::make_shared<RetireBin>();
   view->bin = next;

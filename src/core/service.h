@@ -9,6 +9,7 @@
 #include "core/delta_window.h"
 #include "core/instance_list.h"
 #include "core/key.h"
+#include "core/override.h"
 #include "core/record_codec.h"
 #include "core/service_view.h"
 
@@ -50,11 +51,13 @@ class Service {
   const Tombstone* find_tombstone(std::string_view id) const;
 
   /// Puts an instance into the list, replacing what stood under its id anywhere.
-  void put_live(Instance::Ptr instance, InstanceState state, Cause cause, uint64_t version);
+  void put_live(Instance::Ptr instance, Cause cause, uint64_t version);
+  /// Changes nothing but the state of an instance in the list.
+  void set_state(std::string_view id, InstanceState state, Cause cause, uint64_t version);
   /// Keeps an instance out of the list until its session is known.
   void put_waiting(Instance::Ptr instance, uint64_t version);
   /// Moves a waiting instance into the list.
-  void admit_waiting(std::string_view id, InstanceState state, uint64_t version);
+  void admit_waiting(std::string_view id, uint64_t version);
   /// Replaces whatever stands under `id` by a tombstone; `version` is of this change.
   void put_tombstone(std::string_view id, Tombstone tombstone, uint64_t version);
   /// Drops a tombstone for good.
@@ -74,8 +77,25 @@ class Service {
     }
   }
 
+  // Overrides: kept here, applied by the catalog.
+  const Override* find_override(std::string_view id) const;
+  void put_override(std::string_view id, Override said);
+  void drop_override(std::string_view id);
+  template <typename Visit>
+  void for_each_override_after(std::string_view after, Visit&& visit) const {
+    if (!overrides_) return;
+    for (auto it = overrides_->upper_bound(after); it != overrides_->end(); ++it) {
+      if (!visit(it->first, it->second)) return;
+    }
+  }
+  /// The state that an instance of this id has, or would have, in the list.
+  InstanceState state_for(std::string_view id) const;
+  uint32_t weight_for(std::string_view id, uint32_t registered) const;
+
   /// Nothing is known of any instance: the service may be forgotten.
-  bool vacant() const { return list_.empty() && waiting_.empty() && tombstones_.empty(); }
+  bool vacant() const {
+    return list_.empty() && waiting_.empty() && tombstones_.empty() && !overrides_;
+  }
   size_t tombstone_count() const { return tombstones_.size(); }
 
   /// Whether consumers would see a difference since the last publish().
@@ -88,7 +108,8 @@ class Service {
   bool queued = false;  ///< in the catalog's list of changed services
 
  private:
-  void note(std::string_view id, Cause cause, bool gone, uint64_t version);
+  void note(std::string_view id, Cause cause, Change::Kind kind, uint64_t version);
+  Overrides& mutable_overrides();
   void take_from_list(std::string_view id);
   void forget_tombstone(std::string_view id);
 
@@ -98,6 +119,8 @@ class Service {
   MutableInstanceList list_;
   std::map<std::string, Instance::Ptr, std::less<>> waiting_;
   std::map<std::string, Tombstone, std::less<>> tombstones_;
+  std::shared_ptr<Overrides> overrides_;  ///< null: none
+  bool overrides_published_ = false;      ///< a reader may hold them: copied before a change
   DeltaRecorder window_;
   Departures departures_{};
   std::shared_ptr<RetireBin> bin_ = std::make_shared<RetireBin>();

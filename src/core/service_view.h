@@ -3,17 +3,24 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/cause.h"
 #include "core/delta_window.h"
 #include "core/instance_list.h"
 #include "core/key.h"
+#include "core/override.h"
 
 namespace callbook::core {
 
 /// How many instances left a service for each cause; index by Cause. Kept for 24 h.
 using Departures = std::array<uint32_t, kCauseCount>;
+
+/// What consumers are told of a change: the cause's name, and of an override who made it and why:
+/// "override by alice: maintenance".
+std::string text_of(Cause cause, const Overrides* overrides, std::string_view id);
 
 /// Keeps replaced instances alive while a published list may still name them: instances carry no
 /// reference count. The bin of version N holds what version N+1 no longer needs, and a reference to
@@ -45,7 +52,8 @@ struct ServiceView {
   InstanceList list;
   DeltaWindow window;
   Departures departures{};
-  const Interner* interner = nullptr;  ///< outlives every view
+  std::shared_ptr<const Overrides> overrides;  ///< null: none
+  const Interner* interner = nullptr;          ///< outlives every view
   std::shared_ptr<RetireBin> bin;
 };
 

@@ -70,6 +70,10 @@ class SessionTable {
   /// Adds an instance to, or takes it from, its session's list. O(1).
   void add_instance(uint32_t slot, const Instance& instance);
   void remove_instance(uint32_t slot, const Instance& instance);
+  /// `instance` stands in the list from now on where its holder_position says.
+  void replace_instance(uint32_t slot, const Instance& instance) {
+    slots_[slot].instances[instance.holder_position] = &instance;
+  }
 
  private:
   std::deque<Session> slots_;  // stable addresses

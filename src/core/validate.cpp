@@ -80,6 +80,13 @@ Status check_metadata(const Metadata& metadata, const Limits& limits) {
   return status;
 }
 
+/// Who moves traffic says so.
+Status check_author(std::string_view by, std::string_view reason, const Limits& limits) {
+  if (by.empty()) return base::invalid("by", "is missing: who wants this?");
+  if (auto status = base::check_text("by", by, limits.max_by_bytes); !status.ok()) return status;
+  return base::check_text("reason", reason, limits.max_reason_bytes);
+}
+
 }  // namespace
 
 Status validate(const InstanceKey& key) {
@@ -113,6 +120,24 @@ Status validate(const RegisterInstance& input, const Limits& limits) {
   }
   if (auto status = check_ports(registration.ports, limits); !status.ok()) return status;
   return check_metadata(registration.metadata, limits);
+}
+
+Status validate(const SetOverride& input, const Limits& limits) {
+  if (auto status = validate(input.key); !status.ok()) return status;
+  if (!input.weight && !input.out_of_service) {
+    return base::invalid("weight", R"(give "weight", or "state":"out_of_service", or both)");
+  }
+  if (input.weight && *input.weight > limits.max_weight) {
+    return base::over_limit("weight",
+                            fmt::format("is {}; the most is {}", *input.weight, limits.max_weight),
+                            limits.max_weight);
+  }
+  return check_author(input.by, input.reason, limits);
+}
+
+Status validate(const RemoveOverride& input, const Limits& limits) {
+  if (auto status = validate(input.key); !status.ok()) return status;
+  return check_author(input.by, input.reason, limits);
 }
 
 }  // namespace callbook::core

@@ -40,22 +40,6 @@ sdk::Emptiness emptiness_of(const core::ServiceView* view) {
   return empty;
 }
 
-/// The last change of each id above `from`, in the order of their versions.
-std::vector<const core::Change*> last_changes(const core::DeltaWindow& window, uint64_t from) {
-  std::vector<const core::Change*> changes;
-  window.for_each_after(from, [&](const core::Change& change) { changes.push_back(&change); });
-  std::stable_sort(changes.begin(), changes.end(),
-                   [](const core::Change* a, const core::Change* b) {
-                     return a->id != b->id ? a->id < b->id : a->version > b->version;
-                   });
-  const auto same_id = [](const core::Change* a, const core::Change* b) { return a->id == b->id; };
-  changes.erase(std::unique(changes.begin(), changes.end(), same_id), changes.end());
-  std::stable_sort(
-      changes.begin(), changes.end(),
-      [](const core::Change* a, const core::Change* b) { return a->version < b->version; });
-  return changes;
-}
-
 }  // namespace
 
 ListEvent make_snapshot(const core::ServiceKey& service, const core::ServiceView* view,
@@ -79,22 +63,27 @@ ListEvent make_snapshot(const core::ServiceKey& service, const core::ServiceView
 }
 
 ListEvent make_delta(const core::ServiceView& view, const core::Owed& owed, size_t most) {
-  const std::vector<const core::Change*> changes = last_changes(view.window, owed.from);
+  const std::vector<core::LastChange> changes = core::last_changes(view.window, owed.from);
   ListEvent made;
   sdk::Delta delta;
   delta.service = view.key.name;
   size_t taken = 0;
   for (; taken < changes.size() && taken < most; ++taken) {
-    const core::Change& change = *changes[taken];
-    if (change.gone) {
-      delta.gone.push_back({change.id, std::string(core::name_of(change.cause))});
+    const core::Change& change = *changes[taken].change;
+    const std::string cause(core::name_of(change.cause));
+    if (changes[taken].kind == core::Change::Kind::kGone) {
+      delta.gone.push_back({change.id, cause});
       continue;
     }
     const core::ListEntry* entry = view.list.find(change.id);
-    delta.put.push_back({to_sdk(*entry, *view.interner), std::string(core::name_of(change.cause))});
+    if (changes[taken].kind == core::Change::Kind::kState) {
+      delta.states.push_back({change.id, std::string(core::name_of(entry->state())), cause});
+    } else {
+      delta.put.push_back({to_sdk(*entry, *view.interner), cause});
+    }
   }
   made.complete = taken == changes.size();
-  made.to = made.complete ? view.version : changes[taken - 1]->version;
+  made.to = made.complete ? view.version : changes[taken - 1].change->version;
   if (made.complete) delta.digest = view.digest;
   made.event.delta = std::move(delta);
   return made;

@@ -149,7 +149,7 @@ void Listings::leave(size_t index, const Entry& entry) {
 void Listings::find_causes(const core::ServiceView& before, const core::ServiceView& after) {
   if (before.version < after.window.floor()) return;
   after.window.for_each_after(before.version, [&](const core::Change& change) {
-    if (!change.gone) return;
+    if (change.kind != core::Change::Kind::kGone) return;
     for (ListChange& left : changes_) {
       if (!left.after && truth_.key(left.key).key.id == change.id) left.cause = change.cause;
     }

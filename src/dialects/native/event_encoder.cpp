@@ -11,27 +11,23 @@
 namespace callbook::native {
 namespace {
 
-/// The last change of each id above `from`, in the order of their versions.
-std::vector<const core::Change*> last_changes(const core::DeltaWindow& window, uint64_t from) {
-  std::vector<const core::Change*> changes;
-  window.for_each_after(from, [&](const core::Change& change) { changes.push_back(&change); });
-  if (changes.size() < 2) return changes;
-  std::sort(changes.begin(), changes.end(), [](const core::Change* a, const core::Change* b) {
-    return a->id != b->id ? a->id < b->id : a->version > b->version;
-  });
-  const auto same_id = [](const core::Change* a, const core::Change* b) { return a->id == b->id; };
-  changes.erase(std::unique(changes.begin(), changes.end(), same_id), changes.end());
-  std::sort(changes.begin(), changes.end(),
-            [](const core::Change* a, const core::Change* b) { return a->version < b->version; });
-  return changes;
+std::string cause_of(const core::ServiceView& view, const core::Change& change) {
+  return text_of(change.cause, view.overrides.get(), change.id);
 }
 
 void append_put(base::JsonWriter& json, const core::ServiceView& view, const core::Change& change) {
   const core::ListEntry* entry = view.list.find(change.id);
   json.key(change.id).begin_object();
   append_instance_members(json, *entry, *view.interner);
-  if (change.cause != core::Cause::kRegistered) json.field("cause", name_of(change.cause));
+  if (change.cause != core::Cause::kRegistered) json.field("cause", cause_of(view, change));
   json.end_object();
+}
+
+void append_state(base::JsonWriter& json, const core::ServiceView& view,
+                  const core::Change& change) {
+  const core::ListEntry* entry = view.list.find(change.id);
+  json.key(change.id).begin_array();
+  json.value(name_of(entry->state())).value(cause_of(view, change)).end_array();
 }
 
 void append_number(std::string& out, uint64_t number) {
@@ -132,26 +128,34 @@ EncodedEvent EventEncoder::make_snapshot(const core::ServiceKey& service,
 
 EncodedEvent EventEncoder::make_delta(const core::ServiceView& view, const core::Owed& owed,
                                       bool with_id) const {
-  const std::vector<const core::Change*> changes = last_changes(view.window, owed.from);
+  const std::vector<core::LastChange> changes = core::last_changes(view.window, owed.from);
   std::string puts;
   std::string gones;
+  std::string states;
   base::JsonWriter put(puts);
   base::JsonWriter gone(gones);
+  base::JsonWriter state(states);
+  const auto size = [&] { return puts.size() + gones.size() + states.size(); };
   size_t taken = 0;
-  for (; taken < changes.size() && puts.size() + gones.size() <= kMaxPieceBytes; ++taken) {
-    const core::Change& change = *changes[taken];
-    if (change.gone) {
-      gone.field(change.id, name_of(change.cause));
-    } else {
-      append_put(put, view, change);
+  for (; taken < changes.size() && size() <= kMaxPieceBytes; ++taken) {
+    const core::Change& change = *changes[taken].change;
+    switch (changes[taken].kind) {
+      case core::Change::Kind::kGone:
+        gone.field(change.id, name_of(change.cause));
+        break;
+      case core::Change::Kind::kState:
+        append_state(state, view, change);
+        break;
+      case core::Change::Kind::kPut:
+        append_put(put, view, change);
     }
   }
   EncodedEvent made;
   made.complete = taken == changes.size();
-  made.to = made.complete ? view.version : changes[taken - 1]->version;
+  made.to = made.complete ? view.version : changes[taken - 1].change->version;
 
   std::string out;
-  out.reserve(puts.size() + gones.size() + 192);
+  out.reserve(size() + 192);
   append_head(out, "delta", made.to, with_id && made.complete);
   base::JsonWriter json(out);
   json.begin_object();
@@ -159,6 +163,7 @@ EncodedEvent EventEncoder::make_delta(const core::ServiceView& view, const core:
   if (made.complete) json.field("digest", digest_text(view.digest));
   if (!puts.empty()) json.key("put").begin_object().raw(puts).end_object();
   if (!gones.empty()) json.key("gone").begin_object().raw(gones).end_object();
+  if (!states.empty()) json.key("state").begin_object().raw(states).end_object();
   json.end_object();
   out += "\n\n";
   made.piece = net::make_piece(out);

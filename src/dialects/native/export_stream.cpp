@@ -21,6 +21,7 @@ net::StreamPiece ExportStream::pull() {
       append_service_key(json, view->key);
       json.field("id", entry.id());
       append_instance_members(json, entry, *view->interner);
+      append_override(json, *view, entry.id());
       json.end_object();
       out += '\n';
       after_ = entry.id();

@@ -59,6 +59,7 @@ void NativeDialect::get_instance(Call& call) {
   base::JsonWriter json(out);
   json.begin_object().field("id", entry->id());
   append_instance_members(json, *entry, *view->interner);
+  append_override(json, *view, entry->id());
   json.end_object();
   call.answer(200, std::move(out));
 }

@@ -329,6 +329,35 @@ Result<core::Registration> JsonInput::registration(std::string_view text) {
   return std::move(draft.registration);
 }
 
+Result<OverrideBody> JsonInput::override_body(std::string_view text) {
+  static constexpr std::array<std::string_view, 4> kNames = {"weight", "state", "by", "reason"};
+  OverrideBody body;
+  const auto read_field = [&](int index, ondemand::value value) -> Status {
+    if (index == 0) {
+      int64_t weight = 0;
+      auto read = read_integer("weight", value, 0, std::numeric_limits<int32_t>::max(), weight);
+      body.weight = static_cast<uint32_t>(weight);
+      return read;
+    }
+    std::string_view string;
+    if (auto read = read_string(kNames[static_cast<size_t>(index)], value, string); !read.ok()) {
+      return read;
+    }
+    if (index == 1) {
+      body.out_of_service = string == name_of(core::InstanceState::kOutOfService);
+      if (!body.out_of_service) return base::invalid("state", R"(can only be "out_of_service")");
+    } else {
+      (index == 2 ? body.by : body.reason) = string;
+    }
+    return {};
+  };
+  auto status = impl_->read(text, [&](ondemand::object object) {
+    return for_each_field(object, index_in(kNames), read_field);
+  });
+  if (!status.ok()) return status.error();
+  return body;
+}
+
 Result<core::Input> JsonInput::operation(std::string_view line) {
   Draft draft;
   auto status = impl_->read(line, [&](ondemand::object object) {

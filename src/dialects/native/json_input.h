@@ -18,6 +18,13 @@ struct SessionBody {
   std::optional<core::SessionId> resume;
 };
 
+struct OverrideBody {
+  std::optional<uint32_t> weight;
+  bool out_of_service = false;
+  std::string by;
+  std::string reason;
+};
+
 struct WatchBody {
   struct Item {
     core::ServiceKey key;
@@ -38,6 +45,7 @@ class JsonInput {
 
   base::Result<SessionBody> session(std::string_view text);
   base::Result<core::Registration> registration(std::string_view text);
+  base::Result<OverrideBody> override_body(std::string_view text);
   /// One line of a batch. `new_session` is not among its operations.
   base::Result<core::Input> operation(std::string_view line);
   base::Result<WatchBody> watch(std::string_view text, std::string_view default_namespace);

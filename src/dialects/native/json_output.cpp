@@ -61,6 +61,19 @@ void append_instance_members(base::JsonWriter& json, const core::ListEntry& entr
   }
 }
 
+void append_override(base::JsonWriter& json, const core::ServiceView& view, std::string_view id) {
+  if (!view.overrides) return;
+  const auto found = view.overrides->find(id);
+  if (found == view.overrides->end() || !found->second.set) return;
+  const core::Override& said = found->second;
+  json.key("override").begin_object();
+  if (said.weight) json.field("weight", *said.weight);
+  if (said.out_of_service) json.field("state", name_of(core::InstanceState::kOutOfService));
+  json.field("by", said.by);
+  if (!said.reason.empty()) json.field("reason", said.reason);
+  json.end_object();
+}
+
 void append_service_key(base::JsonWriter& json, const core::ServiceKey& key) {
   json.field("service", key.name);
   if (key.space != core::kDefaultNamespace) json.field("namespace", key.space);
@@ -114,6 +127,7 @@ std::string snapshot_json(const core::ServiceKey& key, const core::ServiceView* 
       if (!filter.empty() && !filter.matches(entry, *view->interner)) return;
       json.begin_object().field("id", entry.id());
       append_instance_members(json, entry, *view->interner);
+      append_override(json, *view, entry.id());
       json.end_object();
     });
     json.end_array();

@@ -20,6 +20,9 @@ std::optional<uint64_t> digest_from(std::string_view text);
 void append_instance_members(base::JsonWriter& json, const core::ListEntry& entry,
                              const core::Interner& interner);
 
+/// Appends "override" with what an operator says of the instance, if one does.
+void append_override(base::JsonWriter& json, const core::ServiceView& view, std::string_view id);
+
 /// Appends "service" and, unless it is the default one, "namespace".
 void append_service_key(base::JsonWriter& json, const core::ServiceKey& key);
 

@@ -89,6 +89,9 @@ class NativeDialect final : public net::HttpHandler {
   void get_instance(Call& call);
   void deregister_instance(Call& call);
   void batch(Call& call);
+  // override_routes.cpp
+  void set_override(Call& call);
+  void remove_override(Call& call);
   // discovery_routes.cpp
   void list_services(Call& call);
   void get_service(Call& call);

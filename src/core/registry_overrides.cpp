@@ -1,0 +1,196 @@
+// What operators say of instances, here and at other nodes.
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "core/registry.h"
+#include "core/sections.h"
+#include "core/validate.h"
+
+namespace callbook::core {
+
+using base::Error;
+using base::ErrorCode;
+using base::Now;
+using base::Result;
+using base::Status;
+
+namespace {
+
+constexpr size_t kNamesShown = 5;
+
+/// "known are a, b and 7 more", or that there are none.
+std::string known_names(const std::vector<std::string>& first, size_t count) {
+  if (count == 0) return "none is known";
+  std::string text = "known " + std::string(count == 1 ? "is " : "are ");
+  for (size_t i = 0; i < first.size(); ++i) text += (i == 0 ? "" : ", ") + first[i];
+  if (count > first.size()) text += fmt::format(" and {} more", count - first.size());
+  return text;
+}
+
+OverrideRecord record_of(ServiceKeyView service, std::string_view id, const Override& said) {
+  return {service,           id,      said.stamp,  said.set,     said.weight, said.out_of_service,
+          said.said_wall_ms, said.by, said.reason, said.sections};
+}
+
+}  // namespace
+
+/// That the instance is known, if only as departed: a name that was misspelt must not be taken in
+/// silence for one that is yet to come.
+Status Registry::check_target(const InstanceKey& key) const {
+  const Service* service = catalog_.find(key.service);
+  std::vector<std::string> names;
+  if (service == nullptr) {
+    for (uint32_t slot = 0; slot < catalog_.service_slots() && names.size() < kNamesShown; ++slot) {
+      const Service* other = catalog_.at(slot);
+      if (other != nullptr && other->key().space == key.service.space) {
+        names.push_back(other->key().name);
+      }
+    }
+    const std::string known = names.empty()
+                                  ? "no service is known in its namespace"
+                                  : "known are " + fmt::format("{}", fmt::join(names, ", "));
+    return Error{ErrorCode::kNotFound, "service",
+                 fmt::format("'{}' is not known; {}", key.service.name, known), std::nullopt};
+  }
+  const bool known =
+      service->find_live(key.id) != nullptr || service->find_waiting(key.id) != nullptr ||
+      service->find_tombstone(key.id) != nullptr || service->find_override(key.id) != nullptr;
+  if (known) return {};
+  service->list().visit_after({}, [&](const ListEntry& entry) {
+    if (names.size() == kNamesShown) return false;
+    names.emplace_back(entry.id());
+    return true;
+  });
+  return Error{ErrorCode::kNotFound, "id",
+               fmt::format("'{}' is not an instance of service '{}'; {}", key.id, key.service.name,
+                           known_names(names, service->list().size())),
+               std::nullopt};
+}
+
+Result<Reply> Registry::apply(const SetOverride& input, Now now, Outputs& out) {
+  if (auto status = validate(input, options_.limits); !status.ok()) return status.error();
+  if (auto status = check_target(input.key); !status.ok()) return status.error();
+  const Limits& limits = options_.limits;
+  const bool adds = catalog_.find(input.key.service)->find_override(input.key.id) == nullptr;
+  if (adds && catalog_.override_count() >= limits.max_overrides) {
+    return base::over_limit(
+        "id", fmt::format("{} overrides are remembered, which is the limit", limits.max_overrides),
+        limits.max_overrides);
+  }
+  OverrideRecord record;
+  record.set = true;
+  record.weight = input.weight;
+  record.out_of_service = input.out_of_service;
+  record.by = input.by;
+  record.reason = input.reason;
+  return say(input.key, record, input.after, now, out);
+}
+
+Result<Reply> Registry::apply(const RemoveOverride& input, Now now, Outputs& out) {
+  if (auto status = validate(input, options_.limits); !status.ok()) return status.error();
+  if (auto status = check_target(input.key); !status.ok()) return status.error();
+  const Override* said = catalog_.find(input.key.service)->find_override(input.key.id);
+  const bool set = said != nullptr && said->set;
+  const bool told_of_more = said == nullptr ? input.after > Stamp{} : input.after > said->stamp;
+  if (!set && !told_of_more) {
+    return Error{
+        ErrorCode::kNotFound, "id",
+        fmt::format("'{}' of service '{}' has no override", input.key.id, input.key.service.name),
+        std::nullopt};
+  }
+  OverrideRecord record;
+  record.by = input.by;
+  record.reason = input.reason;
+  return say(input.key, record, input.after, now, out);
+}
+
+/// Gives what an operator says its stamp, and applies it.
+Result<Reply> Registry::say(const InstanceKey& key, OverrideRecord record, Stamp after, Now now,
+                            Outputs& out) {
+  if (options_.clustered) {
+    auto status = check_outbox(Stream::kLasting, key_of_override(key.service, key.id));
+    if (!status.ok()) return status.error();
+  }
+  clock_.observe(after.hlc);
+  record.service = key.service;
+  record.id = key.id;
+  record.stamp = clock_.next(now);
+  record.said_wall_ms = now.wall_ms;
+  catalog_.merge(record, version_ + 1);
+  const uint64_t version = ++version_;
+  const Service& service = *catalog_.find(key.service);
+  write_override(service, key.id, version, out.records);
+  if (options_.clustered) {
+    service.find_override(key.id)->round = round_;
+    owe(Stream::kLasting, key_of_override(key.service, key.id), Outbox::Reason::kChange,
+        now.mono_ms, now, out);
+  }
+  return Reply(OverrideChanged{version, record.stamp, options_.clustered ? version : 0});
+}
+
+void Registry::write_override(const Service& service, std::string_view id, uint64_t version,
+                              RecordBatch& batch) const {
+  batch.begin(version);
+  encode_override_key(options_.datacenter, service.key(), id, batch.bytes());
+  batch.end_key();
+  encode_value(record_of(service.key(), id, *service.find_override(id)), batch.bytes());
+  batch.end();
+}
+
+void Registry::apply_record(Stream stream, const BusMessage& message, const OverrideRecord& record,
+                            Now now, Outputs& out) {
+  clock_.observe(record.stamp.hlc);
+  const Service* known = catalog_.find(record.service);
+  const bool unheard_of = known == nullptr || known->find_override(record.id) == nullptr;
+  const bool old_news =
+      !record.set && record.said_wall_ms < now.wall_ms - options_.timing.tombstone_ms;
+  if (unheard_of && old_news) return;
+  if (catalog_.merge(record, version_ + 1)) {
+    write_override(*catalog_.find(record.service), record.id, ++version_, out.records);
+  }
+  const Override& said = *catalog_.find(record.service)->find_override(record.id);
+  said.round = round_;
+  const bool more = said.stamp > record.stamp || sections_hold_more(said.sections, record.sections);
+  compare(stream, message.key, more, said.stamp.node == node_, now, out);
+}
+
+/// Drops what neither another node nor an operator here has said since the node rejoined as new.
+void Registry::sweep_overrides(Outputs& out) {
+  std::vector<std::pair<uint32_t, std::string>> unheard;
+  for (uint32_t index = 0; index < catalog_.service_slots(); ++index) {
+    const Service* service = catalog_.at(index);
+    if (service == nullptr) continue;
+    service->for_each_override_after({}, [&](const std::string& id, const Override& said) {
+      if (said.round != round_) unheard.emplace_back(index, id);
+      return true;
+    });
+  }
+  for (const auto& [index, id] : unheard) {
+    ++counters_.swept;
+    Service& service = *catalog_.at(index);
+    const std::string_view key = key_of_override(service.key(), id);
+    catalog_.erase_override(service, id, ++version_);
+    write_erased(key, out.records);
+  }
+}
+
+void Registry::dump_overrides(DumpCursor& cursor, size_t end, RecordBatch& out) const {
+  for (; cursor.slot < catalog_.service_slots(); ++cursor.slot, cursor.after.clear()) {
+    const Service* service = catalog_.at(cursor.slot);
+    if (service == nullptr) continue;
+    bool whole = true;
+    service->for_each_override_after(cursor.after, [&](const std::string& id, const Override&) {
+      whole = out.size() < end;
+      if (!whole) return false;
+      write_override(*service, id, version_, out);
+      cursor.after = id;
+      return true;
+    });
+    if (!whole) return;
+  }
+  cursor = {DumpCursor::Part::kOwed, 0, {}};
+}
+
+}  // namespace callbook::core
