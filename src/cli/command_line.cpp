@@ -41,6 +41,10 @@ int run_command(std::vector<std::string> arguments) {
   add_services_command(app, exit_code);
   add_get_command(app, exit_code);
   add_watch_command(app, exit_code);
+  add_isolate_command(app, exit_code);
+  add_weight_command(app, exit_code);
+  add_drain_command(app, exit_code);
+  add_restore_command(app, exit_code);
   add_status_command(app, exit_code);
   add_version_command(app, exit_code);
   add_completion_command(app, exit_code);

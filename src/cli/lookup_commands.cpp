@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "cli/commands.h"
+#include "cli/instance_name.h"
 #include "cli/list_text.h"
 #include "cli/name_value.h"
 #include "cli/registry_options.h"
@@ -111,18 +112,13 @@ int run_status(const RegistryOptions& options) {
 }
 
 int run_deregister(const DeregisterOptions& options) {
-  const size_t slash = options.instance.rfind('/');
-  if (slash == std::string::npos || slash == 0 || slash + 1 == options.instance.size()) {
-    complain(fmt::format("'{}' is no SERVICE/ID", options.instance));
-    return kUsage;
-  }
-  const sdk::ServiceName service{options.name_space, options.instance.substr(0, slash)};
-  const std::string id = options.instance.substr(slash + 1);
+  const auto name = instance_name(options.name_space, options.instance);
+  if (!name) return kUsage;
   const auto version = ask<uint64_t>(options, [&](sdk::NativeClient& client, auto done) {
-    client.deregister(service, id, std::move(done));
+    client.deregister(name->service, name->id, std::move(done));
   });
   if (!version.ok()) return report(version.error());
-  fmt::print("deregistered {}/{}\n", service.service, id);
+  fmt::print("deregistered {}/{}\n", name->service.service, name->id);
   return kOk;
 }
 

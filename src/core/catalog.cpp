@@ -66,6 +66,8 @@ KeyState Catalog::state_of_body(const Service& service, const Instance& body) co
   KeyState state;
   state.kind = RegistrationKind::kBody;
   state.stamp = body.stamp;
+  state.removed_wall_ms = service.drain_until_wall_ms(body.id());
+  state.cause = state.removed_wall_ms == 0 ? Cause::kRegistered : Cause::kDrained;
   state.holder = holder_of(body);
   state.body = &body;
   state.liveness = body.holder_kind() == HolderKind::kTtl ? ttl_slots_[body.holder_slot].liveness
@@ -102,7 +104,8 @@ Holder Catalog::holder_of(const Instance& instance) const {
 bool Catalog::is_unchanged(const Instance& present, const Holder& holder,
                            const RegistrationView& body) {
   pack_body(body, interner_, packed_);
-  return present.same_content(body, packed_) && holder_of(present) == holder;
+  const bool draining = at(present.service)->drain_until_wall_ms(present.id()) != 0;
+  return !draining && present.same_content(body, packed_) && holder_of(present) == holder;
 }
 
 Catalog::HolderState Catalog::holder_state(const Holder& holder, const Liveness& liveness) {
@@ -209,8 +212,10 @@ bool Catalog::merge_facets(Service& service, const KeyState& present, const Inst
     // word of the session may only be late.
     const bool served = present.body != nullptr && service.find_live(record.id) == present.body;
     const bool waiting = holder_now == HolderState::kUnknown && !served;
+    const bool drained = record.cause == Cause::kDrained;
+    drain(service, record.id, drained ? record.removed_wall_ms : 0);
     install(service, make_instance(service, record.id, record.body, record.stamp, version),
-            present.body, holder, liveness, waiting, now.mono_ms);
+            present.body, record.cause, holder, liveness, waiting, now.mono_ms);
   } else if (holder.kind == HolderKind::kTtl) {
     TtlSlot& slot = ttl_slots_[present.body->holder_slot];
     slot.liveness = liveness;
@@ -250,8 +255,18 @@ Instance::Ptr Catalog::make_instance(const Service& service, std::string_view id
   return made;
 }
 
+/// The instance leaves at `until_wall_ms`, or, if that is 0, stays.
+void Catalog::drain(Service& service, std::string_view id, int64_t until_wall_ms) {
+  const int64_t before_wall_ms = service.drain_until_wall_ms(id);
+  if (before_wall_ms == until_wall_ms) return;
+  const std::string key(id);
+  if (before_wall_ms != 0) drains_.erase({before_wall_ms, service.index(), key});
+  if (until_wall_ms != 0) drains_.insert({until_wall_ms, service.index(), key});
+  service.set_drain(key, until_wall_ms);
+}
+
 void Catalog::install(Service& service, Instance::Ptr instance, const Instance* replaced,
-                      const Holder& holder, const Liveness& liveness, bool waiting,
+                      Cause cause, const Holder& holder, const Liveness& liveness, bool waiting,
                       int64_t now_ms) {
   const Instance& added = *instance;
   const uint64_t version = added.version;
@@ -279,7 +294,7 @@ void Catalog::install(Service& service, Instance::Ptr instance, const Instance* 
   if (waiting) {
     service.put_waiting(std::move(instance), version);
   } else {
-    service.put_live(std::move(instance), Cause::kRegistered, version);
+    service.put_live(std::move(instance), cause, version);
     ++instance_count_;
   }
   touch(service);
@@ -289,6 +304,7 @@ void Catalog::bury(Service& service, std::string_view id, Tombstone tombstone, u
   const std::string key(id);  // `id` may point into what is buried
   const Instance* live = service.find_live(key);
   const Instance* body = live != nullptr ? live : service.find_waiting(key);
+  drain(service, key, 0);
   if (body != nullptr) {
     tombstone.replica_part = body->replica_part;
     tombstone.round = body->round;

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <utility>
@@ -140,6 +141,16 @@ class Catalog {
   }
   void forget_tombstone(Service& service, std::string_view id);
 
+  /// An instance that is about to leave.
+  struct Drain {
+    int64_t until_wall_ms = 0;
+    uint32_t service = 0;  ///< slot
+    std::string id;
+    auto operator<=>(const Drain&) const = default;
+  };
+  /// The soonest first.
+  const std::set<Drain>& drains() const { return drains_; }
+
   /// Every service that consumers would see differently since the last call, at most once each.
   Publication publish();
   /// Ends the replay of a store: from here on deltas are kept, from `version`; all services are
@@ -168,7 +179,8 @@ class Catalog {
   Tombstone forgotten(const Holder& holder, const Liveness& liveness);
   Instance::Ptr make_instance(const Service& service, std::string_view id,
                               const RegistrationView& body, Stamp stamp, uint64_t version);
-  void install(Service& service, Instance::Ptr instance, const Instance* replaced,
+  void drain(Service& service, std::string_view id, int64_t until_wall_ms);
+  void install(Service& service, Instance::Ptr instance, const Instance* replaced, Cause cause,
                const Holder& holder, const Liveness& liveness, bool waiting, int64_t now_ms);
   void bury(Service& service, std::string_view id, Tombstone tombstone, uint64_t version);
   void release_holder(const Instance& instance);
@@ -210,6 +222,7 @@ class Catalog {
   /// Facets unknown to this release: rare, so apart.
   std::map<std::pair<uint32_t, std::string>, std::string> sections_;
   std::vector<Aged> ages_;  // a heap, oldest first
+  std::set<Drain> drains_;
   uint32_t service_count_ = 0;
   uint32_t instance_count_ = 0;
   uint64_t tombstone_count_ = 0;

@@ -166,6 +166,7 @@ class ClusterScript {
     if (verb == "deregister") {
       DeregisterInstance removal{instance(what), {}, {}};
       if (named.contains("session")) removal.session = session(named["session"]);
+      if (named.contains("drain")) removal.drain_ms = std::stoll(named["drain"]);
       return step(node, removal);
     }
     if (verb == "isolate") {

@@ -367,6 +367,33 @@ const Transcript kTranscripts[] = {
   B: serving instances=1 sessions=1 tombstones=0 owed=0
   digests agree
 )"},
+    {"ADrainGoesOnThroughARestartAndEndsWithoutTheNodeThatWasTold", R"(
+> start A
+> start B
+> advance 3500
+> A register orders/o-1 meta=x
+  A: orders = o-1(x)
+  B: orders = o-1(x)
+> A register orders/o-2 meta=y
+  A: orders = o-1(x) o-2(y)
+  B: orders = o-1(x) o-2(y)
+> A deregister orders/o-1 drain=9000
+  A: orders = o-1[draining](x) o-2(y)
+  B: orders = o-1[draining](x) o-2(y)
+> A deregister orders/o-2 drain=20000
+  A: orders = o-1[draining](x) o-2[draining](y)
+  B: orders = o-1[draining](x) o-2[draining](y)
+> kill A
+> start A
+  A: orders = o-1[draining](x) o-2[draining](y)
+> advance 9000
+  A: orders = o-2[draining](y)
+  B: orders = o-2[draining](y)
+> kill A
+> advance 15900
+> advance 200
+  B: orders = [drained]
+)"},
     {"TheLaterOverrideWinsWhicheverArrivesLast", R"(
 > start A
 > start B

@@ -46,6 +46,12 @@ class Front {
   /// This thread's copy of what is published.
   virtual PublishedCatalog& catalog() = 0;
 
+  /// Calls `done` with 0 once every subscriber of `service`, on all threads of this node, has been
+  /// sent it as it is at `version` or later; or at `deadline_ms` (of the monotonic clock) with how
+  /// many have not.
+  virtual void when_seen(ServiceKey service, uint64_t version, int64_t deadline_ms,
+                         base::UniqueFunction<void(size_t unseen)> done) = 0;
+
   virtual bool ready() const = 0;  ///< loaded: reads and writes are answered
   virtual const NodeFacts& facts() const = 0;
   virtual const Limits& limits() const = 0;

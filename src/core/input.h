@@ -75,6 +75,8 @@ struct DeregisterInstance {
   /// If given, only a registration that this session holds is meant: one that another process has
   /// made since stays, and the answer is kConflict.
   SessionId session = {};
+  /// If above 0, the instance stays listed as draining for so long, and leaves then.
+  int64_t drain_ms = 0;
 };
 
 /// What an operator wants of an instance in place of what its provider says, until it is removed.

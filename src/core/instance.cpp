@@ -34,8 +34,18 @@ std::string_view name_of(InstanceState state) {
       return "up";
     case InstanceState::kOutOfService:
       return "out_of_service";
+    case InstanceState::kDraining:
+      return "draining";
   }
   return "unknown";
+}
+
+std::optional<InstanceState> instance_state_from(std::string_view name) {
+  for (uint8_t value = 0; value < kInstanceStateCount; ++value) {
+    const auto state = static_cast<InstanceState>(value);
+    if (name_of(state) == name) return state;
+  }
+  return std::nullopt;
 }
 
 void Instance::Deleter::operator()(const Instance* instance) const {

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -16,9 +17,13 @@ namespace callbook::core {
 enum class InstanceState : uint8_t {
   kUp = 0,
   kOutOfService = 1,  ///< an operator wants no traffic to it
+  kDraining = 2,      ///< about to leave: no new calls
 };
 
+inline constexpr uint8_t kInstanceStateCount = 3;
+
 std::string_view name_of(InstanceState state);
+std::optional<InstanceState> instance_state_from(std::string_view name);
 
 /// "No slot": an instance that hangs on nothing.
 inline constexpr uint32_t kNoSlot = UINT32_MAX;

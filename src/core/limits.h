@@ -23,6 +23,7 @@ struct Limits {
   uint32_t max_reason_bytes = 512;
   int64_t min_ttl_ms = 1'000;
   int64_t max_ttl_ms = 24LL * 3600 * 1000;
+  int64_t max_drain_ms = 3600LL * 1000;
   uint32_t max_outbox = 1'000'000;    ///< records owed to the bus; then new keys are refused
   uint32_t max_publications = 1'000;  ///< in flight to the bus at once
 };

@@ -76,6 +76,17 @@ uint32_t PublishedCatalog::subscribe(const ServiceKey& key, Subscriber& subscrib
   return token;
 }
 
+size_t PublishedCatalog::unseen(ServiceKeyView key, uint64_t version) const {
+  const auto watched = watched_.find(key);
+  const ServiceViewPtr& view = find(key);
+  if (watched == watched_.end() || !view) return 0;
+  const uint64_t wanted = std::min(version, view->version);
+  const auto& entries = watched->second->entries;
+  return static_cast<size_t>(std::count_if(
+      entries.begin(), entries.end(),
+      [wanted](const Entry& entry) { return !entry.subscriber->has_seen(entry.token, wanted); }));
+}
+
 void PublishedCatalog::unsubscribe(Subscriber& subscriber) {
   for (const Subscriber::Place& place : subscriber.places_) {
     auto& watched = *static_cast<Watched*>(place.watched);

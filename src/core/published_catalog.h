@@ -26,6 +26,9 @@ class Subscriber {
   virtual void on_changed(uint32_t token) = 0;
   /// All changes of a publication have been noted. May destroy this or other subscribers.
   virtual void on_publication() = 0;
+  /// Whether whoever is behind it has been sent the service under `token` as it is at `version`, or
+  /// a later one.
+  virtual bool has_seen(uint32_t token, uint64_t version) const = 0;
 
  private:
   friend class PublishedCatalog;
@@ -70,6 +73,9 @@ class PublishedCatalog {
   /// Subscribes to one more service, known or not; returns the token (0, 1, 2, … by subscriber).
   uint32_t subscribe(const ServiceKey& key, Subscriber& subscriber);
   size_t subscriptions() const { return subscriptions_; }
+  /// How many subscribers of the service have not been sent it as it is at `version` or later. A
+  /// version that changed nothing for consumers counts as seen.
+  size_t unseen(ServiceKeyView key, uint64_t version) const;
 
  private:
   friend class Subscriber;

@@ -22,6 +22,8 @@ class Listener : public Subscriber {
     log += ".";
     if (then) then();
   }
+  bool has_seen(uint32_t, uint64_t version) const override { return version <= seen; }
+  uint64_t seen = 0;
   std::string log;
   std::function<void()> then;
 };
@@ -43,6 +45,22 @@ TEST(PublishedCatalog, TellsEachSubscriberOncePerPublication) {
   EXPECT_EQ(one->log, "0.0.0.");
   EXPECT_EQ(catalog.find({kDefaultNamespace, "b"})->version, 5u);
   EXPECT_EQ(catalog.version(), 5u);
+}
+
+TEST(PublishedCatalog, CountsThoseWhoHaveNotSeenAVersion) {
+  PublishedCatalog catalog;
+  Listener quick;
+  Listener slow;
+  catalog.subscribe({kDefaultNamespace, "a"}, quick);
+  catalog.subscribe({kDefaultNamespace, "a"}, slow);
+  EXPECT_EQ(catalog.unseen({kDefaultNamespace, "a"}, 5), 0u);  // there is nothing to see
+  catalog.apply({publish(0, "a", 5)});
+  EXPECT_EQ(catalog.unseen({kDefaultNamespace, "a"}, 5), 2u);
+  quick.seen = 5;
+  EXPECT_EQ(catalog.unseen({kDefaultNamespace, "a"}, 5), 1u);
+  EXPECT_EQ(catalog.unseen({kDefaultNamespace, "b"}, 5), 0u);
+  slow.seen = 5;
+  EXPECT_EQ(catalog.unseen({kDefaultNamespace, "a"}, 7), 0u);  // 7 changed nothing of it
 }
 
 TEST(PublishedCatalog, ASubscriberMayEndOthersAndItself) {

@@ -397,7 +397,7 @@ Result<Reply> Registry::removed_before(const DeregisterInstance& input, const Se
 }
 
 Result<Reply> Registry::apply(const DeregisterInstance& input, Now now, Outputs& out) {
-  if (auto status = validate(input.key); !status.ok()) return status.error();
+  if (auto status = validate(input, options_.limits); !status.ok()) return status.error();
   Service* service = catalog_.find(input.key.service);
   const KeyState present =
       service == nullptr ? KeyState{} : catalog_.state_of(*service, input.key.id);
@@ -417,8 +417,12 @@ Result<Reply> Registry::apply(const DeregisterInstance& input, Now now, Outputs&
   InstanceRecord record;
   record.service = input.key.service;
   record.id = input.key.id;
-  record.kind = RegistrationKind::kRemoved;
   record.stamp = clock_.next(now);
+  if (input.drain_ms > 0 && present.body != nullptr) {
+    return begin_drain(*service, *present.body, record.stamp, now.wall_ms + input.drain_ms, now,
+                       out);
+  }
+  record.kind = RegistrationKind::kRemoved;
   record.cause = Cause::kDeregistered;
   record.removed_wall_ms = now.wall_ms;
   record.body.holder = present.holder;

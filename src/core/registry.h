@@ -179,6 +179,9 @@ class Registry {
   base::Status check_target(const InstanceKey& key) const;
   base::Result<Reply> say(const InstanceKey& key, OverrideRecord record, Stamp after, base::Now now,
                           Outputs& out);
+  base::Result<Reply> begin_drain(Service& service, const Instance& body, Stamp stamp,
+                                  int64_t until_wall_ms, base::Now now, Outputs& out);
+  void end_drains(base::Now now, Outputs& out);
   void write_override(const Service& service, std::string_view id, uint64_t version,
                       RecordBatch& batch) const;
   void apply_record(Stream stream, const BusMessage& message, const OverrideRecord& record,

@@ -133,7 +133,7 @@ void Registry::write(const Service& service, std::string_view id, const KeyState
   record.id = id;
   record.kind = state.kind;
   record.stamp = state.stamp;
-  record.cause = state.body != nullptr ? Cause::kRegistered : state.cause;
+  record.cause = state.cause;
   record.removed_wall_ms = state.removed_wall_ms;
   record.liveness = state.liveness;
   record.sections = state.sections;

@@ -130,6 +130,55 @@ Result<Reply> Registry::say(const InstanceKey& key, OverrideRecord record, Stamp
   return Reply(OverrideChanged{version, record.stamp, options_.clustered ? version : 0});
 }
 
+/// What is registered goes on, but is about to leave.
+Result<Reply> Registry::begin_drain(Service& service, const Instance& body, Stamp stamp,
+                                    int64_t until_wall_ms, Now now, Outputs& out) {
+  const std::string id(body.id());
+  const KeyState present = catalog_.state_of_body(service, body);
+  std::string ports;
+  std::string metadata;
+  InstanceRecord record;
+  record.service = service.key();
+  record.id = id;
+  record.kind = RegistrationKind::kBody;
+  record.stamp = stamp;
+  record.cause = Cause::kDrained;
+  record.removed_wall_ms = until_wall_ms;
+  record.body = registration_of(body, catalog_.interner(), ports, metadata);
+  record.body.holder = present.holder;
+  record.liveness = present.liveness;
+  catalog_.merge(service, present, record, version_ + 1, now);
+  const uint64_t version = change(service, id, now, out);
+  return Reply(InstanceDeregistered{version, stamp, options_.clustered ? version : 0});
+}
+
+/// Removes those whose time to drain is over: at the node that was told, or, if that is gone, a
+/// little later at any other.
+void Registry::end_drains(Now now, Outputs& out) {
+  constexpr int64_t kForAnotherMs = 5'000;
+  const auto& drains = catalog_.drains();
+  for (auto it = drains.begin(); it != drains.end() && it->until_wall_ms <= now.wall_ms;) {
+    const Catalog::Drain due = *it++;  // merging takes it out
+    Service& service = *catalog_.at(due.service);
+    const KeyState present = catalog_.state_of(service, due.id);
+    const bool own = !options_.clustered || present.stamp.node == node_;
+    const bool left_to_us = due.until_wall_ms + kForAnotherMs <= now.wall_ms &&
+                            !peers_.is_alive(present.stamp.node, now.mono_ms);
+    if (!own && !left_to_us) continue;
+    InstanceRecord record;
+    record.service = service.key();
+    record.id = due.id;
+    record.kind = RegistrationKind::kRemoved;
+    record.stamp = clock_.next(now);
+    record.cause = Cause::kDrained;
+    record.removed_wall_ms = now.wall_ms;
+    record.body.holder = present.holder;
+    record.liveness = present.liveness;
+    catalog_.merge(service, present, record, version_ + 1, now);
+    change(service, due.id, now, out);
+  }
+}
+
 void Registry::write_override(const Service& service, std::string_view id, uint64_t version,
                               RecordBatch& batch) const {
   batch.begin(version);

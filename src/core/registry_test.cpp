@@ -84,6 +84,34 @@ const Case kCases[] = {
 > restore orders/o-1 by=bob
   refused not_found id
 )"},
+    {"DrainingAnInstanceEndsAtItsTimeOrByRegisteringAgain", R"(
+> register orders/o-1 meta=x
+  created
+  stored 1
+  published orders: o-1
+> deregister orders/o-1 drain=2000
+  deregistered
+  stored 1
+  published orders: o-1[draining]
+> advance 1000
+> register orders/o-1 meta=x
+  updated
+  stored 1
+  published orders: o-1
+> advance 3000
+> deregister orders/o-1 drain=2000
+  deregistered
+  stored 1
+  published orders: o-1[draining]
+> advance 1900
+> advance 100
+  stored 1
+  published orders: nothing; drained=1
+> deregister orders/o-1 drain=2000
+  refused not_found id
+> deregister orders/o-1 drain=3600001
+  refused limit_exceeded drain
+)"},
     {"AnOverrideNeedsATargetAWishAndAnAuthor", R"(
 > override orders/o-1 weight=1 by=alice
   refused not_found service

@@ -30,6 +30,7 @@ Result<Reply> Registry::apply(const AdvanceTime&, Now now, Outputs& out) {
   if (options_.clustered) advance_cluster(now, out);
   if (loading()) return Reply(Done{});
   end_lapsed(now, out);
+  if (phase_ != Phase::kStale) end_drains(now, out);
   drop_aged(now, out);
   if (options_.clustered) {
     tend_sessions(now, out);

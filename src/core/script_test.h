@@ -60,7 +60,10 @@ class Script {
       return advance(std::stoll(plain.at(0)));
     }
     if (verb == "register") return step(registration(plain, named));
-    if (verb == "deregister") return step(DeregisterInstance{instance(plain.at(0)), {}});
+    if (verb == "deregister") {
+      const int64_t drain_ms = named.contains("drain") ? std::stoll(named["drain"]) : 0;
+      return step(DeregisterInstance{instance(plain.at(0)), {}, {}, drain_ms});
+    }
     if (verb == "refresh" && plain.at(0).find('/') != std::string::npos) {
       return step(RefreshInstance{instance(plain.at(0))});
     }

@@ -86,10 +86,28 @@ void Service::drop_override(std::string_view id) {
   if (overrides.empty()) overrides_.reset();
 }
 
+int64_t Service::drain_until_wall_ms(std::string_view id) const {
+  if (!drains_) return 0;
+  const auto found = drains_->find(id);
+  return found == drains_->end() ? 0 : found->second;
+}
+
+void Service::set_drain(std::string_view id, int64_t until_wall_ms) {
+  if (until_wall_ms != 0) {
+    if (!drains_) drains_ = std::make_unique<std::map<std::string, int64_t, std::less<>>>();
+    drains_->insert_or_assign(std::string(id), until_wall_ms);
+    return;
+  }
+  if (!drains_) return;
+  const auto found = drains_->find(id);
+  if (found != drains_->end()) drains_->erase(found);
+  if (drains_->empty()) drains_.reset();
+}
+
 InstanceState Service::state_for(std::string_view id) const {
   const Override* said = find_override(id);
-  const bool stopped = said != nullptr && said->set && said->out_of_service;
-  return stopped ? InstanceState::kOutOfService : InstanceState::kUp;
+  if (said != nullptr && said->set && said->out_of_service) return InstanceState::kOutOfService;
+  return drain_until_wall_ms(id) != 0 ? InstanceState::kDraining : InstanceState::kUp;
 }
 
 uint32_t Service::weight_for(std::string_view id, uint32_t registered) const {

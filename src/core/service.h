@@ -88,6 +88,11 @@ class Service {
       if (!visit(it->first, it->second)) return;
     }
   }
+  /// An instance in the list that is about to leave: when, by the wall clock of who said so; 0 for
+  /// others.
+  int64_t drain_until_wall_ms(std::string_view id) const;
+  void set_drain(std::string_view id, int64_t until_wall_ms);  ///< 0: no longer
+
   /// The state that an instance of this id has, or would have, in the list.
   InstanceState state_for(std::string_view id) const;
   uint32_t weight_for(std::string_view id, uint32_t registered) const;
@@ -121,6 +126,7 @@ class Service {
   std::map<std::string, Tombstone, std::less<>> tombstones_;
   std::shared_ptr<Overrides> overrides_;  ///< null: none
   bool overrides_published_ = false;      ///< a reader may hold them: copied before a change
+  std::unique_ptr<std::map<std::string, int64_t, std::less<>>> drains_;  ///< null: none
   DeltaRecorder window_;
   Departures departures_{};
   std::shared_ptr<RetireBin> bin_ = std::make_shared<RetireBin>();

@@ -122,10 +122,20 @@ Status validate(const RegisterInstance& input, const Limits& limits) {
   return check_metadata(registration.metadata, limits);
 }
 
+Status validate(const DeregisterInstance& input, const Limits& limits) {
+  if (auto status = validate(input.key); !status.ok()) return status;
+  if (input.drain_ms < 0 || input.drain_ms > limits.max_drain_ms) {
+    return base::over_limit(
+        "drain", fmt::format("is {} ms; the most is {}", input.drain_ms, limits.max_drain_ms),
+        limits.max_drain_ms);
+  }
+  return {};
+}
+
 Status validate(const SetOverride& input, const Limits& limits) {
   if (auto status = validate(input.key); !status.ok()) return status;
   if (!input.weight && !input.out_of_service) {
-    return base::invalid("weight", R"(give "weight", or "state":"out_of_service", or both)");
+    return base::invalid("weight", R"(or "state":"out_of_service" must be given, or both)");
   }
   if (input.weight && *input.weight > limits.max_weight) {
     return base::over_limit("weight",

@@ -46,6 +46,8 @@ class WatchCursor {
 
   /// The subscriber has a whole list (perhaps an old one).
   bool whole() const { return state_ == State::kAt; }
+  /// … and it is the one of `version`, or a later one.
+  bool has_reached(uint64_t version) const { return whole() && version_ >= version; }
 
  private:
   enum class State : uint8_t { kBlank, kDigest, kPartial, kAt };

@@ -7,7 +7,8 @@
 
 namespace callbook::node {
 
-IoFront::IoFront(Parts parts) : parts_(parts) {}
+IoFront::IoFront(Parts parts)
+    : parts_(std::move(parts)), barrier_(*parts_.own_loop, catalog_, *parts_.clock) {}
 IoFront::~IoFront() = default;
 
 void IoFront::submit(core::Input input, core::Ack ack, core::Completion done) {
@@ -34,6 +35,27 @@ void IoFront::refuse_later(core::Completion done) const {
 void IoFront::take(Delivery delivery) {
   if (delivery.publication) catalog_.apply(*delivery.publication);
   for (Answer& answer : delivery.answers) answer.done(answer.reply);
+}
+
+void IoFront::when_seen(core::ServiceKey service, uint64_t version, int64_t deadline_ms,
+                        base::UniqueFunction<void(size_t unseen)> done) {
+  struct Waiting {  // of this thread
+    size_t fronts;
+    size_t unseen;
+    base::UniqueFunction<void(size_t)> done;
+  };
+  auto waiting = std::make_shared<Waiting>(Waiting{parts_.fronts, 0, std::move(done)});
+  const auto report = [loop = parts_.own_loop, waiting](size_t unseen) {
+    loop->post([waiting, unseen] {
+      waiting->unseen += unseen;
+      if (--waiting->fronts == 0) waiting->done(waiting->unseen);
+    });
+  };
+  // The publication has come to every front before this does: core sent it before the answer.
+  parts_.on_every_front(
+      [service = std::move(service), version, deadline_ms, report](IoFront& front) {
+        front.barrier_.ask({service, version, deadline_ms, report});
+      });
 }
 
 core::SessionId IoFront::new_session_id() {

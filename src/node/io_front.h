@@ -11,6 +11,7 @@
 #include "net/http_server.h"
 #include "node/board.h"
 #include "node/core_driver.h"
+#include "node/seen_barrier.h"
 
 namespace callbook::node {
 
@@ -27,6 +28,9 @@ class IoFront final : public core::Front {
     const base::Clock* clock = nullptr;
     const core::NodeFacts* facts = nullptr;
     const core::Limits* limits = nullptr;
+    size_t fronts = 1;
+    /// Calls back once for each front of the node, on its own thread.
+    std::function<void(std::function<void(IoFront&)>)> on_every_front;
   };
   explicit IoFront(Parts parts);
   ~IoFront() override;
@@ -34,6 +38,8 @@ class IoFront final : public core::Front {
   IoFront& operator=(const IoFront&) = delete;
 
   void submit(core::Input input, core::Ack ack, core::Completion done) override;
+  void when_seen(core::ServiceKey service, uint64_t version, int64_t deadline_ms,
+                 base::UniqueFunction<void(size_t unseen)> done) override;
   core::PublishedCatalog& catalog() override { return catalog_; }
   bool ready() const override { return ready_; }
   const core::NodeFacts& facts() const override { return *parts_.facts; }
@@ -47,6 +53,8 @@ class IoFront final : public core::Front {
   /// Own thread: what the core has brought.
   void take(Delivery delivery);
   void set_ready() { ready_ = true; }
+  /// Answers those who wait to be told that all have seen a change.
+  void stop_waiting() { barrier_.give_up(); }
 
   /// Fills in this thread's figures for the board; set by the owner of server and dialect.
   std::function<FrontReport()> make_report;
@@ -58,6 +66,7 @@ class IoFront final : public core::Front {
 
   const Parts parts_;
   core::PublishedCatalog catalog_;
+  SeenBarrier barrier_;
   std::vector<Submission> outbox_;
   bool ready_ = false;
 };

@@ -75,6 +75,7 @@ class Node::Impl {
 
   net::EventLoop& core_loop() { return lanes_.front()->loop; }
   void make_lanes();
+  void on_every_front(std::function<void(IoFront&)> task);
   base::Status listen();
   void load();
   Loaded replay();
@@ -138,7 +139,8 @@ void Node::Impl::make_lanes() {
   for (size_t i = 0; i < count; ++i) {
     Lane& lane = *lanes_[i];
     lane.front = std::make_unique<IoFront>(IoFront::Parts{
-        i, &lane.loop, &core_loop(), driver_.get(), &board_, &clock_, &facts_, &config_.limits});
+        i, &lane.loop, &core_loop(), driver_.get(), &board_, &clock_, &facts_, &config_.limits,
+        count, [this](std::function<void(IoFront&)> task) { on_every_front(std::move(task)); }});
     if (i == 0) facts_.boot_id = boot_id_from(lane.front->new_session_id().low);
     lane.dialect =
         std::make_unique<native::NativeDialect>(*lane.front, lane.loop, config_.native_limits);
@@ -149,6 +151,13 @@ void Node::Impl::make_lanes() {
                          lane.front->catalog().subscriptions()};
     };
     lane.reporter = lane.loop.every(kReportMs, [&lane] { lane.front->report(); });
+  }
+}
+
+void Node::Impl::on_every_front(std::function<void(IoFront&)> task) {
+  for (auto& held : lanes_) {
+    Lane& lane = *held;
+    lane.loop.post([&lane, task] { task(*lane.front); });
   }
 }
 
@@ -267,6 +276,7 @@ void Node::Impl::begin_stop(std::string_view why) {
     Lane& lane = *held;
     lane.loop.post([this, &lane] {
       lane.dialect->answer_waiting();
+      lane.front->stop_waiting();
       lane.server->stop(config_.stop_grace_ms,
                         [this] { core_loop().post([this] { lane_stopped(); }); });
     });

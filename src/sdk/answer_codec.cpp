@@ -88,6 +88,15 @@ base::Result<ServicePage> decode_services(std::string_view json) {
   return result_of(status, std::move(page));
 }
 
+base::Result<RemovalAnswer> decode_removal(std::string_view json) {
+  RemovalAnswer answer;
+  const base::Status status = read_object(json, [&answer](const ObjectReader& reader) {
+    reader.read_number("version", answer.version);
+    reader.read_number("unseen", answer.unseen);
+  });
+  return result_of(status, std::move(answer));
+}
+
 base::Result<uint64_t> decode_number(std::string_view json, std::string_view field) {
   uint64_t number = 0;
   const base::Status status =
@@ -142,6 +151,18 @@ std::string encode_session(int64_t ttl_ms, std::string_view client) {
   json.begin_object();
   if (ttl_ms > 0) json.field("ttl_ms", ttl_ms);
   if (!client.empty()) json.field("client", client);
+  json.end_object();
+  return body;
+}
+
+std::string encode_override(const Override& wanted, std::string_view by, std::string_view reason) {
+  std::string body;
+  base::JsonWriter json(body);
+  json.begin_object();
+  if (wanted.weight) json.field("weight", *wanted.weight);
+  if (wanted.out_of_service) json.field("state", "out_of_service");
+  json.field("by", by);
+  if (!reason.empty()) json.field("reason", reason);
   json.end_object();
   return body;
 }

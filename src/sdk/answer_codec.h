@@ -25,6 +25,12 @@ struct RegistrationAnswer {
   uint64_t version = 0;
 };
 
+/// What a removal did.
+struct RemovalAnswer {
+  uint64_t version = 0;
+  uint64_t unseen = 0;  ///< watchers that have not been sent it, where that was asked for
+};
+
 /// One line of the list of services.
 struct ServiceSummary {
   std::string service;
@@ -41,6 +47,7 @@ struct ServicePage {
 // kInvalid.
 base::Result<SessionGrant> decode_session(std::string_view json);
 base::Result<RegistrationAnswer> decode_registration(std::string_view json);
+base::Result<RemovalAnswer> decode_removal(std::string_view json);
 base::Result<ServicePage> decode_services(std::string_view json);
 
 /// The number called `field` of a small answer: {"instances":3}.
@@ -54,6 +61,14 @@ base::Error decode_problem(int status, std::string_view body);
 std::string encode_registration(const Instance& instance, std::string_view session);
 /// Body of POST /v1/sessions; a `ttl_ms` of 0 leaves it to the server.
 std::string encode_session(int64_t ttl_ms, std::string_view client);
+
+/// What an operator wants of an instance in place of what its provider says.
+struct Override {
+  std::optional<uint32_t> weight;
+  bool out_of_service = false;
+};
+/// Body of PUT /v1/services/{service}/instances/{id}/override.
+std::string encode_override(const Override& wanted, std::string_view by, std::string_view reason);
 
 /// One service of POST /v1/watch.
 struct WatchedService {

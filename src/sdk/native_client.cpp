@@ -26,9 +26,14 @@ std::string service_target(const ServiceName& service) {
   return "/v1/services/" + percent_encode(service.service);
 }
 
-std::string instance_target(const ServiceName& service, const std::string& id) {
-  return service_target(service) + "/instances/" + percent_encode(id) +
+std::string instance_target(const ServiceName& service, const std::string& id,
+                            std::string_view part = {}) {
+  return service_target(service) + "/instances/" + percent_encode(id) + std::string(part) +
          namespace_query(service.name_space);
+}
+
+std::string override_target(const ServiceName& service, const std::string& id) {
+  return instance_target(service, id, "/override");
 }
 
 void add_query(std::string& target, const std::string& name, const std::string& value) {
@@ -49,11 +54,11 @@ NativeClient::NativeClient(net::EventLoop& loop, const Endpoint& endpoint, int64
 
 template <typename T, typename Decode>
 void NativeClient::call(Method method, std::string target, std::string body, Callback<T> done,
-                        Decode decode) {
+                        Decode decode, int64_t wait_ms) {
   net::ClientRequest request;
   request.method = method;
   request.target = std::move(target);
-  request.timeout_ms = timeout_ms_;
+  request.timeout_ms = timeout_ms_ + wait_ms;  // the server may take so long before it answers
   add_json_body(request, std::move(body));
   http_.send(std::move(request), [done = std::move(done), decode = std::move(decode)](
                                      base::Result<net::ClientResponse> answer) {
@@ -90,6 +95,33 @@ void NativeClient::register_instance(const ServiceName& service, const Instance&
 void NativeClient::deregister(const ServiceName& service, const std::string& id,
                               Callback<uint64_t> done) {
   call<uint64_t>(Method::kDelete, instance_target(service, id), {}, std::move(done),
+                 [](std::string_view body) { return decode_number(body, "version"); });
+}
+
+void NativeClient::drain(const ServiceName& service, const std::string& id, int64_t drain_ms,
+                         bool until_seen, Callback<RemovalAnswer> done) {
+  std::string target = instance_target(service, id);
+  add_query(target, "drain", fmt::format("{}ms", drain_ms));
+  if (until_seen) add_query(target, "until", "seen");
+  call<RemovalAnswer>(Method::kDelete, std::move(target), {}, std::move(done), decode_removal,
+                      until_seen ? drain_ms : 0);
+}
+
+void NativeClient::set_override(const ServiceName& service, const std::string& id,
+                                const Override& wanted, const std::string& by,
+                                const std::string& reason, Callback<uint64_t> done) {
+  call<uint64_t>(Method::kPut, override_target(service, id), encode_override(wanted, by, reason),
+                 std::move(done),
+                 [](std::string_view body) { return decode_number(body, "version"); });
+}
+
+void NativeClient::remove_override(const ServiceName& service, const std::string& id,
+                                   const std::string& by, const std::string& reason,
+                                   Callback<uint64_t> done) {
+  std::string target = override_target(service, id);
+  add_query(target, "by", by);
+  if (!reason.empty()) add_query(target, "reason", reason);
+  call<uint64_t>(Method::kDelete, std::move(target), {}, std::move(done),
                  [](std::string_view body) { return decode_number(body, "version"); });
 }
 

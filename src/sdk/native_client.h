@@ -57,6 +57,16 @@ class NativeClient {
   /// Yields the version of the change.
   void deregister(const ServiceName& service, const std::string& id, Callback<uint64_t> done);
 
+  /// Lets the instance drain for `drain_ms` before it leaves. With `until_seen` the answer comes
+  /// when every watcher has been sent that it drains, or with its end.
+  void drain(const ServiceName& service, const std::string& id, int64_t drain_ms, bool until_seen,
+             Callback<RemovalAnswer> done);
+  /// Yields the version of the change.
+  void set_override(const ServiceName& service, const std::string& id, const Override& wanted,
+                    const std::string& by, const std::string& reason, Callback<uint64_t> done);
+  void remove_override(const ServiceName& service, const std::string& id, const std::string& by,
+                       const std::string& reason, Callback<uint64_t> done);
+
   /// One page, beginning behind `after`.
   void list_services(const std::string& name_space, const std::string& after,
                      Callback<ServicePage> done);
@@ -68,7 +78,7 @@ class NativeClient {
  private:
   template <typename T, typename Decode>
   void call(net::Method method, std::string target, std::string body, Callback<T> done,
-            Decode decode);
+            Decode decode, int64_t wait_ms = 0);
 
   const int64_t timeout_ms_;
   net::HttpClient http_;

@@ -30,6 +30,9 @@ class WatchStream final : public core::Subscriber {
 
   void on_changed(uint32_t token) override;
   void on_publication() override;
+  bool has_seen(uint32_t token, uint64_t version) const override {
+    return services_[token].cursor.has_reached(version);
+  }
 
  private:
   struct Followed {

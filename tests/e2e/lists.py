@@ -144,6 +144,7 @@ class Lists:
         self.services = {}
         self.last_id = None
         self.causes = []  # (service, instance, cause) of every departure that a delta told
+        self.states = []  # (service, instance, state, cause) of every change of state alone
         self.parts = 0    # events that continued a snapshot
 
     def __getitem__(self, service):
@@ -190,6 +191,9 @@ class Lists:
         for instance_id, cause in data.get("gone", {}).items():
             self.causes.append((self._key(data), instance_id, cause))
             held.drop(instance_id)
+        for instance_id, (state, *cause) in data.get("state", {}).items():
+            self.states.append((self._key(data), instance_id, state, *cause))
+            held.put(instance_id, {**held.instances[instance_id], "state": state})
         held.take_digest(data)
 
     def follow(self, stream, condition, seconds=30):

@@ -89,6 +89,8 @@ BATCH = "\n".join(json.dumps(line) for line in [
     {"op": "register", "service": "o", "id": "o-3", "address": "a", "persistent": True,
      "metadata": {str(i): "" for i in range(65)}}])
 
+OVERRIDE_PUT = "PUT /v1/services/{service}/instances/{id}/override"
+OVERRIDE_DELETE = "DELETE /v1/services/{service}/instances/{id}/override"
 # In this order: route, path, body, status. {session} stands for one that is open.
 CALLS = [
     ("POST /v1/sessions", "/v1/sessions", {"ttl_ms": 60000, "client": "c"}, 201),
@@ -113,6 +115,15 @@ CALLS = [
      "/v1/services/o/instances/o-1/heartbeat", None, 200),
     ("PUT /v1/services/{service}/instances/{id}/heartbeat",
      "/v1/services/o/instances/none/heartbeat", None, 404),
+    (OVERRIDE_PUT, "/v1/services/o/instances/o-1/override",
+     {"weight": 0, "state": "out_of_service", "by": "alice", "reason": "test"}, 200),
+    ("GET /v1/services/{service}", "/v1/services/o", None, 200),
+    (OVERRIDE_PUT, "/v1/services/o/instances/o-1/override", {"weight": 0}, 400),
+    (OVERRIDE_PUT, "/v1/services/o/instances/o-1/override", {"weight": 65536, "by": "a"}, 422),
+    (OVERRIDE_PUT, "/v1/services/o/instances/none/override", {"weight": 0, "by": "alice"}, 404),
+    (OVERRIDE_DELETE, "/v1/services/o/instances/o-1/override?by=bob&reason=over", None, 200),
+    (OVERRIDE_DELETE, "/v1/services/o/instances/o-1/override?by=bob", None, 404),
+    (OVERRIDE_DELETE, "/v1/services/o/instances/o-1/override", None, 400),
     ("POST /v1/batch", "/v1/batch", BATCH, 200),
     ("POST /v1/batch", "/v1/batch?ack=perhaps", BATCH, 400),
     ("GET /v1/services", "/v1/services?limit=1", None, 200),
@@ -129,6 +140,8 @@ CALLS = [
     ("GET /healthz", "/healthz", None, 200),
     ("GET /readyz", "/readyz", None, 200),
     ("GET /metrics", "/metrics", None, 200),
+    ("DELETE /v1/services/{service}/instances/{id}",
+     "/v1/services/o/instances/o-1?drain=1m&until=seen", None, 200),
     ("DELETE /v1/services/{service}/instances/{id}", "/v1/services/o/instances/o-1", None, 200),
     ("DELETE /v1/services/{service}/instances/{id}", "/v1/services/o/instances/o-1", None, 404),
     ("GET /v1/services/{service}", "/v1/services/o", None, 200),

@@ -21,8 +21,8 @@ base::Result<InstanceFilter> take_filter(Query& query) {
   if (!zone.ok()) return zone.error();
   auto state = query.take("state");
   if (!state.ok()) return state.error();
-  if (*state && **state != core::name_of(core::InstanceState::kUp)) {
-    return base::invalid("state", "must be up");
+  if (*state && !core::instance_state_from(**state)) {
+    return base::invalid("state", "must be up, out_of_service or draining");
   }
   filter.zone = std::move(*zone);
   filter.state = std::move(*state);

@@ -9,6 +9,13 @@ using base::Result;
 using core::Ack;
 using core::Reply;
 
+namespace {
+
+/// How long a removal that is not drained waits to be seen.
+constexpr int64_t kSeenWaitMs = 30'000;
+
+}  // namespace
+
 void NativeDialect::register_instance(Call& call) {
   auto key = take_instance_key(call);
   const auto ack = take_ack(call);
@@ -64,22 +71,59 @@ void NativeDialect::get_instance(Call& call) {
   call.answer(200, std::move(out));
 }
 
+base::Result<NativeDialect::Removal> NativeDialect::take_removal(Call& call) {
+  Removal removal;
+  auto drain = call.query.take("drain");
+  if (!drain.ok()) return drain.error();
+  if (*drain) {
+    auto drain_ms = parse_duration_ms("drain", **drain, front_.limits().max_drain_ms);
+    if (!drain_ms.ok()) return drain_ms.error();
+    removal.drain_ms = *drain_ms;
+  }
+  auto until = call.query.take("until");
+  if (!until.ok()) return until.error();
+  if (*until && **until != "seen") return base::invalid("until", "must be seen");
+  removal.until_seen = until->has_value();
+  return removal;
+}
+
 void NativeDialect::deregister_instance(Call& call) {
   auto key = take_instance_key(call);
   const auto ack = take_ack(call);
   const auto session = take_session(call);
+  const auto removal = take_removal(call);
   if (!accept(call, key) || !accept(call, ack) || !accept(call, session)) return;
-  if (!accept(call, call.query.finish())) return;
-  front_.submit(core::DeregisterInstance{std::move(*key), {}, *session}, *ack,
-                [this, exchange = std::move(call.exchange)](const Result<Reply>& reply) mutable {
+  if (!accept(call, removal) || !accept(call, call.query.finish())) return;
+  const core::ServiceKey service = key->service;
+  front_.submit(core::DeregisterInstance{std::move(*key), {}, *session, removal->drain_ms}, *ack,
+                [this, service, removal = *removal,
+                 exchange = std::move(call.exchange)](const Result<Reply>& reply) mutable {
                   if (!reply.ok()) return exchange.respond(failure(reply.error()));
-                  net::HttpResponse response;
-                  base::JsonWriter(response.body)
-                      .begin_object()
-                      .field("version", std::get<core::InstanceDeregistered>(*reply).version)
-                      .end_object();
-                  exchange.respond(std::move(response));
+                  const uint64_t version = std::get<core::InstanceDeregistered>(*reply).version;
+                  removed(service, version, removal, std::move(exchange));
                 });
+}
+
+/// Answers a removal, at once or when all have been sent it.
+void NativeDialect::removed(const core::ServiceKey& service, uint64_t version,
+                            const Removal& removal, net::HttpExchange exchange) {
+  if (!removal.until_seen) {
+    net::HttpResponse response;
+    base::JsonWriter(response.body).begin_object().field("version", version).end_object();
+    return exchange.respond(std::move(response));
+  }
+  const int64_t wait_ms = removal.drain_ms > 0 ? removal.drain_ms : kSeenWaitMs;
+  front_.when_seen(service, version, front_.now().mono_ms + wait_ms,
+                   [version, exchange = std::move(exchange)](size_t unseen) mutable {
+                     net::HttpResponse response;
+                     base::JsonWriter(response.body)
+                         .begin_object()
+                         .field("version", version)
+                         .field("seen", unseen == 0)
+                         .field("unseen", uint64_t{unseen})
+                         .end_object();
+                     exchange.respond(std::move(response));
+                   });
 }
 
 void NativeDialect::batch(Call& call) {

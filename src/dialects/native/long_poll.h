@@ -26,6 +26,8 @@ class LongPoll final : public core::Subscriber, public Ticking {
 
   void on_changed(uint32_t token) override;
   void on_publication() override;
+  /// What it has not been sent it has not asked for.
+  bool has_seen(uint32_t, uint64_t) const override { return true; }
   void tick(int64_t now_ms) override;
 
  private:

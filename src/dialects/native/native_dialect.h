@@ -105,6 +105,13 @@ class NativeDialect final : public net::HttpHandler {
   void readyz(Call& call);
   void metrics(Call& call);
 
+  struct Removal {
+    int64_t drain_ms = 0;
+    bool until_seen = false;
+  };
+  base::Result<Removal> take_removal(Call& call);
+  void removed(const core::ServiceKey& service, uint64_t version, const Removal& removal,
+               net::HttpExchange exchange);
   base::Result<core::ServiceKey> take_service_key(Call& call);
   base::Result<core::InstanceKey> take_instance_key(Call& call);
   base::Result<core::Ack> take_ack(Call& call);

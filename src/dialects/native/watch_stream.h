@@ -34,6 +34,9 @@ class WatchStream final : public net::StreamSource, public core::Subscriber, pub
   int64_t user_timeout_ms() const override { return tie_ ? kTiedUserTimeoutMs : 0; }
   void on_changed(uint32_t token) override;
   void on_publication() override;
+  bool has_seen(uint32_t token, uint64_t version) const override {
+    return services_[token].cursor.has_reached(version);
+  }
   void tick(int64_t now_ms) override;
 
  private:

@@ -1,0 +1,149 @@
+// The verbs by which an operator moves traffic away from an instance, and back.
+
+#include <cstdlib>
+#include <memory>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include "cli/commands.h"
+#include "cli/instance_name.h"
+#include "cli/registry_options.h"
+
+namespace callbook::cli {
+namespace {
+
+constexpr int64_t kDefaultDrainMs = 10'000;
+
+struct TrafficOptions : RegistryOptions {
+  std::string instance;  ///< "SERVICE/ID"
+  std::string by;
+  std::string reason;
+  uint32_t weight = 0;
+  int64_t drain_ms = kDefaultDrainMs;
+  bool no_wait = false;
+};
+
+/// Who sits at this terminal.
+std::string user_name() {
+  for (const char* name : {"SUDO_USER", "USER", "LOGNAME"}) {
+    const char* value = std::getenv(name);
+    if (value != nullptr && *value != '\0') return value;
+  }
+  return "";
+}
+
+int say(const TrafficOptions& options, const sdk::Override& wanted, std::string_view what) {
+  const auto name = instance_name(options.name_space, options.instance);
+  if (!name) return kUsage;
+  const auto version = ask<uint64_t>(options, [&](sdk::NativeClient& client, auto done) {
+    client.set_override(name->service, name->id, wanted, options.by, options.reason,
+                        std::move(done));
+  });
+  if (!version.ok()) return report(version.error());
+  fmt::print("{}/{} {}, by {}\n", name->service.service, name->id, what, options.by);
+  return kOk;
+}
+
+int run_restore(const TrafficOptions& options) {
+  const auto name = instance_name(options.name_space, options.instance);
+  if (!name) return kUsage;
+  const auto version = ask<uint64_t>(options, [&](sdk::NativeClient& client, auto done) {
+    client.remove_override(name->service, name->id, options.by, options.reason, std::move(done));
+  });
+  if (!version.ok()) return report(version.error());
+  fmt::print("{}/{} is as its provider says again\n", name->service.service, name->id);
+  return kOk;
+}
+
+int run_drain(const TrafficOptions& options) {
+  const auto name = instance_name(options.name_space, options.instance);
+  if (!name) return kUsage;
+  const auto answer = ask<sdk::RemovalAnswer>(options, [&](sdk::NativeClient& client, auto done) {
+    client.drain(name->service, name->id, options.drain_ms, !options.no_wait, std::move(done));
+  });
+  if (!answer.ok()) return report(answer.error());
+  fmt::print("{}/{} drains for {} ms", name->service.service, name->id, options.drain_ms);
+  if (options.no_wait) {
+    fmt::print("\n");
+  } else if (answer->unseen == 0) {
+    fmt::print("; every watcher has been told\n");
+  } else {
+    fmt::print("; {} watchers have not been told\n", answer->unseen);
+  }
+  return answer->unseen == 0 ? kOk : kFailed;
+}
+
+std::shared_ptr<TrafficOptions> add_options(CLI::App& verb) {
+  auto options = std::make_shared<TrafficOptions>();
+  verb.add_option("instance", options->instance, "The instance; the id is behind the last '/'")
+      ->required()
+      ->type_name("SERVICE/ID");
+  return options;
+}
+
+/// Who wants it and why, and where to say it.
+void add_author_options(CLI::App& verb, TrafficOptions& options) {
+  options.by = user_name();
+  verb.add_option("--by", options.by, "Who wants this (default: the user)")->type_name("NAME");
+  verb.add_option("--reason", options.reason, "Why; consumers are told")->type_name("TEXT");
+  add_namespace_option(verb, options);
+  add_registry_option(verb, options);
+}
+
+constexpr const char* kOverrideFooter =
+    "Stays when the provider restarts, until `callbook restore`.\n"
+    "Exit code: 0 done, 1 error, 2 usage, 3 not found.";
+
+}  // namespace
+
+void add_isolate_command(CLI::App& app, int& exit_code) {
+  CLI::App& verb = *app.add_subcommand("isolate", "Take an instance out of service");
+  auto options = add_options(verb);
+  add_author_options(verb, *options);
+  verb.footer(kOverrideFooter);
+  verb.callback([options, &exit_code] {
+    exit_code = say(*options, {std::nullopt, true}, "is out of service");
+  });
+}
+
+void add_weight_command(CLI::App& app, int& exit_code) {
+  CLI::App& verb = *app.add_subcommand("weight", "Give an instance another share of the traffic");
+  auto options = add_options(verb);
+  verb.add_option("weight", options->weight, "In place of what its provider says; 0: no traffic")
+      ->required()
+      ->type_name("WEIGHT");
+  add_author_options(verb, *options);
+  verb.footer(kOverrideFooter);
+  verb.callback([options, &exit_code] {
+    exit_code =
+        say(*options, {options->weight, false}, fmt::format("has weight {}", options->weight));
+  });
+}
+
+void add_restore_command(CLI::App& app, int& exit_code) {
+  CLI::App& verb = *app.add_subcommand("restore", "End what `isolate` or `weight` has begun");
+  auto options = add_options(verb);
+  add_author_options(verb, *options);
+  verb.footer("Exit code: 0 done, 1 error, 2 usage, 3 there is no override.");
+  verb.callback([options, &exit_code] { exit_code = run_restore(*options); });
+}
+
+void add_drain_command(CLI::App& app, int& exit_code) {
+  CLI::App& verb = *app.add_subcommand("drain", "Let an instance finish its calls, then remove it");
+  auto options = add_options(verb);
+  verb.add_option("--for", options->drain_ms, "Until it leaves (default 10s)")
+      ->transform(CLI::AsNumberWithUnit(
+          std::map<std::string, int64_t>{{"ms", 1}, {"s", 1'000}, {"m", 60'000}, {"h", 3'600'000}},
+          CLI::AsNumberWithUnit::UNIT_REQUIRED))
+      ->type_name("TIME");
+  verb.add_flag("--no-wait", options->no_wait, "Do not wait until every watcher has been told");
+  add_namespace_option(verb, *options);
+  add_registry_option(verb, *options);
+  verb.footer(
+      "A provider that registers it again ends the drain.\n"
+      "Exit code: 0 done, 1 error or not every watcher was told, 2 usage, 3 not found.");
+  verb.callback([options, &exit_code] { exit_code = run_drain(*options); });
+}
+
+}  // namespace callbook::cli
