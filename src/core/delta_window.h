@@ -54,12 +54,17 @@ class DeltaWindow {
   uint64_t floor_ = 0;
 };
 
-/// The last change of each id above `from`, in the order of their versions. One whose last change
-/// is of its state alone stands as kPut if more than that has changed. Valid as long as the window.
+/// What is to be told of one id.
 struct LastChange {
-  const Change* change = nullptr;
+  const Change* change = nullptr;  ///< the last one; valid as long as the window
+  /// kPut also where only the last change is of the state alone.
   Change::Kind kind = Change::Kind::kPut;
+  /// Who was told this, and all that stands before it, has all changes through this version: of a
+  /// put whose state changed since, that of the put. (Told at the later version, it would be left
+  /// out for whoever is cut off between the two, and then be told of the state alone.)
+  uint64_t version = 0;
 };
+/// What is to be told of the changes above `from`, once of each id, in the order of versions.
 std::vector<LastChange> last_changes(const DeltaWindow& window, uint64_t from);
 
 /// Core's end of the window: two generations of fixed size. When the newer one is full it becomes

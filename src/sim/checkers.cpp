@@ -71,6 +71,7 @@ Checkers::Checkers(Scheduler& scheduler, const Settings& settings)
       logged_(evidence_),
       rivals_(evidence_),
       replay_(evidence_),
+      overrides_(evidence_),
       losses_ms_(settings.nodes, kLongAgo),
       dump_due_(settings.nodes, false),
       counters_(settings.nodes) {}
@@ -319,6 +320,7 @@ void Checkers::finish(const std::vector<const core::Registry*>& nodes, const Bus
   consumers_.finish();
   limits_.finish();
   sections_.finish(nodes);
+  overrides_.finish();
   if (bus != nullptr) replay_.finish(*bus);
 }
 

@@ -14,6 +14,7 @@
 #include "sim/join_checker.h"
 #include "sim/limit_checker.h"
 #include "sim/observer.h"
+#include "sim/override_checker.h"
 #include "sim/removal_checker.h"
 #include "sim/replay_checker.h"
 #include "sim/return_checker.h"
@@ -47,6 +48,7 @@ class Checkers final : public Observer {
   Truth& truth() { return evidence_.truth; }
   Trace& trace_lines() { return evidence_.trace; }
   ConsumerChecker& consumers() { return consumers_; }
+  OverrideChecker& overrides() { return overrides_; }
   void count(Rule rule) { evidence_.count(rule); }
   int64_t faults_ended_ms() const { return evidence_.conditions.faults_ended_ms(); }
   /// A client was told that its session is superseded.
@@ -94,6 +96,7 @@ class Checkers final : public Observer {
   LoggedChecker logged_;
   RivalChecker rivals_;
   ReplayChecker replay_;
+  OverrideChecker overrides_;
   std::vector<int64_t> losses_ms_;  ///< by node: when it last died in a way that may lose writes
   std::vector<bool> dump_due_;  ///< by node: it has begun to answer, and its dump was not seen yet
   std::vector<core::Registry::Counters> counters_;  ///< of the process that runs now

@@ -83,7 +83,7 @@ ListEvent make_delta(const core::ServiceView& view, const core::Owed& owed, size
     }
   }
   made.complete = taken == changes.size();
-  made.to = made.complete ? view.version : changes[taken - 1].change->version;
+  made.to = made.complete ? view.version : changes[taken - 1].version;
   if (made.complete) delta.digest = view.digest;
   made.event.delta = std::move(delta);
   return made;

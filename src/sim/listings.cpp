@@ -73,6 +73,7 @@ void Listings::read_entries(const core::ServiceView& view, uint32_t service, con
     if (old != before.entries.end() && old->instance == &instance) {
       fresh_.push_back(*old);
       fresh_.back().state = from.state();
+      fresh_.back().listing.state = from.state();
       return;
     }
     Entry entry{&instance, from.state(), 0, {}};
@@ -102,7 +103,13 @@ bool Listings::read_listing(const core::ServiceView& view, const core::ListEntry
     return false;
   }
   entry.key = *key;
-  entry.listing = {*rev, *owner, instance.stamp, scheduler_.now_ms(), scheduler_.now_ms()};
+  entry.listing = {*rev,
+                   *owner,
+                   instance.stamp,
+                   scheduler_.now_ms(),
+                   scheduler_.now_ms(),
+                   instance.weight(),
+                   from.state()};
   return true;
 }
 
@@ -132,6 +139,8 @@ void Listings::compare(size_t index, const Shelf& before, const core::ServiceVie
       if (now->listing.rev == former.rev) now->listing.rev_since_ms = former.rev_since_ms;
       node.by_key[now->key] = {true, now->listing};
       changes_.push_back({index, now->key, former, now->listing, core::Cause::kNone});
+    } else if (old->state != now->state) {
+      node.by_key[now->key] = {true, now->listing};
     }
     ++old;
     ++now;

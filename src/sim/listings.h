@@ -16,8 +16,10 @@ struct Listing {
   uint32_t rev = 0;
   ProcessNumber owner = kNobody;
   core::Stamp stamp;  ///< of its registration; grows in place when it is registered again unchanged
-  int64_t since_ms = 0;      ///< listed without a break
-  int64_t rev_since_ms = 0;  ///< with this rev
+  int64_t since_ms = 0;                                  ///< listed without a break
+  int64_t rev_since_ms = 0;                              ///< with this rev
+  uint32_t weight = core::kDefaultWeight;                ///< effective
+  core::InstanceState state = core::InstanceState::kUp;  ///< effective
 };
 
 /// What one publication changed about one instance.

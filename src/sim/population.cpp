@@ -7,6 +7,7 @@
 
 #include "base/hash.h"
 #include "sim/consumer.h"
+#include "sim/dispatcher.h"
 #include "sim/operator.h"
 #include "sim/provider.h"
 
@@ -15,6 +16,7 @@ namespace {
 
 constexpr uint64_t kRandomOfConsumers = 1'000'000;
 constexpr uint64_t kRandomOfOperators = 2'000'000;
+constexpr uint64_t kRandomOfDispatcher = 3'000'000;
 constexpr int64_t kGoesOnAfterFaultsMs = 10'000;
 constexpr int64_t kStartSpreadMs = 2'000;
 constexpr uint32_t kMostWatched = 4;
@@ -59,6 +61,8 @@ Population::Population(Scheduler& scheduler, ClientPort& port, Random random,
   make_sites();
   make_operators();
   make_consumers();
+  dispatcher_ = std::make_unique<Dispatcher>(scheduler_, port_, random_.child(kRandomOfDispatcher),
+                                             settings_, checkers_, next_client_++);
 }
 
 Population::~Population() = default;
@@ -219,7 +223,8 @@ void Population::operate() {
     end(site, random_.chance(0.3));
     return launch_later(site, random_.between(200, 20'000));
   }
-  if (roll <= 985) launch_rival(site);
+  if (roll <= 985) return launch_rival(site);
+  dispatcher_->change_one();
 }
 
 void Population::mass_deployment() {
@@ -250,6 +255,7 @@ uint64_t Population::operations() const {
   uint64_t count = 0;
   for (const auto& provider : providers_) count += provider->operations();
   for (const auto& one : operators_) count += one->operations();
+  count += dispatcher_->operations();
   return count;
 }
 
@@ -257,6 +263,7 @@ uint64_t Population::state_hash() const {
   uint64_t hash = base::mix64(operations());
   for (const auto& provider : providers_) hash = base::mix64(hash ^ provider->state_hash());
   for (const auto& one : operators_) hash = base::mix64(hash ^ one->state_hash());
+  hash = base::mix64(hash ^ dispatcher_->state_hash());
   for (const auto& consumer : consumers_) hash = base::mix64(hash ^ consumer->state_hash());
   return hash;
 }

@@ -13,6 +13,7 @@
 namespace callbook::sim {
 
 class Consumer;
+class Dispatcher;
 class Operator;
 class Provider;
 struct ProviderPlan;
@@ -71,6 +72,7 @@ class Population {
   std::vector<std::unique_ptr<Provider>> providers_;  ///< every process there ever was
   std::vector<std::unique_ptr<Consumer>> consumers_;
   std::vector<std::unique_ptr<Operator>> operators_;
+  std::unique_ptr<Dispatcher> dispatcher_;
   ClientId next_client_ = 0;
 };
 

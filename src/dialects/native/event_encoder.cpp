@@ -152,7 +152,7 @@ EncodedEvent EventEncoder::make_delta(const core::ServiceView& view, const core:
   }
   EncodedEvent made;
   made.complete = taken == changes.size();
-  made.to = made.complete ? view.version : changes[taken - 1].change->version;
+  made.to = made.complete ? view.version : changes[taken - 1].version;
 
   std::string out;
   out.reserve(size() + 192);

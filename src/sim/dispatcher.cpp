@@ -1,0 +1,97 @@
+#include "sim/dispatcher.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/hash.h"
+
+namespace callbook::sim {
+namespace {
+
+constexpr int64_t kTimeoutMs = 7'000;
+constexpr uint32_t kMostTries = 12;
+
+}  // namespace
+
+Dispatcher::Dispatcher(Scheduler& scheduler, ClientPort& port, Random random,
+                       const Settings& settings, Checkers& checkers, ClientId client)
+    : scheduler_(scheduler),
+      port_(port),
+      random_(random),
+      settings_(settings),
+      checkers_(checkers),
+      client_(client) {}
+
+Dispatcher::Said& Dispatcher::said_of(KeyIndex key) {
+  const auto found =
+      std::find_if(said_.begin(), said_.end(), [key](const Said& one) { return one.key == key; });
+  if (found != said_.end()) return *found;
+  said_.push_back({key, {}});
+  return said_.back();
+}
+
+core::Input Dispatcher::draw_wish(const Said& said) {
+  const core::InstanceKey& key = checkers_.truth().key(said.key).key;
+  const core::Stamp after = settings_.client_tokens ? said.after : core::Stamp{};
+  if (said.after != core::Stamp{} && random_.chance(0.4)) {
+    return core::RemoveOverride{key, "sim", "", after};
+  }
+  core::SetOverride set;
+  set.key = key;
+  set.by = "sim";
+  set.after = after;
+  set.out_of_service = random_.chance(0.5);
+  if (!set.out_of_service || random_.chance(0.3)) {
+    set.weight = static_cast<uint32_t>(random_.between(0, 200));
+  }
+  return set;
+}
+
+void Dispatcher::change_one() {
+  const size_t keys = checkers_.truth().key_count();
+  if (busy_ || keys == 0) return;
+  busy_ = true;
+  tries_ = 0;
+  // Some again and again: what is said twice is where words can overtake each other.
+  const bool again = !said_.empty() && random_.chance(0.6);
+  key_ =
+      again ? said_[random_.index(said_.size())].key : static_cast<KeyIndex>(random_.index(keys));
+  wish_ = draw_wish(said_of(key_));
+  attempt();
+}
+
+void Dispatcher::attempt() {
+  const size_t node = random_.index(port_.node_count());
+  ++operations_;
+  ++tries_;
+  const size_t number = checkers_.overrides().begin(key_, node, wish_);
+  port_.call(client_, node, wish_, core::Ack::kLogged, kTimeoutMs,
+             [this, number](const ClientPort::Answer& answer) {
+               checkers_.overrides().end(number, answer);
+               answered(answer);
+             });
+}
+
+void Dispatcher::answered(const ClientPort::Answer& answer) {
+  if (answer && answer->ok()) {
+    Said& said = said_of(key_);
+    said.after = std::max(said.after, std::get<core::OverrideChanged>(answer->value()).stamp);
+    busy_ = false;
+    return;
+  }
+  // An instance that is not known has perhaps never been: there are others.
+  const bool unknown = answer && answer->error().code == base::ErrorCode::kNotFound;
+  if (unknown || tries_ >= kMostTries) {
+    busy_ = false;
+    return;
+  }
+  scheduler_.after(random_.between(200, 3'000), [this] { attempt(); });
+}
+
+uint64_t Dispatcher::state_hash() const {
+  uint64_t hash = base::mix64(client_ + 1);
+  for (const Said& said : said_) hash = base::mix64(hash ^ said.key) ^ said.after.hlc;
+  return hash;
+}
+
+}  // namespace callbook::sim

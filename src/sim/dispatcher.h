@@ -1,0 +1,55 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "core/input.h"
+#include "sim/checkers.h"
+#include "sim/client_port.h"
+#include "sim/random.h"
+#include "sim/scheduler.h"
+#include "sim/settings.h"
+
+namespace callbook::sim {
+
+/// A person who moves traffic: isolates instances, gives them other weights, and restores them, at
+/// whichever node answers. One thing at a time; each is tried again, elsewhere, until it is
+/// acknowledged as logged, or given up.
+class Dispatcher {
+ public:
+  Dispatcher(Scheduler& scheduler, ClientPort& port, Random random, const Settings& settings,
+             Checkers& checkers, ClientId client);
+
+  /// Changes what is said of one instance, if nothing is under way.
+  void change_one();
+
+  uint64_t operations() const { return operations_; }
+  uint64_t state_hash() const;
+
+ private:
+  struct Said {
+    KeyIndex key = 0;
+    core::Stamp after;
+  };
+
+  core::Input draw_wish(const Said& said);
+  void attempt();
+  void answered(const ClientPort::Answer& answer);
+  Said& said_of(KeyIndex key);
+
+  Scheduler& scheduler_;
+  ClientPort& port_;
+  Random random_;
+  const Settings& settings_;
+  Checkers& checkers_;
+  const ClientId client_;
+  std::vector<Said> said_;
+  core::Input wish_;
+  KeyIndex key_ = 0;
+  uint32_t tries_ = 0;
+  bool busy_ = false;
+  uint64_t operations_ = 0;
+};
+
+}  // namespace callbook::sim

@@ -1,0 +1,78 @@
+#include "sim/override_checker.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+namespace callbook::sim {
+
+size_t OverrideChecker::begin(KeyIndex key, size_t node, const core::Input& wanted) {
+  Word word;
+  word.key = key;
+  word.node = node;
+  if (const auto* set = std::get_if<core::SetOverride>(&wanted)) {
+    word.effect.weight = set->weight;
+    if (set->out_of_service) word.effect.state = core::InstanceState::kOutOfService;
+  }
+  words_.push_back(word);
+  return words_.size() - 1;
+}
+
+void OverrideChecker::end(size_t number, const ClientPort::Answer& answer) {
+  Word& word = words_[number];
+  if (!answer) return;
+  if (!answer->ok()) {
+    word.in_doubt = answer->error().code == base::ErrorCode::kAppliedNotLogged;
+    return;
+  }
+  word.in_doubt = false;
+  word.stamp = std::get<core::OverrideChanged>(answer->value()).stamp;
+  evidence_.count(Rule::kOverridden);
+  if (evidence_.conditions.running(word.node)) judge(word.node, word.key, &word);
+}
+
+void OverrideChecker::judge(size_t node, KeyIndex key, const Word* last) {
+  std::string objected = objection(node, key, last);
+  if (objected.empty()) return;
+  Finding finding;
+  finding.checker = "override";
+  finding.node = node;
+  finding.focus = evidence_.focus_on(key);
+  finding.text = std::move(objected);
+  evidence_.fail(std::move(finding));
+}
+
+std::string OverrideChecker::objection(size_t node, KeyIndex key, const Word* last) const {
+  const auto listed = evidence_.listings.find(node, key);
+  if (!listed) return {};
+  if ((last == nullptr ? Effect() : last->effect).shows_in(*listed)) return {};
+  const bool by_doubt = std::any_of(words_.begin(), words_.end(), [&](const Word& word) {
+    return word.key == key && word.in_doubt && word.effect.shows_in(*listed);
+  });
+  if (by_doubt) return {};
+  std::string expected = "no operator has said anything of it";
+  if (last != nullptr) {
+    const auto weight = last->effect.weight;
+    expected = fmt::format(
+        "the last word of an operator (stamp {}) is weight {}, {}", evidence_.text_of(*last->stamp),
+        weight ? std::to_string(*weight) : "as registered", core::name_of(last->effect.state));
+  }
+  return fmt::format("{} is listed with weight {} and state {}, but {}", evidence_.text_of(key),
+                     listed->weight, core::name_of(listed->state), expected);
+}
+
+void OverrideChecker::finish() {
+  std::vector<const Word*> last(evidence_.truth.key_count());
+  for (const Word& word : words_) {
+    if (word.stamp && (last[word.key] == nullptr || *word.stamp > *last[word.key]->stamp)) {
+      last[word.key] = &word;
+    }
+  }
+  for (KeyIndex key = 0; key < last.size(); ++key) {
+    for (size_t node = 0; node < evidence_.node_count(); ++node) {
+      if (evidence_.conditions.running(node)) judge(node, key, last[key]);
+    }
+  }
+}
+
+}  // namespace callbook::sim

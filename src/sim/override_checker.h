@@ -1,0 +1,52 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/input.h"
+#include "sim/client_port.h"
+#include "sim/evidence.h"
+
+namespace callbook::sim {
+
+/// Property: what an operator says of an instance is in effect where it was accepted as soon as
+/// that is answered, and in the end everywhere, whatever its provider does, until it is removed.
+///
+/// Allowance: a call whose answer did not come may have been carried out at any later time.
+class OverrideChecker {
+ public:
+  explicit OverrideChecker(Evidence& evidence) : evidence_(evidence) {}
+
+  /// A call of an operator; returns its number.
+  size_t begin(KeyIndex key, size_t node, const core::Input& wanted);
+  void end(size_t number, const ClientPort::Answer& answer);
+  void finish();
+
+ private:
+  struct Effect {
+    std::optional<uint32_t> weight;  ///< nothing: the provider's, which is not looked at here
+    core::InstanceState state = core::InstanceState::kUp;
+    bool shows_in(const Listing& listed) const {
+      return listed.state == state && listed.weight == weight.value_or(listed.weight);
+    }
+  };
+  struct Word {
+    KeyIndex key = 0;
+    size_t node = 0;
+    Effect effect;
+    bool in_doubt = true;
+    std::optional<core::Stamp> stamp;  ///< of one that was accepted
+  };
+
+  /// What is wrong with how `node` lists the key, given its last accepted word; or empty.
+  std::string objection(size_t node, KeyIndex key, const Word* last) const;
+
+  void judge(size_t node, KeyIndex key, const Word* last);
+
+  Evidence& evidence_;
+  std::vector<Word> words_;
+};
+
+}  // namespace callbook::sim
