@@ -298,6 +298,7 @@ class Registry {
   bool caught_up() const;
   void begin_replay();
   void begin_as_new(base::Now now);
+  int64_t said_wall_ms(std::string_view key);
   void sweep(base::Now now, Outputs& out);
   void sweep_sessions(base::Now now, Outputs& out);
   void sweep_instances(base::Now now, Outputs& out);

@@ -216,6 +216,20 @@ void Registry::begin_replay() {
   }
 }
 
+namespace {
+
+/// The stream on which a record of a snapshot travels, for a correction of it to go there.
+Stream stream_of(const BusMessage& record) {
+  const auto decoded = decode_record(record.key, record.value);
+  if (!decoded.ok()) return Stream::kTied;
+  if (std::holds_alternative<OverrideRecord>(*decoded)) return Stream::kLasting;
+  const auto* instance = std::get_if<InstanceRecord>(&*decoded);
+  if (instance == nullptr) return Stream::kTied;
+  return core::stream_of(instance->kind, instance->body.holder.kind);
+}
+
+}  // namespace
+
 Result<Reply> Registry::apply(const ApplySnapshot& input, Now now, Outputs& out) {
   const bool wanted = phase_ == Phase::kJoining || phase_ == Phase::kStale || join_.as_new;
   if (!options_.clustered || phase_ == Phase::kLoading || !wanted || join_.snapshot_done ||
@@ -229,7 +243,7 @@ Result<Reply> Registry::apply(const ApplySnapshot& input, Now now, Outputs& out)
   if (!join_.snapshot_running) return Reply(Done{});  // the rest of one given up
   join_.snapshot_progress_ms = now.mono_ms;
   for (const BusMessage& record : input.records) {
-    apply_message(Stream::kTied, record, now, out);
+    apply_message(stream_of(record), record, now, out);
   }
   if (!input.last) return Reply(Done{});
   ++counters_.snapshots;
@@ -258,7 +272,9 @@ void Registry::begin_as_new(Now now) {
   // What was owed for longer is as old as the rest; what was accepted since is news.
   const int64_t before_wall_ms = now.wall_ms - options_.timing.rejoin_ms;
   outbox_.drop_if([&](const Outbox::Entry& entry) {
-    return entry.reason == Outbox::Reason::kRepeat || entry.since_wall_ms < before_wall_ms;
+    if (entry.reason == Outbox::Reason::kRepeat) return true;
+    // Owed for long, it may have changed again since.
+    return entry.since_wall_ms < before_wall_ms && said_wall_ms(entry.key) < before_wall_ms;
   });
   outbox_.for_each_change_after({}, [&](const std::string&, const Outbox::Entry& entry) {
     const auto name = decode_record(entry.key, {});
@@ -274,6 +290,28 @@ void Registry::begin_as_new(Now now) {
     }
     return true;
   });
+}
+
+/// When what this node holds of a record was last changed, as its stamps tell; 0: it holds nothing.
+int64_t Registry::said_wall_ms(std::string_view key) {
+  const auto name = decode_record(key, {});
+  CALLBOOK_CHECK(name.ok());
+  uint64_t hlc = 0;
+  if (const auto* session = std::get_if<SessionRecord>(&*name)) {
+    const Session* known = sessions_.find(session->id);
+    if (known != nullptr) hlc = known->liveness.stamp.hlc;
+  } else if (const auto* instance = std::get_if<InstanceRecord>(&*name)) {
+    const Service* service = catalog_.find(instance->service);
+    if (service != nullptr) {
+      const KeyState state = catalog_.state_of(*service, instance->id);
+      hlc = std::max(state.stamp.hlc, state.liveness.stamp.hlc);
+    }
+  } else if (const auto* said = std::get_if<OverrideRecord>(&*name)) {
+    const Service* service = catalog_.find(said->service);
+    const Override* known = service == nullptr ? nullptr : service->find_override(said->id);
+    if (known != nullptr) hlc = known->stamp.hlc;
+  }
+  return static_cast<int64_t>(hlc >> 16);
 }
 
 /// Drops what neither another node nor a client here has spoken of since the node was out of touch

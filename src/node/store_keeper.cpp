@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "core/record_codec.h"
+
 namespace callbook::node {
 namespace {
 
@@ -9,10 +11,11 @@ namespace {
 constexpr size_t kRewriteStep = 1'000;
 constexpr int64_t kRewriteRetryMs = 1'000;
 
-void to_store(const core::RecordBatch& records, std::vector<store::Record>& out) {
+void to_store(const core::RecordBatch& records, bool with_marks, std::vector<store::Record>& out) {
   out.clear();
   for (size_t i = 0; i < records.size(); ++i) {
     const auto item = records[i];
+    if (!with_marks && core::is_mark_key(item.key)) continue;
     out.push_back({item.version, item.key, item.value});
   }
 }
@@ -33,7 +36,8 @@ StoreKeeper::~StoreKeeper() = default;
 
 void StoreKeeper::write(const core::RecordBatch& records) {
   if (records.empty()) return;
-  to_store(records, batch_);
+  to_store(records, log_->degraded().empty(), batch_);
+  if (batch_.empty()) return;
   const auto written = log_->append(batch_);
   if (!written.ok()) report_degradation();
 }
@@ -112,7 +116,7 @@ void StoreKeeper::start_rewrite() {
 void StoreKeeper::feed_rewrite() {
   dumped_.clear();
   registry_.dump(cursor_, kRewriteStep, dumped_);
-  to_store(dumped_, batch_);
+  to_store(dumped_, true, batch_);
   if (auto status = log_->rewrite_append(batch_); !status.ok()) {
     feeding_ = false;
     logger_.warn("store: the rewrite failed: {}", status.error().detail);

@@ -13,7 +13,7 @@ using Shown = std::vector<ShownList>;
 constexpr int64_t kSlowForMs = 120'000;
 
 /// How long bytes of a process may be read after its death.
-constexpr int64_t kInFlightMs = 10'000;
+constexpr int64_t kInFlightMs = 30'000;  // a slowed consumer takes its time
 
 const Shown kNothingShown;
 

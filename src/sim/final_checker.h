@@ -32,6 +32,7 @@ class FinalChecker {
   void judge(KeyIndex key);
   void judge_at(size_t node, KeyIndex key, OperationIndex best);
   void judge_belief(KeyIndex key, const Operation& last_word);
+  bool kept_by_another(KeyIndex key, const Operation& last_word) const;
   bool should_be_listed(const Operation& last_word) const;
   void fail(size_t node, KeyIndex key, std::string text);
 

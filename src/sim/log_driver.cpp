@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "core/record_codec.h"
+
 namespace callbook::sim {
 namespace {
 
@@ -9,9 +11,11 @@ constexpr int64_t kSyncEveryMs = 1'000;
 constexpr int64_t kRewriteRetryMs = 1'000;
 constexpr int64_t kLongestDiskWaitMs = 10;
 
-void append_records(const core::RecordBatch& records, std::vector<store::Record>& out) {
+void append_records(const core::RecordBatch& records, bool with_marks,
+                    std::vector<store::Record>& out) {
   for (size_t i = 0; i < records.size(); ++i) {
     const auto item = records[i];
+    if (!with_marks && core::is_mark_key(item.key)) continue;
     out.push_back({item.version, item.key, item.value});
   }
 }
@@ -28,7 +32,8 @@ LogDriver::LogDriver(Process& process, std::unique_ptr<store::Log> log, Random r
 
 void LogDriver::write(std::span<const core::Outputs> outputs) {
   batch_.clear();
-  for (const core::Outputs& one : outputs) append_records(one.records, batch_);
+  const bool whole = log_->degraded().empty();
+  for (const core::Outputs& one : outputs) append_records(one.records, whole, batch_);
   if (batch_.empty()) return;
   if (!log_->append(batch_).ok()) on_progress_();
 }
@@ -72,7 +77,7 @@ void LogDriver::feed_rewrite() {
   dumped_.clear();
   batch_.clear();
   process_.registry().dump(cursor_, rewrite_step_, dumped_);
-  append_records(dumped_, batch_);
+  append_records(dumped_, true, batch_);
   if (!log_->rewrite_append(batch_).ok()) {
     rewriting_ = false;
     return;

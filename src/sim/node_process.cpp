@@ -36,18 +36,23 @@ int64_t draw_load_ms(Random& random) {
 
 /// The key and version whose arrival at the bus an answer waits for; an empty key for none.
 std::pair<std::string, uint64_t> change_of(const core::Input& input, const core::Reply& reply) {
-  const core::InstanceKey* key = nullptr;
+  std::string encoded;
   uint64_t owed_version = 0;
+  const auto of_instance = [&](const core::InstanceKey& key, uint64_t owed) {
+    core::encode_key(kDatacenter, key.service, key.id, encoded);
+    owed_version = owed;
+  };
   if (const auto* registered = std::get_if<core::InstanceRegistered>(&reply)) {
-    key = &std::get<core::RegisterInstance>(input).key;
-    owed_version = registered->owed_version;
+    of_instance(std::get<core::RegisterInstance>(input).key, registered->owed_version);
   } else if (const auto* gone = std::get_if<core::InstanceDeregistered>(&reply)) {
-    key = &std::get<core::DeregisterInstance>(input).key;
-    owed_version = gone->owed_version;
+    of_instance(std::get<core::DeregisterInstance>(input).key, gone->owed_version);
+  } else if (const auto* said = std::get_if<core::OverrideChanged>(&reply)) {
+    const auto* set = std::get_if<core::SetOverride>(&input);
+    const auto& key = set != nullptr ? set->key : std::get<core::RemoveOverride>(input).key;
+    core::encode_override_key(kDatacenter, key.service, key.id, encoded);
+    owed_version = said->owed_version;
   }
   if (owed_version == 0) return {};
-  std::string encoded;
-  core::encode_key(kDatacenter, key->service, key->id, encoded);
   return {std::move(encoded), owed_version};
 }
 

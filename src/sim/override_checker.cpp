@@ -15,11 +15,16 @@ size_t OverrideChecker::begin(KeyIndex key, size_t node, const core::Input& want
     if (set->out_of_service) word.effect.state = core::InstanceState::kOutOfService;
   }
   words_.push_back(word);
+  say(word, "is asked to override");
   return words_.size() - 1;
 }
 
 void OverrideChecker::end(size_t number, const ClientPort::Answer& answer) {
   Word& word = words_[number];
+  say(word, "answers an override",
+      !answer        ? "no answer"
+      : answer->ok() ? "ok"
+                     : base::name_of(answer->error().code));
   if (!answer) return;
   if (!answer->ok()) {
     word.in_doubt = answer->error().code == base::ErrorCode::kAppliedNotLogged;
@@ -40,6 +45,18 @@ void OverrideChecker::judge(size_t node, KeyIndex key, const Word* last) {
   finding.focus = evidence_.focus_on(key);
   finding.text = std::move(objected);
   evidence_.fail(std::move(finding));
+}
+
+void OverrideChecker::say(const Word& word, std::string_view event, std::string_view detail) {
+  TraceLine line;
+  line.time_ms = evidence_.now_ms();
+  line.event = event;
+  line.node = static_cast<uint32_t>(word.node);
+  line.key = word.key;
+  line.detail = detail;
+  line.text =
+      fmt::format("weight {} {}", word.effect.weight.value_or(0), core::name_of(word.effect.state));
+  evidence_.trace.add(std::move(line));
 }
 
 std::string OverrideChecker::objection(size_t node, KeyIndex key, const Word* last) const {

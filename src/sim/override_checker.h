@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/input.h"
@@ -43,6 +44,7 @@ class OverrideChecker {
   /// What is wrong with how `node` lists the key, given its last accepted word; or empty.
   std::string objection(size_t node, KeyIndex key, const Word* last) const;
 
+  void say(const Word& word, std::string_view event, std::string_view detail = {});
   void judge(size_t node, KeyIndex key, const Word* last);
 
   Evidence& evidence_;
