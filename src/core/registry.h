@@ -144,6 +144,13 @@ class Registry {
   void dump(DumpCursor& cursor, size_t most, RecordBatch& out) const;
 
  private:
+  /// Where a message came from. A snapshot shows what another node holds, and not that the bus
+  /// does.
+  struct Source {
+    Stream stream = Stream::kTied;  ///< on which its record travels
+    bool is_bus = true;
+  };
+
   // Clients' inputs: registry.cpp.
   base::Result<Reply> apply(const OpenSession& input, base::Now now, Outputs& out);
   base::Result<Reply> apply(const ResumeSession& input, base::Now now, Outputs& out);
@@ -184,7 +191,7 @@ class Registry {
   void end_drains(base::Now now, Outputs& out);
   void write_override(const Service& service, std::string_view id, uint64_t version,
                       RecordBatch& batch) const;
-  void apply_record(Stream stream, const BusMessage& message, const OverrideRecord& record,
+  void apply_record(Source source, const BusMessage& message, const OverrideRecord& record,
                     base::Now now, Outputs& out);
   void sweep_overrides(Outputs& out);
   void dump_overrides(DumpCursor& cursor, size_t end, RecordBatch& out) const;
@@ -257,10 +264,10 @@ class Registry {
   base::Result<Reply> apply(const ReportBusLost& input, base::Now now, Outputs& out);
   base::Result<Reply> apply(const ApplyBatch& input, base::Now now, Outputs& out);
   base::Result<Reply> apply(const SettlePublication& input, base::Now now, Outputs& out);
-  void apply_message(Stream stream, const BusMessage& message, base::Now now, Outputs& out);
-  void apply_record(Stream stream, const BusMessage& message, const SessionRecord& record,
+  void apply_message(Source source, const BusMessage& message, base::Now now, Outputs& out);
+  void apply_record(Source source, const BusMessage& message, const SessionRecord& record,
                     base::Now now, Outputs& out);
-  void apply_record(Stream stream, const BusMessage& message, const InstanceRecord& record,
+  void apply_record(Source source, const BusMessage& message, const InstanceRecord& record,
                     base::Now now, Outputs& out);
   bool is_old_news(const InstanceRecord& record, const KeyState& present, base::Now now) const;
   bool reassert(Service& service, const KeyState& present, const InstanceRecord& record,
@@ -271,7 +278,7 @@ class Registry {
   static base::Error must_resume();
   bool merge_heard(Service& service, const KeyState& present, InstanceRecord record, base::Now now);
   void restate(const InstanceRecord& forgotten, base::Now now, Outputs& out);
-  void compare(Stream stream, std::string_view key, bool holds_more, bool is_author, base::Now now,
+  void compare(Source source, std::string_view key, bool holds_more, bool is_author, base::Now now,
                Outputs& out);
   void owe(Stream stream, std::string_view key, Outbox::Reason reason, int64_t due_ms,
            base::Now now, Outputs& out);

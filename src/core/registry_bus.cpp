@@ -94,7 +94,7 @@ Result<Reply> Registry::apply(const ApplyBatch& input, Now now, Outputs& out) {
   }
   for (const BusMessage& message : input.messages) {
     if (message.version <= at.version) continue;
-    apply_message(input.stream, message, now, out);
+    apply_message({input.stream, true}, message, now, out);
   }
   at.version = input.through;
   streams_[index_of(input.stream)].fetched_ms = 0;
@@ -104,7 +104,7 @@ Result<Reply> Registry::apply(const ApplyBatch& input, Now now, Outputs& out) {
   return Reply(Done{});
 }
 
-void Registry::apply_message(Stream stream, const BusMessage& message, Now now, Outputs& out) {
+void Registry::apply_message(Source source, const BusMessage& message, Now now, Outputs& out) {
   if (message.value.empty() || is_private_key(message.key)) return;
   auto decoded = decode_record(message.key, message.value);
   if (!decoded.ok()) {
@@ -112,15 +112,15 @@ void Registry::apply_message(Stream stream, const BusMessage& message, Now now, 
     return;
   }
   if (const auto* session = std::get_if<SessionRecord>(&*decoded)) {
-    apply_record(stream, message, *session, now, out);
+    apply_record(source, message, *session, now, out);
   } else if (const auto* instance = std::get_if<InstanceRecord>(&*decoded)) {
-    apply_record(stream, message, *instance, now, out);
+    apply_record(source, message, *instance, now, out);
   } else if (const auto* said = std::get_if<OverrideRecord>(&*decoded)) {
-    apply_record(stream, message, *said, now, out);
+    apply_record(source, message, *said, now, out);
   }
 }
 
-void Registry::apply_record(Stream stream, const BusMessage& message, const SessionRecord& record,
+void Registry::apply_record(Source source, const BusMessage& message, const SessionRecord& record,
                             Now now, Outputs& out) {
   Session* known = sessions_.find(record.id);
   const bool unheard_of = known == nullptr || known->state == Session::State::kUnknown;
@@ -141,7 +141,7 @@ void Registry::apply_record(Stream stream, const BusMessage& message, const Sess
     write(sessions_.at(sessions_.slot_for(record.id)), ++version_, out.records);
   }
   const Session& merged = sessions_.at(sessions_.slot_for(record.id));
-  compare(stream, message.key, holds_more(merged, record), merged.liveness.stamp.node == node_, now,
+  compare(source, message.key, holds_more(merged, record), merged.liveness.stamp.node == node_, now,
           out);
 }
 
@@ -155,7 +155,7 @@ bool Registry::is_old_news(const InstanceRecord& record, const KeyState& present
   return record.body.holder.kind == HolderKind::kTtl && is_ghost(record.liveness, now);
 }
 
-void Registry::apply_record(Stream stream, const BusMessage& message, const InstanceRecord& record,
+void Registry::apply_record(Source source, const BusMessage& message, const InstanceRecord& record,
                             Now now, Outputs& out) {
   clock_.observe(record.stamp.hlc);
   clock_.observe(record.liveness.stamp.hlc);
@@ -179,7 +179,7 @@ void Registry::apply_record(Stream stream, const BusMessage& message, const Inst
   const bool waits = state.body != nullptr && merged->find_live(record.id) == nullptr;
   if (waits && present.body == nullptr) ++counters_.waited_for_session;
   const bool is_author = state.stamp.node == node_ || state.liveness.stamp.node == node_;
-  compare(stream, message.key, holds_more(state, record), is_author, now, out);
+  compare(source, message.key, holds_more(state, record), is_author, now, out);
 }
 
 /// Merges what was heard; returns whether anything changed.
@@ -277,14 +277,15 @@ void Registry::stamp_anew(Service& service, const Instance& body, Now now, Outpu
 
 /// Weighs an applied message against what this node holds now. Who holds more publishes the merge:
 /// its author at once, others if the author does not.
-void Registry::compare(Stream stream, std::string_view key, bool more, bool is_author, Now now,
+void Registry::compare(Source source, std::string_view key, bool more, bool is_author, Now now,
                        Outputs& out) {
   if (more) {
     ++counters_.corrections;
     const int64_t due_ms = is_author ? now.mono_ms : delayed_ms(key, now);
-    return owe(stream, key, Outbox::Reason::kRepeat, due_ms, now, out);
+    return owe(source.stream, key, Outbox::Reason::kRepeat, due_ms, now, out);
   }
-  if (const Outbox::Entry* entry = outbox_.find(stream, key)) {
+  if (!source.is_bus) return;
+  if (const Outbox::Entry* entry = outbox_.find(source.stream, key)) {
     if (entry->reason == Outbox::Reason::kRepeat) ++counters_.corrections_spared;
     settle(*entry, false, out);
   }

@@ -243,7 +243,7 @@ Result<Reply> Registry::apply(const ApplySnapshot& input, Now now, Outputs& out)
   if (!join_.snapshot_running) return Reply(Done{});  // the rest of one given up
   join_.snapshot_progress_ms = now.mono_ms;
   for (const BusMessage& record : input.records) {
-    apply_message(stream_of(record), record, now, out);
+    apply_message({stream_of(record), false}, record, now, out);
   }
   if (!input.last) return Reply(Done{});
   ++counters_.snapshots;

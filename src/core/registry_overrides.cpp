@@ -188,7 +188,7 @@ void Registry::write_override(const Service& service, std::string_view id, uint6
   batch.end();
 }
 
-void Registry::apply_record(Stream stream, const BusMessage& message, const OverrideRecord& record,
+void Registry::apply_record(Source source, const BusMessage& message, const OverrideRecord& record,
                             Now now, Outputs& out) {
   clock_.observe(record.stamp.hlc);
   const Service* known = catalog_.find(record.service);
@@ -202,7 +202,7 @@ void Registry::apply_record(Stream stream, const BusMessage& message, const Over
   const Override& said = *catalog_.find(record.service)->find_override(record.id);
   said.round = round_;
   const bool more = said.stamp > record.stamp || sections_hold_more(said.sections, record.sections);
-  compare(stream, message.key, more, said.stamp.node == node_, now, out);
+  compare(source, message.key, more, said.stamp.node == node_, now, out);
 }
 
 /// Drops what neither another node nor an operator here has said since the node rejoined as new.

@@ -81,142 +81,103 @@ std::vector<Setting> node_settings() {
       truth("insecure_bind", "allow plain HTTP on an address other than loopback",
             &Config::insecure_bind),
       truth("salvage", "open a damaged store with the records that verify", &Config::salvage),
-      number(
-          "", "io_threads", "threads that serve connections; 0: by the number of cores",
-          [](Config & c) -> auto& { return c.io_threads; }),
-      number(
-          "", "stop_grace_ms", "how long requests under way may take at a stop",
-          [](Config & c) -> auto& { return c.stop_grace_ms; }),
-      number(
-          "", "sync_interval_ms", "longest time between a write and its fdatasync",
-          [](Config & c) -> auto& { return c.sync_interval_ms; }),
+      number("", "io_threads", "threads that serve connections; 0: by the number of cores",
+             [](Config& c) -> auto& { return c.io_threads; }),
+      number("", "stop_grace_ms", "how long requests under way may take at a stop",
+             [](Config& c) -> auto& { return c.stop_grace_ms; }),
+      number("", "sync_interval_ms", "longest time between a write and its fdatasync",
+             [](Config& c) -> auto& { return c.sync_interval_ms; }),
   };
 }
 
 std::vector<Setting> catalog_limits() {
   return {
-      number(
-          "limits", "max_services", "services",
-          [](Config & c) -> auto& { return c.limits.max_services; }),
-      number(
-          "limits", "max_instances", "instances",
-          [](Config & c) -> auto& { return c.limits.max_instances; }),
-      number(
-          "limits", "max_sessions", "open sessions",
-          [](Config & c) -> auto& { return c.limits.max_sessions; }),
-      number(
-          "limits", "max_instances_per_session", "instances that one session carries",
-          [](Config & c) -> auto& { return c.limits.max_instances_per_session; }),
-      number(
-          "limits", "max_metadata_entries", "metadata entries of an instance",
-          [](Config & c) -> auto& { return c.limits.max_metadata_entries; }),
-      number(
-          "limits", "max_metadata_name_bytes", "bytes of a metadata name",
-          [](Config & c) -> auto& { return c.limits.max_metadata_name_bytes; }),
-      number(
-          "limits", "max_metadata_value_bytes", "bytes of a metadata value",
-          [](Config & c) -> auto& { return c.limits.max_metadata_value_bytes; }),
-      number(
-          "limits", "max_metadata_bytes", "bytes of an instance's metadata in all",
-          [](Config & c) -> auto& { return c.limits.max_metadata_bytes; }),
-      number(
-          "limits", "max_named_ports", "named ports of an instance",
-          [](Config & c) -> auto& { return c.limits.max_named_ports; }),
-      number(
-          "limits", "max_weight", "highest weight",
-          [](Config & c) -> auto& { return c.limits.max_weight; }),
-      number(
-          "limits", "max_client_bytes", "bytes of a session's client name",
-          [](Config & c) -> auto& { return c.limits.max_client_bytes; }),
-      number(
-          "limits", "max_overrides", "overrides, removed ones for a day too",
-          [](Config & c) -> auto& { return c.limits.max_overrides; }),
-      number(
-          "limits", "max_by_bytes", "bytes of an override's author",
-          [](Config & c) -> auto& { return c.limits.max_by_bytes; }),
-      number(
-          "limits", "max_reason_bytes", "bytes of an override's reason",
-          [](Config & c) -> auto& { return c.limits.max_reason_bytes; }),
-      number(
-          "limits", "max_drain_ms", "longest drain",
-          [](Config & c) -> auto& { return c.limits.max_drain_ms; }),
-      number(
-          "limits", "min_ttl_ms", "shortest time to live",
-          [](Config & c) -> auto& { return c.limits.min_ttl_ms; }),
-      number(
-          "limits", "max_ttl_ms", "longest time to live",
-          [](Config & c) -> auto& { return c.limits.max_ttl_ms; }),
+      number("limits", "max_services", "services",
+             [](Config& c) -> auto& { return c.limits.max_services; }),
+      number("limits", "max_instances", "instances",
+             [](Config& c) -> auto& { return c.limits.max_instances; }),
+      number("limits", "max_sessions", "open sessions",
+             [](Config& c) -> auto& { return c.limits.max_sessions; }),
+      number("limits", "max_instances_per_session", "instances that one session carries",
+             [](Config& c) -> auto& { return c.limits.max_instances_per_session; }),
+      number("limits", "max_metadata_entries", "metadata entries of an instance",
+             [](Config& c) -> auto& { return c.limits.max_metadata_entries; }),
+      number("limits", "max_metadata_name_bytes", "bytes of a metadata name",
+             [](Config& c) -> auto& { return c.limits.max_metadata_name_bytes; }),
+      number("limits", "max_metadata_value_bytes", "bytes of a metadata value",
+             [](Config& c) -> auto& { return c.limits.max_metadata_value_bytes; }),
+      number("limits", "max_metadata_bytes", "bytes of an instance's metadata in all",
+             [](Config& c) -> auto& { return c.limits.max_metadata_bytes; }),
+      number("limits", "max_named_ports", "named ports of an instance",
+             [](Config& c) -> auto& { return c.limits.max_named_ports; }),
+      number("limits", "max_weight", "highest weight",
+             [](Config& c) -> auto& { return c.limits.max_weight; }),
+      number("limits", "max_client_bytes", "bytes of a session's client name",
+             [](Config& c) -> auto& { return c.limits.max_client_bytes; }),
+      number("limits", "max_overrides", "overrides, removed ones for a day too",
+             [](Config& c) -> auto& { return c.limits.max_overrides; }),
+      number("limits", "max_by_bytes", "bytes of an override's author",
+             [](Config& c) -> auto& { return c.limits.max_by_bytes; }),
+      number("limits", "max_reason_bytes", "bytes of an override's reason",
+             [](Config& c) -> auto& { return c.limits.max_reason_bytes; }),
+      number("limits", "max_drain_ms", "longest drain",
+             [](Config& c) -> auto& { return c.limits.max_drain_ms; }),
+      number("limits", "min_ttl_ms", "shortest time to live",
+             [](Config& c) -> auto& { return c.limits.min_ttl_ms; }),
+      number("limits", "max_ttl_ms", "longest time to live",
+             [](Config& c) -> auto& { return c.limits.max_ttl_ms; }),
   };
 }
 
 std::vector<Setting> transport_limits() {
   return {
-      number(
-          "limits", "max_connections", "connections per I/O thread",
-          [](Config & c) -> auto& { return c.http_limits.max_connections; }),
-      number(
-          "limits", "max_header_bytes", "bytes of a request's header",
-          [](Config & c) -> auto& { return c.http_limits.max_header_bytes; }),
-      number(
-          "limits", "max_body_bytes", "bytes of any request's body",
-          [](Config & c) -> auto& { return c.http_limits.max_body_bytes; }),
-      number(
-          "limits", "max_pipelined", "requests of a connection under way",
-          [](Config & c) -> auto& { return c.http_limits.max_pipelined; }),
-      number(
-          "limits", "max_pipelined_bytes", "response bytes held for a connection",
-          [](Config & c) -> auto& { return c.http_limits.max_pipelined_bytes; }),
-      number(
-          "limits", "header_timeout_ms", "time for a request's header",
-          [](Config & c) -> auto& { return c.http_limits.header_timeout_ms; }),
-      number(
-          "limits", "body_timeout_ms", "time for a request's body",
-          [](Config & c) -> auto& { return c.http_limits.body_timeout_ms; }),
-      number(
-          "limits", "idle_timeout_ms", "time between requests",
-          [](Config & c) -> auto& { return c.http_limits.idle_timeout_ms; }),
-      number(
-          "limits", "write_timeout_ms", "time without progress on a response",
-          [](Config & c) -> auto& { return c.http_limits.write_timeout_ms; }),
-      number(
-          "limits", "user_timeout_ms", "TCP_USER_TIMEOUT of connections",
-          [](Config & c) -> auto& { return c.http_limits.user_timeout_ms; }),
-      number(
-          "limits", "max_watched_services", "services of one watch",
-          [](Config & c) -> auto& { return c.native_limits.max_watched_services; }),
-      number(
-          "limits", "max_batch_lines", "operations of one batch",
-          [](Config & c) -> auto& { return c.native_limits.max_batch_lines; }),
-      number(
-          "limits", "max_request_body_bytes", "bytes of a body that is not a batch or a watch",
-          [](Config & c) -> auto& { return c.native_limits.max_request_body_bytes; }),
-      number(
-          "limits", "max_wait_ms", "longest long poll",
-          [](Config & c) -> auto& { return c.native_limits.max_wait_ms; }),
+      number("limits", "max_connections", "connections per I/O thread",
+             [](Config& c) -> auto& { return c.http_limits.max_connections; }),
+      number("limits", "max_header_bytes", "bytes of a request's header",
+             [](Config& c) -> auto& { return c.http_limits.max_header_bytes; }),
+      number("limits", "max_body_bytes", "bytes of any request's body",
+             [](Config& c) -> auto& { return c.http_limits.max_body_bytes; }),
+      number("limits", "max_pipelined", "requests of a connection under way",
+             [](Config& c) -> auto& { return c.http_limits.max_pipelined; }),
+      number("limits", "max_pipelined_bytes", "response bytes held for a connection",
+             [](Config& c) -> auto& { return c.http_limits.max_pipelined_bytes; }),
+      number("limits", "header_timeout_ms", "time for a request's header",
+             [](Config& c) -> auto& { return c.http_limits.header_timeout_ms; }),
+      number("limits", "body_timeout_ms", "time for a request's body",
+             [](Config& c) -> auto& { return c.http_limits.body_timeout_ms; }),
+      number("limits", "idle_timeout_ms", "time between requests",
+             [](Config& c) -> auto& { return c.http_limits.idle_timeout_ms; }),
+      number("limits", "write_timeout_ms", "time without progress on a response",
+             [](Config& c) -> auto& { return c.http_limits.write_timeout_ms; }),
+      number("limits", "user_timeout_ms", "TCP_USER_TIMEOUT of connections",
+             [](Config& c) -> auto& { return c.http_limits.user_timeout_ms; }),
+      number("limits", "max_watched_services", "services of one watch",
+             [](Config& c) -> auto& { return c.native_limits.max_watched_services; }),
+      number("limits", "max_batch_lines", "operations of one batch",
+             [](Config& c) -> auto& { return c.native_limits.max_batch_lines; }),
+      number("limits", "max_request_body_bytes", "bytes of a body that is not a batch or a watch",
+             [](Config& c) -> auto& { return c.native_limits.max_request_body_bytes; }),
+      number("limits", "max_wait_ms", "longest long poll",
+             [](Config& c) -> auto& { return c.native_limits.max_wait_ms; }),
   };
 }
 
 std::vector<Setting> timing_and_store() {
   return {
-      number(
-          "timing", "heartbeat_ms", "shortest heartbeat that clients are asked for",
-          [](Config & c) -> auto& { return c.timing.heartbeat_ms; }),
-      number(
-          "timing", "max_heartbeats_per_s", "heartbeats a second above which they are spread out",
-          [](Config & c) -> auto& { return c.timing.max_heartbeats_per_s; }),
-      number(
-          "timing", "missed_heartbeats", "a session's time to live in heartbeats",
-          [](Config & c) -> auto& { return c.timing.missed_heartbeats; }),
-      number(
-          "timing", "tombstone_ms", "how long a departure is remembered",
-          [](Config & c) -> auto& { return c.timing.tombstone_ms; }),
-      number(
-          "store", "segment_bytes", "length at which a segment is sealed",
-          [](Config & c) -> auto& { return c.log.segment_bytes; }),
-      number(
-          "store", "rewrite_slack_bytes",
-          "growth of the log beyond twice its base that starts a rewrite",
-          [](Config & c) -> auto& { return c.log.rewrite_slack_bytes; }),
+      number("timing", "heartbeat_ms", "shortest heartbeat that clients are asked for",
+             [](Config& c) -> auto& { return c.timing.heartbeat_ms; }),
+      number("timing", "max_heartbeats_per_s",
+             "heartbeats a second above which they are spread out",
+             [](Config& c) -> auto& { return c.timing.max_heartbeats_per_s; }),
+      number("timing", "missed_heartbeats", "a session's time to live in heartbeats",
+             [](Config& c) -> auto& { return c.timing.missed_heartbeats; }),
+      number("timing", "tombstone_ms", "how long a departure is remembered",
+             [](Config& c) -> auto& { return c.timing.tombstone_ms; }),
+      number("store", "segment_bytes", "length at which a segment is sealed",
+             [](Config& c) -> auto& { return c.log.segment_bytes; }),
+      number("store", "rewrite_slack_bytes",
+             "growth of the log beyond twice its base that starts a rewrite",
+             [](Config& c) -> auto& { return c.log.rewrite_slack_bytes; }),
   };
 }
 

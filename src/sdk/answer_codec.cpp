@@ -94,7 +94,7 @@ base::Result<RemovalAnswer> decode_removal(std::string_view json) {
     reader.read_number("version", answer.version);
     reader.read_number("unseen", answer.unseen);
   });
-  return result_of(status, std::move(answer));
+  return result_of(status, RemovalAnswer{answer});
 }
 
 base::Result<uint64_t> decode_number(std::string_view json, std::string_view field) {

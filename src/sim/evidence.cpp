@@ -42,8 +42,6 @@ std::string_view name_of(Rule rule) {
       return "boot_changed";
     case Rule::kListEmptied:
       return "list_emptied";
-    case Rule::kOverridden:
-      return "overridden";
     case Rule::kCount:
       break;
   }

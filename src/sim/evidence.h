@@ -34,7 +34,6 @@ enum class Rule : uint8_t {
   kSnapshotInParts,   // a list came in more than one part
   kBootChanged,       // a resumed watch met another process of its node
   kListEmptied,       // the last instance of a service left
-  kOverridden,        // an operator's word was accepted
   kCount
 };
 

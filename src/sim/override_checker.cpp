@@ -32,7 +32,6 @@ void OverrideChecker::end(size_t number, const ClientPort::Answer& answer) {
   }
   word.in_doubt = false;
   word.stamp = std::get<core::OverrideChanged>(answer->value()).stamp;
-  evidence_.count(Rule::kOverridden);
   if (evidence_.conditions.running(word.node)) judge(word.node, word.key, &word);
 }
 
