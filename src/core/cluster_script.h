@@ -13,6 +13,7 @@
 #include <fmt/format.h>
 
 #include "core/registry.h"
+#include "core/script_text.h"
 
 namespace callbook::core {
 
@@ -33,13 +34,7 @@ namespace callbook::core {
 class ClusterScript {
  public:
   std::string run(std::string_view text) {
-    std::istringstream lines{std::string(text)};
-    std::string all;
-    for (std::string line; std::getline(lines, line);) {
-      if (!line.starts_with("> ")) continue;
-      all += line + "\n" + run_line(line.substr(2));
-    }
-    return all;
+    return run_script(text, [this](const std::string& line) { return run_line(line); });
   }
 
   Registry& node(const std::string& name) { return *nodes_.at(name).registry; }
@@ -222,10 +217,7 @@ class ClusterScript {
     if (!published.view) return "forgotten";
     std::string text = published.view->key.name + " =";
     published.view->list.for_each([&](const ListEntry& entry) {
-      text += fmt::format(" {}", entry.id());
-      if (entry.state() != InstanceState::kUp) text += fmt::format("[{}]", name_of(entry.state()));
-      const uint32_t weight = entry.instance().weight();
-      if (weight != kDefaultWeight) text += fmt::format("[weight {}]", weight);
+      text += " " + text_of(entry);
       const PackedBody body(entry.instance().packed(), *published.view->interner);
       body.for_each_metadata(
           [&](std::string_view, std::string_view value) { text += fmt::format("({})", value); });

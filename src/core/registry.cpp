@@ -414,26 +414,39 @@ Result<Reply> Registry::apply(const DeregisterInstance& input, Now now, Outputs&
   }
 
   clock_.observe(input.after.hlc);
-  InstanceRecord record;
-  record.service = input.key.service;
-  record.id = input.key.id;
-  record.stamp = clock_.next(now);
   if (input.drain_ms > 0 && present.body != nullptr) {
-    return begin_drain(*service, *present.body, record.stamp, now.wall_ms + input.drain_ms, now,
-                       out);
+    return Reply(begin_drain(*service, present, now.wall_ms + input.drain_ms, now, out));
   }
-  record.kind = RegistrationKind::kRemoved;
-  record.cause = Cause::kDeregistered;
-  record.removed_wall_ms = now.wall_ms;
-  record.body.holder = present.holder;
-  if (input.session != SessionId{}) record.body.holder.kind = HolderKind::kSession;
+  Holder holder = present.holder;
+  if (input.session != SessionId{}) holder.kind = HolderKind::kSession;
   // Whose it is, not whose it was thought to be here.
-  record.body.holder.session = input.session;
+  holder.session = input.session;
+  return Reply(remove(*service, input.key.id, present, holder, Cause::kDeregistered, now, out));
+}
+
+/// Takes the instance out of the registry, for everybody. `holder`: whose it was.
+InstanceDeregistered Registry::remove(Service& service, const std::string& id,
+                                      const KeyState& present, const Holder& holder, Cause cause,
+                                      Now now, Outputs& out) {
+  InstanceRecord record;
+  record.service = service.key();
+  record.id = id;
+  record.kind = RegistrationKind::kRemoved;
+  record.stamp = clock_.next(now);
+  record.cause = cause;
+  record.removed_wall_ms = now.wall_ms;
+  record.body.holder = holder;
   record.liveness = present.liveness;
+  return restamped(service, present, record, now, out);
+}
+
+/// Merges a registration's next record, and tells everybody.
+InstanceDeregistered Registry::restamped(Service& service, const KeyState& present,
+                                         const InstanceRecord& record, Now now, Outputs& out) {
   const Stamp stamp = record.stamp;
-  catalog_.merge(*service, present, record, version_ + 1, now);
-  const uint64_t version = change(*service, input.key.id, now, out);
-  return Reply(InstanceDeregistered{version, stamp, options_.clustered ? version : 0});
+  catalog_.merge(service, present, record, version_ + 1, now);
+  const uint64_t version = change(service, record.id, now, out);
+  return {version, stamp, options_.clustered ? version : 0};
 }
 
 }  // namespace callbook::core

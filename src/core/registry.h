@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -177,6 +178,10 @@ class Registry {
                             Outputs& out);
   base::Result<Reply> removed_before(const DeregisterInstance& input, const Service* service,
                                      const KeyState& present);
+  InstanceDeregistered remove(Service& service, const std::string& id, const KeyState& present,
+                              const Holder& holder, Cause cause, base::Now now, Outputs& out);
+  InstanceDeregistered restamped(Service& service, const KeyState& present,
+                                 const InstanceRecord& record, base::Now now, Outputs& out);
   base::Status check_meant(const DeregisterInstance& input, const KeyState& present, base::Now now,
                            Outputs& out);
 
@@ -186,8 +191,8 @@ class Registry {
   base::Status check_target(const InstanceKey& key) const;
   base::Result<Reply> say(const InstanceKey& key, OverrideRecord record, Stamp after, base::Now now,
                           Outputs& out);
-  base::Result<Reply> begin_drain(Service& service, const Instance& body, Stamp stamp,
-                                  int64_t until_wall_ms, base::Now now, Outputs& out);
+  InstanceDeregistered begin_drain(Service& service, const KeyState& present, int64_t until_wall_ms,
+                                   base::Now now, Outputs& out);
   void end_drains(base::Now now, Outputs& out);
   void write_override(const Service& service, std::string_view id, uint64_t version,
                       RecordBatch& batch) const;
@@ -264,7 +269,8 @@ class Registry {
   base::Result<Reply> apply(const ReportBusLost& input, base::Now now, Outputs& out);
   base::Result<Reply> apply(const ApplyBatch& input, base::Now now, Outputs& out);
   base::Result<Reply> apply(const SettlePublication& input, base::Now now, Outputs& out);
-  void apply_message(Source source, const BusMessage& message, base::Now now, Outputs& out);
+  void apply_message(std::optional<Stream> stream, const BusMessage& message, base::Now now,
+                     Outputs& out);
   void apply_record(Source source, const BusMessage& message, const SessionRecord& record,
                     base::Now now, Outputs& out);
   void apply_record(Source source, const BusMessage& message, const InstanceRecord& record,

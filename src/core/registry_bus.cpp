@@ -94,7 +94,7 @@ Result<Reply> Registry::apply(const ApplyBatch& input, Now now, Outputs& out) {
   }
   for (const BusMessage& message : input.messages) {
     if (message.version <= at.version) continue;
-    apply_message({input.stream, true}, message, now, out);
+    apply_message(input.stream, message, now, out);
   }
   at.version = input.through;
   streams_[index_of(input.stream)].fetched_ms = 0;
@@ -104,19 +104,26 @@ Result<Reply> Registry::apply(const ApplyBatch& input, Now now, Outputs& out) {
   return Reply(Done{});
 }
 
-void Registry::apply_message(Source source, const BusMessage& message, Now now, Outputs& out) {
+/// `stream`: nothing of a record of a snapshot.
+void Registry::apply_message(std::optional<Stream> stream, const BusMessage& message, Now now,
+                             Outputs& out) {
   if (message.value.empty() || is_private_key(message.key)) return;
   auto decoded = decode_record(message.key, message.value);
   if (!decoded.ok()) {
     ++counters_.not_understood;
     return;
   }
+  // What is to be corrected of a snapshot goes to the stream on which such a record travels.
+  const auto source = [&](Stream usual) {
+    return Source{stream.value_or(usual), stream.has_value()};
+  };
   if (const auto* session = std::get_if<SessionRecord>(&*decoded)) {
-    apply_record(source, message, *session, now, out);
+    apply_record(source(Stream::kTied), message, *session, now, out);
   } else if (const auto* instance = std::get_if<InstanceRecord>(&*decoded)) {
-    apply_record(source, message, *instance, now, out);
+    const Stream usual = stream_of(instance->kind, instance->body.holder.kind);
+    apply_record(source(usual), message, *instance, now, out);
   } else if (const auto* said = std::get_if<OverrideRecord>(&*decoded)) {
-    apply_record(source, message, *said, now, out);
+    apply_record(source(Stream::kLasting), message, *said, now, out);
   }
 }
 

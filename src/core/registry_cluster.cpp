@@ -216,20 +216,6 @@ void Registry::begin_replay() {
   }
 }
 
-namespace {
-
-/// The stream on which a record of a snapshot travels, for a correction of it to go there.
-Stream stream_of(const BusMessage& record) {
-  const auto decoded = decode_record(record.key, record.value);
-  if (!decoded.ok()) return Stream::kTied;
-  if (std::holds_alternative<OverrideRecord>(*decoded)) return Stream::kLasting;
-  const auto* instance = std::get_if<InstanceRecord>(&*decoded);
-  if (instance == nullptr) return Stream::kTied;
-  return core::stream_of(instance->kind, instance->body.holder.kind);
-}
-
-}  // namespace
-
 Result<Reply> Registry::apply(const ApplySnapshot& input, Now now, Outputs& out) {
   const bool wanted = phase_ == Phase::kJoining || phase_ == Phase::kStale || join_.as_new;
   if (!options_.clustered || phase_ == Phase::kLoading || !wanted || join_.snapshot_done ||
@@ -243,7 +229,7 @@ Result<Reply> Registry::apply(const ApplySnapshot& input, Now now, Outputs& out)
   if (!join_.snapshot_running) return Reply(Done{});  // the rest of one given up
   join_.snapshot_progress_ms = now.mono_ms;
   for (const BusMessage& record : input.records) {
-    apply_message({stream_of(record), false}, record, now, out);
+    apply_message(std::nullopt, record, now, out);
   }
   if (!input.last) return Reply(Done{});
   ++counters_.snapshots;

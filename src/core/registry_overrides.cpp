@@ -131,25 +131,22 @@ Result<Reply> Registry::say(const InstanceKey& key, OverrideRecord record, Stamp
 }
 
 /// What is registered goes on, but is about to leave.
-Result<Reply> Registry::begin_drain(Service& service, const Instance& body, Stamp stamp,
-                                    int64_t until_wall_ms, Now now, Outputs& out) {
-  const std::string id(body.id());
-  const KeyState present = catalog_.state_of_body(service, body);
+InstanceDeregistered Registry::begin_drain(Service& service, const KeyState& present,
+                                           int64_t until_wall_ms, Now now, Outputs& out) {
+  const std::string id(present.body->id());
   std::string ports;
   std::string metadata;
   InstanceRecord record;
   record.service = service.key();
   record.id = id;
   record.kind = RegistrationKind::kBody;
-  record.stamp = stamp;
+  record.stamp = clock_.next(now);
   record.cause = Cause::kDrained;
   record.removed_wall_ms = until_wall_ms;
-  record.body = registration_of(body, catalog_.interner(), ports, metadata);
+  record.body = registration_of(*present.body, catalog_.interner(), ports, metadata);
   record.body.holder = present.holder;
   record.liveness = present.liveness;
-  catalog_.merge(service, present, record, version_ + 1, now);
-  const uint64_t version = change(service, id, now, out);
-  return Reply(InstanceDeregistered{version, stamp, options_.clustered ? version : 0});
+  return restamped(service, present, record, now, out);
 }
 
 /// Removes those whose time to drain is over: at the node that was told, or, if that is gone, a
@@ -165,17 +162,7 @@ void Registry::end_drains(Now now, Outputs& out) {
     const bool left_to_us = due.until_wall_ms + kForAnotherMs <= now.wall_ms &&
                             !peers_.is_alive(present.stamp.node, now.mono_ms);
     if (!own && !left_to_us) continue;
-    InstanceRecord record;
-    record.service = service.key();
-    record.id = due.id;
-    record.kind = RegistrationKind::kRemoved;
-    record.stamp = clock_.next(now);
-    record.cause = Cause::kDrained;
-    record.removed_wall_ms = now.wall_ms;
-    record.body.holder = present.holder;
-    record.liveness = present.liveness;
-    catalog_.merge(service, present, record, version_ + 1, now);
-    change(service, due.id, now, out);
+    remove(service, due.id, present, present.holder, Cause::kDrained, now, out);
   }
 }
 

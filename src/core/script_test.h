@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 
 #include "core/registry.h"
+#include "core/script_text.h"
 
 namespace callbook::core {
 
@@ -25,13 +26,7 @@ class Script {
   /// Runs each line of `text` that begins with "> "; gives back those lines, each followed by its
   /// outputs.
   std::string run(std::string_view text) {
-    std::istringstream lines{std::string(text)};
-    std::string all;
-    for (std::string line; std::getline(lines, line);) {
-      if (!line.starts_with("> ")) continue;
-      all += line + "\n" + run_line(line.substr(2));
-    }
-    return all;
+    return run_script(text, [this](const std::string& line) { return run_line(line); });
   }
 
   Registry& registry() { return registry_; }
@@ -191,15 +186,6 @@ class Script {
       }
     }
     return out + (digest == view.digest ? "\n" : " WRONG DIGEST\n");
-  }
-
-  /// "o-1", and what is not as usual about it.
-  static std::string text_of(const ListEntry& entry) {
-    std::string text(entry.id());
-    if (entry.state() != InstanceState::kUp) text += fmt::format("[{}]", name_of(entry.state()));
-    const uint32_t weight = entry.instance().weight();
-    if (weight != kDefaultWeight) text += fmt::format("[weight {}]", weight);
-    return text;
   }
 
   std::string show_list(const std::string& service) {

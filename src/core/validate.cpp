@@ -80,6 +80,12 @@ Status check_metadata(const Metadata& metadata, const Limits& limits) {
   return status;
 }
 
+Status check_weight(uint32_t weight, const Limits& limits) {
+  if (weight <= limits.max_weight) return {};
+  return base::over_limit("weight", fmt::format("is {}; the most is {}", weight, limits.max_weight),
+                          limits.max_weight);
+}
+
 /// Who moves traffic says so.
 Status check_author(std::string_view by, std::string_view reason, const Limits& limits) {
   if (by.empty()) return base::invalid("by", "is missing: who wants this?");
@@ -110,11 +116,7 @@ Status validate(const RegisterInstance& input, const Limits& limits) {
   if (!registration.zone.empty()) {
     if (auto status = base::check_name("zone", registration.zone); !status.ok()) return status;
   }
-  if (registration.weight > limits.max_weight) {
-    return base::over_limit(
-        "weight", fmt::format("is {}; the most is {}", registration.weight, limits.max_weight),
-        limits.max_weight);
-  }
+  if (auto status = check_weight(registration.weight, limits); !status.ok()) return status;
   if (registration.holder.kind == HolderKind::kTtl) {
     if (auto status = check_ttl(registration.holder.ttl_ms, limits); !status.ok()) return status;
   }
@@ -137,10 +139,8 @@ Status validate(const SetOverride& input, const Limits& limits) {
   if (!input.weight && !input.out_of_service) {
     return base::invalid("weight", R"(or "state":"out_of_service" must be given, or both)");
   }
-  if (input.weight && *input.weight > limits.max_weight) {
-    return base::over_limit("weight",
-                            fmt::format("is {}; the most is {}", *input.weight, limits.max_weight),
-                            limits.max_weight);
+  if (input.weight) {
+    if (auto status = check_weight(*input.weight, limits); !status.ok()) return status;
   }
   return check_author(input.by, input.reason, limits);
 }

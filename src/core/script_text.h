@@ -1,0 +1,36 @@
+#pragma once
+
+#include <sstream>
+#include <string>
+#include <string_view>
+
+#include <fmt/format.h>
+
+#include "core/instance_list.h"
+
+namespace callbook::core {
+
+// What the scripts of tests have in common: their lines, and how they write an instance down.
+
+/// Runs each line of `text` that begins with "> "; gives back those lines, each followed by what
+/// `run_line` made of it.
+template <typename RunLine>
+std::string run_script(std::string_view text, RunLine run_line) {
+  std::istringstream lines{std::string(text)};
+  std::string all;
+  for (std::string line; std::getline(lines, line);) {
+    if (line.starts_with("> ")) all += line + "\n" + run_line(line.substr(2));
+  }
+  return all;
+}
+
+/// "o-1", and what is not as usual about it.
+inline std::string text_of(const ListEntry& entry) {
+  std::string text(entry.id());
+  if (entry.state() != InstanceState::kUp) text += fmt::format("[{}]", name_of(entry.state()));
+  const uint32_t weight = entry.instance().weight();
+  if (weight != kDefaultWeight) text += fmt::format("[weight {}]", weight);
+  return text;
+}
+
+}  // namespace callbook::core
