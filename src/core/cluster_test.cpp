@@ -267,9 +267,9 @@ const Transcript kTranscripts[] = {
   B: serving instances=1 sessions=1 tombstones=0 owed=0
   digests differ
 > heal A
+  A: orders = o-1(1)
 > B refresh s
 > advance 5000
-  A: orders = o-1(1)
 > B refresh s
 > show
   A: serving instances=1 sessions=1 tombstones=0 owed=0
@@ -321,6 +321,36 @@ const Transcript kTranscripts[] = {
 > show
   A: serving instances=0 sessions=2 tombstones=1 owed=0
   B: serving instances=0 sessions=2 tombstones=1 owed=0
+  digests agree
+)"},
+    {"ARemovalIsJudgedByItsSessionThoughTheBusTellsOfThatLater", R"(
+> start A
+> start B
+> start C
+> advance 3500
+> A open s1
+> A register orders/o-1 session=s1 meta=old
+  A: orders = o-1(old)
+  B: orders = o-1(old)
+  C: orders = o-1(old)
+> cut A
+> B open s2
+> B register orders/o-1 session=s2 meta=new
+  B: orders = o-1(new)
+  C: orders = o-1(new)
+> B deregister orders/o-1 session=s2
+  B: orders = [deregistered]
+  C: orders = [deregistered]
+> C resume s2
+> A refresh s1
+> heal A
+  A: orders = [deregistered]
+> A refresh s1
+  refused superseded
+> show
+  A: serving instances=0 sessions=2 tombstones=1 owed=0
+  B: serving instances=0 sessions=2 tombstones=1 owed=0
+  C: serving instances=0 sessions=2 tombstones=1 owed=0
   digests agree
 )"},
     {"ALateRemovalTakesNothingFromASuccessor", R"(

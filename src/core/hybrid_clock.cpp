@@ -19,8 +19,9 @@ Stamp HybridClock::next(base::Now now) {
 void HybridClock::restart(base::Now now, int64_t margin_ms, uint64_t boot) {
   constexpr uint64_t kAboutASecond = uint64_t{1} << 26;
   const uint64_t physical = static_cast<uint64_t>(std::max<int64_t>(now.wall_ms, 0)) << 16;
-  if (last_hlc_ <= physical) return;
+  if (last_hlc_ <= physical || last_hlc_ == begun_hlc_) return;
   last_hlc_ += (static_cast<uint64_t>(margin_ms) << 16) + base::mix64(boot) % kAboutASecond;
+  begun_hlc_ = last_hlc_;
 }
 
 void HybridClock::observe(uint64_t hlc) {

@@ -23,12 +23,15 @@ class HybridClock {
   /// Begins after a restart, when some of the stamps that were made last may have been lost with
   /// the store's unsynced tail. They are not made again: while the wall clock is behind what is
   /// known to have been made, later ones are above it by `margin_ms` and up to a second more: each
-  /// `boot` begins elsewhere, since the one before may have left nothing behind.
+  /// `boot` begins elsewhere, since the one before may have left nothing behind. Call it when the
+  /// store has been read, and again when others have been heard: what was lost may have followed
+  /// theirs.
   void restart(base::Now now, int64_t margin_ms, uint64_t boot);
 
  private:
   NodeId node_;
   uint64_t last_hlc_ = 0;
+  uint64_t begun_hlc_ = 0;  ///< where restart() has led
 };
 
 }  // namespace callbook::core

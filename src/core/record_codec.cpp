@@ -339,6 +339,10 @@ base::Result<DecodedRecord> decode_record(std::string_view key, std::string_view
   return corrupt("unknown kind of key");
 }
 
+bool is_session_key(std::string_view key) {
+  return !key.empty() && key.front() == kSessionKey;
+}
+
 bool is_mark_key(std::string_view key) {
   return !key.empty() && key.front() == kMarkKey;
 }

@@ -128,6 +128,7 @@ base::Result<DecodedRecord> decode_record(std::string_view key, std::string_view
 
 /// Whether the record belongs to the node that keeps it alone, and must not be taken from others.
 bool is_private_key(std::string_view key);
+bool is_session_key(std::string_view key);
 /// Whether it is the mark's. A mark vouches for every record before it: while some of them are
 /// refused by a full disk, it must not be written, or a restart would believe to have applied them.
 bool is_mark_key(std::string_view key);

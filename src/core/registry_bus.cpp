@@ -92,9 +92,13 @@ Result<Reply> Registry::apply(const ApplyBatch& input, Now now, Outputs& out) {
     fetch(input.stream, now, out);
     return Reply(Done{});
   }
-  for (const BusMessage& message : input.messages) {
-    if (message.version <= at.version) continue;
-    apply_message(input.stream, message, now, out);
+  // Sessions first: who may hold an instance is judged by what is known of its session, and a
+  // stream keeps a session's latest record only, behind the instances that it has registered.
+  for (const bool of_sessions : {true, false}) {
+    for (const BusMessage& message : input.messages) {
+      if (message.version <= at.version || is_session_key(message.key) != of_sessions) continue;
+      apply_message(input.stream, message, now, out);
+    }
   }
   at.version = input.through;
   streams_[index_of(input.stream)].fetched_ms = 0;
@@ -220,8 +224,11 @@ bool Registry::reassert(Service& service, const KeyState& present, const Instanc
   const Session* rival = sessions_.find(claimant.session);
   const bool known = rival != nullptr && rival->state != Session::State::kUnknown;
   // Which of the two is the later cannot be said yet. The record comes again once it can: until
-  // then the nodes' digests differ. Of one that is over nothing more may come.
-  if (!known && !removed) return true;
+  // then the nodes' digests differ. Of one that is over nothing more may come, once all has been
+  // read that there is.
+  const size_t tied = index_of(Stream::kTied);
+  const bool behind = positions_[tied].version < streams_[tied].head.version;
+  if (!known && (!removed || behind)) return true;
   if (known && rival->opened > own.opened) {
     supersede(own, record.id, now, out);
     return false;

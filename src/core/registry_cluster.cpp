@@ -381,6 +381,8 @@ void Registry::finish_join(Now now, Outputs& out) {
       announce_own(now, out);
     }
   }
+  const Timing& timing = options_.timing;
+  if (phase_ != Phase::kServing) clock_.restart(now, timing.lost_stamps_ms, options_.boot);
   begin_service(Phase::kServing, now);
   const bool announce_all = join_.announce_all;
   join_ = Joining();

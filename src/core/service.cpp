@@ -167,7 +167,7 @@ void Service::forget_tombstone(std::string_view id) {
 }
 
 void Service::note(std::string_view id, Cause cause, Change::Kind kind, uint64_t version) {
-  CALLBOOK_CHECK(!recording_ || version >= version_);
+  CALLBOOK_CHECK(!recording_ || version > version_);
   version_ = std::max(version_, version);
   changed_ = true;
   if (recording_) window_.append(Change{version, std::string(id), cause, kind});

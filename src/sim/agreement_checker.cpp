@@ -30,6 +30,11 @@ std::string text_of(const Evidence& evidence, const SessionFacts& facts) {
                      evidence.text_of(facts.liveness.stamp), facts.liveness.ended ? ", ended" : "");
 }
 
+std::string text_of(const Evidence& evidence, const OverrideFacts& facts) {
+  if (!facts.known) return "nothing";
+  return fmt::format("{} at {}", facts.set ? "set" : "removed", evidence.text_of(facts.stamp));
+}
+
 }  // namespace
 
 void AgreementChecker::on_step(size_t node, const core::Registry& registry) {
@@ -78,6 +83,7 @@ void AgreementChecker::finish() {
     if (!evidence_.conditions.serving(node)) fail(node, {}, "does not serve at the end");
     compare_keys(node);
     compare_sessions(node);
+    compare_overrides(node);
     for (uint32_t service = 0; service < evidence_.truth.service_count(); ++service) {
       const uint64_t own = evidence_.listings.digest(node, service);
       const uint64_t first = evidence_.listings.digest(0, service);
@@ -133,6 +139,21 @@ void AgreementChecker::compare_sessions(size_t node) {
     }
     fail(node, evidence_.focus_on_session(session),
          fmt::format("knows of session #{} at the end: {}; {} knows: {}", session,
+                     text_of(evidence_, own), evidence_.conditions.name(0),
+                     text_of(evidence_, first)));
+  }
+}
+
+void AgreementChecker::compare_overrides(size_t node) {
+  for (KeyIndex key = 0; key < evidence_.truth.key_count(); ++key) {
+    const OverrideFacts& own = evidence_.records.override_of(node, key);
+    const OverrideFacts& first = evidence_.records.override_of(0, key);
+    if (own.known == first.known && own.stamp == first.stamp) continue;
+    same_records_ = false;
+    // One that was removed is forgotten by each in its time.
+    if ((!own.known && !first.set) || (!first.known && !own.set)) continue;
+    fail(node, evidence_.focus_on(key),
+         fmt::format("is told by operators of {} at the end: {}; {}: {}", evidence_.text_of(key),
                      text_of(evidence_, own), evidence_.conditions.name(0),
                      text_of(evidence_, first)));
   }

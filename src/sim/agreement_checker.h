@@ -35,6 +35,7 @@ class AgreementChecker {
   bool equal_lists(uint32_t service) const;
   void compare_keys(size_t node);
   void compare_sessions(size_t node);
+  void compare_overrides(size_t node);
   void fail(size_t node, Focus focus, std::string text);
 
   Evidence& evidence_;

@@ -93,6 +93,9 @@ void Checkers::say(TraceLine line) {
 void Checkers::fault(Fault kind, std::string_view what) {
   evidence_.conditions.fault(kind, what);
   if (kind == Fault::kSlowConsumer) consumers_.consumers_slowed();
+  const bool loses =
+      kind == Fault::kBusTailLost || kind == Fault::kBusForked || kind == Fault::kBusRecreated;
+  if (loses) overrides_.bus_lost_messages();
   TraceLine line;
   line.event = "fault";
   line.detail = sim::name_of(kind);
@@ -186,7 +189,9 @@ void Checkers::stepped(size_t node, const core::Registry& registry, const core::
     take_records(evidence_.records.take_dump(node, registry));
     check_reading(node, evidence_.records.error());
   }
+  const uint64_t rejoined = counters_[node].rejoined_as_new;
   counters_[node] = registry.counters();
+  if (counters_[node].rejoined_as_new > rejoined) overrides_.rejoined_as_new();
   agreement_.on_step(node, registry);
   joins_.on_step(node);
 }

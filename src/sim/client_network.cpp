@@ -200,7 +200,8 @@ void ClientNetwork::read_in_turn(StreamId stream, Read read) {
   const int64_t now_ms = around_.scheduler.now_ms();
   const int64_t takes_ms = from.watches ? clients_[from.client].read_takes_ms : 0;
   const int64_t at_ms = std::max(now_ms, from.read_until_ms) + takes_ms;
-  if (at_ms == now_ms) return read(from);
+  // What is to be read at this very moment was sent before.
+  if (from.read_until_ms < now_ms && takes_ms == 0) return read(from);
   from.read_until_ms = at_ms;
   around_.scheduler.at(at_ms, [this, stream, later = std::move(read)]() mutable {
     const auto still = streams_.find(stream);

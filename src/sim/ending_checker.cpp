@@ -186,14 +186,19 @@ void EndingChecker::judge_takeover(const Subject& subject, const Life& life,
                                    const core::Liveness& claim) {
   evidence_.count(Rule::kSessionTakenOver);
   const Conditions& conditions = evidence_.conditions;
-  const size_t former = conditions.node_of(life.latest.home);
   const size_t heir = conditions.node_of(claim.home);
-  if (former == evidence_.node_count() || heir == evidence_.node_count()) return;
+  if (heir == evidence_.node_count()) return;
   const core::Timing& timing = evidence_.settings.timing;
   const int64_t lost_ms = timing.lost_after_ms + timing.takeover_grace_ms;
-  if (!conditions.untroubled_for(former, lost_ms) || !conditions.untroubled_for(heir, lost_ms)) {
-    return;
+  if (!conditions.untroubled_for(heir, lost_ms)) return;
+  // An heir that has lost its disk may not know of the latest epoch.
+  size_t former = evidence_.node_count();
+  for (const Seen& seen : life.seen) {
+    if (seen.epoch + 1 != claim.epoch) continue;
+    former = conditions.node_of(seen.home);
+    if (former == evidence_.node_count() || !conditions.untroubled_for(former, lost_ms)) return;
   }
+  if (former == evidence_.node_count()) return;
   fail(subject, heir,
        fmt::format("was taken over as if its home {} were lost, but both have been in touch with "
                    "everybody for the last {}",

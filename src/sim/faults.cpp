@@ -92,7 +92,7 @@ int64_t Faults::draw_outage_ms() {
   if (roll <= 55) return random_.between(500, 10'000);
   if (roll <= 90) return random_.between(10'000, 40'000);
   if (settings_.timing.record_age_ms > kHourMs) return random_.between(40'000, 120'000);
-  const int64_t longest_ms = settings_.timing.record_age_ms * 5 / (settings_.widened ? 2 : 4);
+  const int64_t longest_ms = settings_.timing.record_age_ms * 5 / 2;
   return random_.between(settings_.timing.rejoin_ms / 2, longest_ms);
 }
 

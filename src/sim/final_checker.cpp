@@ -139,6 +139,8 @@ void FinalChecker::judge_belief(KeyIndex key, const Operation& last_word) {
   if (latest == nullptr) return;
   if (latest->session != kNobody && !truth.session(latest->session).rivals.empty()) return;
   if (latest->kind == last_word.kind && latest->rev == last_word.rev) return;
+  // Of two calls that were under way together either may have come last.
+  if (last_word.ended_ms >= latest->begun_ms) return;
   fail(kNobody, key,
        fmt::format("the last word is the {}, but the last call that was acknowledged "
                    "is the {}, and none is in doubt",

@@ -14,6 +14,7 @@ namespace {
 constexpr size_t kDumpedAtOnce = 4'096;
 const KeyFacts kNoKeyFacts;
 const SessionFacts kNoSessionFacts;
+const OverrideFacts kNoOverrideFacts;
 
 }  // namespace
 
@@ -51,6 +52,7 @@ const std::vector<RecordChange>& KnownRecords::take_dump(size_t index,
   node.complete = true;
   node.keys.clear();
   node.sessions.clear();
+  node.overrides.clear();
   core::Registry::DumpCursor cursor;
   while (!cursor.done()) {
     dump_.clear();
@@ -73,18 +75,33 @@ void KnownRecords::take_item(size_t node, const core::RecordBatch::Item& item, b
     take_instance(node, *instance, erased, from_dump);
   } else if (const auto* session = std::get_if<core::SessionRecord>(&*decoded)) {
     take_session(node, *session, erased, from_dump);
+  } else if (const auto* said = std::get_if<core::OverrideRecord>(&*decoded)) {
+    take_override(node, *said, erased);
   }
+}
+
+std::optional<KeyIndex> KnownRecords::find_key(core::ServiceKeyView service, std::string_view id) {
+  const auto known = truth_.find_service(service);
+  const auto key = known ? truth_.find_key(*known, id) : std::nullopt;
+  if (!key) {
+    error_ = fmt::format("holds a record of '{}' of service '{}', which nobody registered", id,
+                         service.name);
+  }
+  return key;
+}
+
+void KnownRecords::take_override(size_t index, const core::OverrideRecord& record, bool erased) {
+  const auto key = find_key(record.service, record.id);
+  if (!key) return;
+  auto& overrides = nodes_[index].overrides;
+  if (overrides.size() <= *key) overrides.resize(truth_.key_count());
+  overrides[*key] = erased ? OverrideFacts() : OverrideFacts{true, record.set, record.stamp};
 }
 
 void KnownRecords::take_instance(size_t index, const core::InstanceRecord& record, bool erased,
                                  bool from_dump) {
-  const auto service = truth_.find_service(record.service);
-  const auto key = service ? truth_.find_key(*service, record.id) : std::nullopt;
-  if (!key) {
-    error_ = fmt::format("holds a record of '{}' of service '{}', which nobody registered",
-                         record.id, record.service.name);
-    return;
-  }
+  const auto key = find_key(record.service, record.id);
+  if (!key) return;
   KeyFacts facts;
   if (!erased) {
     facts.known = true;
@@ -117,7 +134,7 @@ void KnownRecords::take_session(size_t index, const core::SessionRecord& record,
     return;
   }
   SessionFacts facts;
-  if (!erased) facts = {true, record.opened, record.liveness};
+  if (!erased) facts = {true, !record.superseded.empty(), record.opened, record.liveness};
   auto& sessions = nodes_[index].sessions;
   if (sessions.size() <= *session) sessions.resize(truth_.session_count());
   RecordChange change;
@@ -137,6 +154,11 @@ const KeyFacts& KnownRecords::key(size_t node, KeyIndex key) const {
 const SessionFacts& KnownRecords::session(size_t node, SessionIndex session) const {
   const auto& sessions = nodes_[node].sessions;
   return session < sessions.size() ? sessions[session] : kNoSessionFacts;
+}
+
+const OverrideFacts& KnownRecords::override_of(size_t node, KeyIndex key) const {
+  const auto& overrides = nodes_[node].overrides;
+  return key < overrides.size() ? overrides[key] : kNoOverrideFacts;
 }
 
 }  // namespace callbook::sim

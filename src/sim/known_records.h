@@ -31,11 +31,20 @@ struct KeyFacts {
 /// What a node's last record of a session says.
 struct SessionFacts {
   bool known = false;
+  bool superseded = false;
   core::Stamp opened;
   core::Liveness liveness;
 };
 
-/// One record that a node wrote or was found to hold. Exactly one of key and session is set.
+/// What an operator's word about one instance is.
+struct OverrideFacts {
+  bool known = false;
+  bool set = false;
+  core::Stamp stamp;
+};
+
+/// One record that a node wrote or was found to hold. Exactly one of key and session is set; what
+/// operators say is kept, but is nobody's change.
 struct RecordChange {
   size_t node = 0;
   KeyIndex key = kNobody;
@@ -64,6 +73,7 @@ class KnownRecords {
 
   const KeyFacts& key(size_t node, KeyIndex key) const;
   const SessionFacts& session(size_t node, SessionIndex session) const;
+  const OverrideFacts& override_of(size_t node, KeyIndex key) const;
   /// Whether the node's dump has been seen, so that what is not known here is not known there.
   bool complete(size_t node) const { return nodes_[node].complete; }
 
@@ -73,11 +83,15 @@ class KnownRecords {
     bool complete = false;
     std::vector<KeyFacts> keys;
     std::vector<SessionFacts> sessions;
+    std::vector<OverrideFacts> overrides;  ///< by key
   };
 
   void take_item(size_t node, const core::RecordBatch::Item& item, bool from_dump);
   void take_instance(size_t index, const core::InstanceRecord& record, bool erased, bool from_dump);
   void take_session(size_t index, const core::SessionRecord& record, bool erased, bool from_dump);
+  void take_override(size_t index, const core::OverrideRecord& record, bool erased);
+  /// Nothing, and an error, if nobody ever registered it.
+  std::optional<KeyIndex> find_key(core::ServiceKeyView service, std::string_view id);
 
   const Truth& truth_;
   std::vector<Node> nodes_;

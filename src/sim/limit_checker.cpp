@@ -8,7 +8,11 @@ namespace callbook::sim {
 
 bool LimitChecker::asked_by_client(const RecordChange& change) const {
   const Truth& truth = evidence_.truth;
-  if (change.session != kNobody) return !change.session_before.known && change.session_after.known;
+  if (change.session != kNobody) {
+    // One that is known and superseded in one batch of the bus is what its node concludes.
+    return !change.session_before.known && change.session_after.known &&
+           !change.session_after.superseded;
+  }
   if (!change.key_after.known || change.key_before.stamp == change.key_after.stamp) return false;
   const size_t author = evidence_.conditions.node_of(change.key_after.stamp.node);
   if (author != change.node) return false;

@@ -31,6 +31,7 @@ void OverrideChecker::end(size_t number, const ClientPort::Answer& answer) {
     return;
   }
   word.in_doubt = false;
+  word.said_ms = evidence_.now_ms();
   word.stamp = std::get<core::OverrideChanged>(answer->value()).stamp;
   if (evidence_.conditions.running(word.node)) judge(word.node, word.key, &word);
 }
@@ -85,6 +86,7 @@ void OverrideChecker::finish() {
     }
   }
   for (KeyIndex key = 0; key < last.size(); ++key) {
+    if (last[key] != nullptr && may_be_lost(*last[key])) continue;
     for (size_t node = 0; node < evidence_.node_count(); ++node) {
       if (evidence_.conditions.running(node)) judge(node, key, last[key]);
     }

@@ -15,7 +15,9 @@ namespace callbook::sim {
 /// Property: what an operator says of an instance is in effect where it was accepted as soon as
 /// that is answered, and in the end everywhere, whatever its provider does, until it is removed.
 ///
-/// Allowance: a call whose answer did not come may have been carried out at any later time.
+/// Allowances: a call whose answer did not come may have been carried out at any later time. What
+/// the bus has lost, and a node that was out of touch for longer than the record age is alone in
+/// remembering, is forgotten when that node rejoins as new.
 class OverrideChecker {
  public:
   explicit OverrideChecker(Evidence& evidence) : evidence_(evidence) {}
@@ -23,6 +25,8 @@ class OverrideChecker {
   /// A call of an operator; returns its number.
   size_t begin(KeyIndex key, size_t node, const core::Input& wanted);
   void end(size_t number, const ClientPort::Answer& answer);
+  void bus_lost_messages() { bus_lost_ms_ = evidence_.now_ms(); }
+  void rejoined_as_new() { rejoined_ms_ = evidence_.now_ms(); }
   void finish();
 
  private:
@@ -37,6 +41,7 @@ class OverrideChecker {
     KeyIndex key = 0;
     size_t node = 0;
     Effect effect;
+    int64_t said_ms = 0;
     bool in_doubt = true;
     std::optional<core::Stamp> stamp;  ///< of one that was accepted
   };
@@ -48,7 +53,14 @@ class OverrideChecker {
   void judge(size_t node, KeyIndex key, const Word* last);
 
   Evidence& evidence_;
+  /// Whether everybody may have forgotten it.
+  bool may_be_lost(const Word& word) const {
+    return bus_lost_ms_ >= word.said_ms && rejoined_ms_ >= word.said_ms;
+  }
+
   std::vector<Word> words_;
+  int64_t bus_lost_ms_ = -1;
+  int64_t rejoined_ms_ = -1;
 };
 
 }  // namespace callbook::sim

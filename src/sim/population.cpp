@@ -61,7 +61,6 @@ Population::Population(Scheduler& scheduler, ClientPort& port, Random random,
   make_sites();
   make_operators();
   make_consumers();
-  if (!settings.widened) return;
   dispatcher_ = std::make_unique<Dispatcher>(scheduler_, port_, random_.child(kRandomOfDispatcher),
                                              settings_, checkers_, next_client_++);
 }
@@ -225,7 +224,7 @@ void Population::operate() {
     return launch_later(site, random_.between(200, 20'000));
   }
   if (roll <= 985) return launch_rival(site);
-  if (dispatcher_) dispatcher_->change_one();
+  dispatcher_->change_one();
 }
 
 void Population::mass_deployment() {
@@ -256,7 +255,7 @@ uint64_t Population::operations() const {
   uint64_t count = 0;
   for (const auto& provider : providers_) count += provider->operations();
   for (const auto& one : operators_) count += one->operations();
-  if (dispatcher_) count += dispatcher_->operations();
+  count += dispatcher_->operations();
   return count;
 }
 
@@ -264,7 +263,7 @@ uint64_t Population::state_hash() const {
   uint64_t hash = base::mix64(operations());
   for (const auto& provider : providers_) hash = base::mix64(hash ^ provider->state_hash());
   for (const auto& one : operators_) hash = base::mix64(hash ^ one->state_hash());
-  if (dispatcher_) hash = base::mix64(hash ^ dispatcher_->state_hash());
+  hash = base::mix64(hash ^ dispatcher_->state_hash());
   for (const auto& consumer : consumers_) hash = base::mix64(hash ^ consumer->state_hash());
   return hash;
 }

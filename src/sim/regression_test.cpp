@@ -46,7 +46,9 @@ INSTANTIATE_TEST_SUITE_P(Seeds, Regressions,
                                          Regression{"NodeThatStoodStillCalledBackTheDead", 766},
                                          Regression{"NodeServedWithoutBodiesItHadForgotten", 998},
                                          Regression{"RemovalFromTheKnowingWasAConflict", 947},
-                                         Regression{"RemovalByItsSuccessorWentUnsaid", 138}),
+                                         Regression{"RemovalByItsSuccessorWentUnsaid", 138},
+                                         Regression{"RemovalBeforeItsSessionWasUndone", 1248},
+                                         Regression{"StampsFollowingOthersWereMadeTwice", 208}),
                          [](const auto& tested) { return std::string(tested.param.name); });
 
 }  // namespace

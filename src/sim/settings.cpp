@@ -7,7 +7,6 @@
 namespace callbook::sim {
 namespace {
 
-constexpr uint64_t kSeedsOfCi = 1'000;
 constexpr int64_t kLeastDurationMs = 600'000;
 constexpr int64_t kLeastOperations = 2'200;  // a little more than asked for: they come by chance
 
@@ -103,7 +102,6 @@ int64_t quiet_ms_for(const core::Timing& timing) {
 Settings settings_of(uint64_t seed) {
   Settings settings;
   settings.seed = seed;
-  settings.widened = seed > kSeedsOfCi;
   const Random root(seed);
   // A child for each aspect: a change of how one is drawn leaves the others as they were.
   Random nodes = root.child(1);

@@ -25,9 +25,6 @@ struct Settings {
   uint32_t max_instances_per_provider = 4;
   uint32_t consumers = 10;
   int64_t operation_every_ms = 250;  ///< on average, over all providers
-  /// Operators move traffic, and outages last longer than departures are remembered. Not in the
-  /// first thousand seeds yet: what they find there is not all mended (docs/simulation.md).
-  bool widened = false;
   bool client_tokens = true;  ///< clients bring along the last stamp and epoch they were told
 
   std::array<bool, static_cast<size_t>(Fault::kCount)> faults{};  ///< which may happen
