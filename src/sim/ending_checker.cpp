@@ -109,6 +109,26 @@ void EndingChecker::judge(const Subject& subject, const Life& life, const core::
   if (life.latest.epoch == 0 || claim.epoch <= life.latest.epoch) return;
   const bool denies = life.latest.ended || life.latest.cause == core::Cause::kHomeLost;
   evidence_.count(denies ? Rule::kRefuted : Rule::kSessionMoved);
+  if (!denies && subject.session != kNobody) judge_move(subject, life, claim);
+}
+
+void EndingChecker::judge_move(const Subject& subject, const Life& life,
+                               const core::Liveness& claim) {
+  if (!evidence_.settings.client_tokens || claim.home == life.latest.home) return;
+  const TrueSession& session = evidence_.truth.session(subject.session);
+  const auto told = session.told_epochs_ms.find(claim.epoch - 1);
+  const size_t home = evidence_.conditions.node_of(claim.home);
+  if (told == session.told_epochs_ms.end() || home == evidence_.node_count()) return;
+  // To resume is a wish, however late it comes: a call may be on its way for so long.
+  constexpr int64_t kOnItsWayMs = 60'000;
+  for (const TrueSession::Takeover& asked : session.asked) {
+    if (asked.node == home && asked.begun_ms > told->second - kOnItsWayMs) return;
+  }
+  if (subject.contacts->begun_ms(home) >= told->second) return;
+  fail(subject, home,
+       fmt::format("was called back to {} in epoch {}, though its client has not called there "
+                   "since it was told of epoch {}",
+                   evidence_.conditions.name(home), claim.epoch, claim.epoch - 1));
 }
 
 void EndingChecker::judge_denial(const Subject& subject, const Life& life,

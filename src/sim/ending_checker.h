@@ -18,6 +18,8 @@ namespace callbook::sim {
 ///   touch with everybody for longer than the TTL: then the author knew.
 /// - No sooner than a TTL after the author began to be its home.
 /// - A closing is denied by nobody: a home that still has a connection takes its client's word.
+/// - No late call calls a session back: once its client has been told of an epoch, the next one
+///   begins at another home only by a call begun since (clients bring along the epoch they know).
 /// - Unasked takeover: the former home was lost. Not if both homes have been in touch with
 ///   everybody throughout the time after which a node counts as lost, and the grace.
 ///
@@ -60,6 +62,7 @@ class EndingChecker {
   Life& life_of(const Subject& subject);
   void judge(const Subject& subject, const Life& life, const core::Liveness& claim);
   void judge_denial(const Subject& subject, const Life& life, const core::Liveness& claim);
+  void judge_move(const Subject& subject, const Life& life, const core::Liveness& claim);
   void judge_end(const Subject& subject, const Life& life, const core::Liveness& claim);
   void judge_silence(const Subject& subject, size_t author);
   void judge_takeover(const Subject& subject, const Life& life, const core::Liveness& claim);

@@ -239,6 +239,7 @@ void Provider::drop_stream() {
 
 void Provider::attach() {
   streaming_ = true;
+  checkers_.truth().begin_tie(session_, node_);
   stream_ = port_.attach(client_, node_,
                          core::AttachSession{checkers_.truth().session(session_).id, told_epoch()},
                          std::make_shared<AttachSink>(*this, era_));
@@ -278,6 +279,7 @@ void Provider::beat() {
 }
 
 void Provider::heartbeat_session() {
+  checkers_.truth().begin_tie(session_, node_);
   port_.call(client_, node_,
              core::RefreshSession{checkers_.truth().session(session_).id, told_epoch()},
              core::Ack::kLocal, kCallTimeoutMs,

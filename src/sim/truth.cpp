@@ -107,12 +107,17 @@ void Truth::begin_resume(SessionIndex session, size_t node) {
   sessions_[session].asked.push_back({node, scheduler_.now_ms()});
 }
 
+void Truth::begin_tie(SessionIndex session, size_t node) {
+  sessions_[session].contacts.begun(node, scheduler_.now_ms());
+}
+
 void Truth::session_held(SessionIndex index, size_t node, int64_t begun_ms,
                          const core::SessionOpened& answer) {
   TrueSession& session = sessions_[index];
   if (session.opened_ms == kNever) session.opened_ms = scheduler_.now_ms();
   session.ttl_ms = answer.ttl_ms;
   session.epoch = std::max(session.epoch, answer.epoch);
+  session.told_epochs_ms.try_emplace(answer.epoch, scheduler_.now_ms());
   session.contacts.answered(node, begun_ms);
 }
 

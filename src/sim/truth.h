@@ -31,10 +31,13 @@ class Contacts {
  public:
   /// A call begun at `begun_ms` was answered: the node heard it then or later.
   void answered(size_t node, int64_t begun_ms) { raise(answered_, node, begun_ms); }
+  /// The client began to call the node to say that it lives.
+  void begun(size_t node, int64_t at_ms) { raise(begun_, node, at_ms); }
   /// A sign of life came at `at_ms` on the stream that a session is attached by.
   void stream_alive(size_t node, int64_t at_ms) { raise(alive_, node, at_ms); }
 
   int64_t answered_ms(size_t node) const { return at(answered_, node); }
+  int64_t begun_ms(size_t node) const { return at(begun_, node); }
   int64_t alive_ms(size_t node) const { return at(alive_, node); }
 
  private:
@@ -47,6 +50,7 @@ class Contacts {
   }
 
   std::vector<int64_t> answered_;
+  std::vector<int64_t> begun_;
   std::vector<int64_t> alive_;
 };
 
@@ -78,7 +82,8 @@ struct TrueSession {
     int64_t begun_ms;
   };
   std::vector<Takeover> asked;  ///< opening and resuming: where its client wanted it to be
-  std::vector<KeyIndex> keys;   ///< sorted: what registrations were begun under it
+  std::map<uint32_t, int64_t> told_epochs_ms;  ///< when its client was told of an epoch
+  std::vector<KeyIndex> keys;                  ///< sorted: what registrations were begun under it
 };
 
 /// One call that registers or deregisters, as its client sees it.
@@ -151,6 +156,8 @@ class Truth {
   SessionIndex begin_open(ProcessNumber process, const core::SessionId& id, int64_t ttl_ms,
                           size_t node);
   void begin_resume(SessionIndex session, size_t node);
+  /// A heartbeat, or a stream that the session is to be attached by.
+  void begin_tie(SessionIndex session, size_t node);
   /// Opening or resuming was answered well; the call had begun at `begun_ms`.
   void session_held(SessionIndex index, size_t node, int64_t begun_ms,
                     const core::SessionOpened& answer);
