@@ -44,6 +44,7 @@ int run_command(std::vector<std::string> arguments) {
   add_isolate_command(app, exit_code);
   add_weight_command(app, exit_code);
   add_drain_command(app, exit_code);
+  add_release_command(app, exit_code);
   add_restore_command(app, exit_code);
   add_status_command(app, exit_code);
   add_version_command(app, exit_code);

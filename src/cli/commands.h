@@ -28,6 +28,7 @@ void add_deregister_command(CLI::App& app, int& exit_code);
 void add_isolate_command(CLI::App& app, int& exit_code);
 void add_weight_command(CLI::App& app, int& exit_code);
 void add_drain_command(CLI::App& app, int& exit_code);
+void add_release_command(CLI::App& app, int& exit_code);
 void add_restore_command(CLI::App& app, int& exit_code);
 void add_status_command(CLI::App& app, int& exit_code);
 void add_version_command(CLI::App& app, int& exit_code);

@@ -146,4 +146,29 @@ void add_drain_command(CLI::App& app, int& exit_code) {
   verb.callback([options, &exit_code] { exit_code = run_drain(*options); });
 }
 
+void add_release_command(CLI::App& app, int& exit_code) {
+  CLI::App& verb = *app.add_subcommand(
+      "release", "Believe that those are dead whom the registry protects, and let them go");
+  auto options = std::make_shared<TrafficOptions>();
+  verb.add_option("service", options->instance, "The service")->required()->type_name("SERVICE");
+  add_namespace_option(verb, *options);
+  add_registry_option(verb, *options);
+  verb.footer("Exit code: 0 done, 1 error, 2 usage, 3 nothing is protected, or no such service.");
+  verb.callback([options, &exit_code] {
+    const auto groups = ask<uint64_t>(*options, [&](sdk::NativeClient& client, auto done) {
+      client.release({options->name_space, options->instance}, std::move(done));
+    });
+    if (!groups.ok()) {
+      exit_code = report(groups.error());
+      return;
+    }
+    exit_code = *groups == 0 ? kNothing : kOk;
+    if (*groups == 0) {
+      complain(fmt::format("nothing of {} is protected", options->instance));
+    } else {
+      fmt::print("{} is no longer protected\n", options->instance);
+    }
+  });
+}
+
 }  // namespace callbook::cli

@@ -220,6 +220,7 @@ bool Catalog::merge_facets(Service& service, const KeyState& present, const Inst
     TtlSlot& slot = ttl_slots_[present.body->holder_slot];
     slot.liveness = liveness;
     follow_home(slot, present.body->holder_slot, now.mono_ms);
+    if (service.set_health(*present.body, liveness.health, liveness.cause, version)) touch(service);
   } else {
     remember_liveness(service, record.id, holder.kind, liveness);
   }
@@ -285,10 +286,13 @@ void Catalog::install(Service& service, Instance::Ptr instance, const Instance* 
     --tombstone_count_;
   }
   if (holder.kind == HolderKind::kSession) {
-    sessions_.add_instance(sessions_.slot_for(holder.session), added);
+    const uint32_t slot = sessions_.slot_for(holder.session);
+    sessions_.add_instance(slot, added);
+    added.health = static_cast<uint8_t>(sessions_.at(slot).liveness.health);
   } else if (holder.kind == HolderKind::kTtl) {
     take_ttl_slot(added, holder, liveness, now_ms);
     ttl_slots_[added.holder_slot].evidence_ms = evidence_ms;
+    added.health = static_cast<uint8_t>(liveness.health);
   }
   remember_liveness(service, added.id(), holder.kind, liveness);
   if (waiting) {
@@ -308,6 +312,9 @@ void Catalog::bury(Service& service, std::string_view id, Tombstone tombstone, u
   if (body != nullptr) {
     tombstone.replica_part = body->replica_part;
     tombstone.round = body->round;
+    if (live != nullptr && tombstone.cause == Cause::kProbeTimedOut) {
+      service.breaker().note_removal(PackedBody(live->packed(), interner_).zone(), now_ms_);
+    }
     release_holder(*body);
     if (live != nullptr) --instance_count_;
   } else if (const Tombstone* before = service.find_tombstone(key)) {
@@ -390,8 +397,16 @@ uint64_t Catalog::follow_session(uint32_t slot, uint64_t version) {
       settle_part(service, id);
     }
   } else if (session.state == Session::State::kOpen) {
+    const Liveness& liveness = session.liveness;
     for (const Instance* instance : session.instances) {
       Service& service = *at(instance->service);
+      const bool shown =
+          instance->health != static_cast<uint8_t>(liveness.health) &&
+          service.set_health(*instance, liveness.health, liveness.cause, version + 1);
+      if (shown) {
+        ++version;
+        touch(service);
+      }
       if (service.find_waiting(instance->id()) != instance) continue;
       service.admit_waiting(instance->id(), ++version);
       ++instance_count_;

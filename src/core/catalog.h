@@ -90,8 +90,8 @@ class Catalog {
   /// Whether the body of an instance whose holder lives has been forgotten here.
   bool lacks_bodies();
   /// Brings the session's instances in line with its state: admits those that waited for it to
-  /// open, buries those of one that ended. Each change gets a version of its own above `version`;
-  /// returns the last one.
+  /// open, buries those of one that ended, shows its health. Each change gets a version of its own
+  /// above `version`; returns the last one.
   uint64_t follow_session(uint32_t slot, uint64_t version);
 
   /// The instance whose own TTL is in lease slot `slot`.
@@ -108,6 +108,8 @@ class Catalog {
     ttl_slots_[instance.holder_slot].liveness.announced_wall_ms = wall_ms;
   }
   int64_t ttl_ms(const Instance& instance) const { return ttl_slots_[instance.holder_slot].ttl_ms; }
+  /// Its number among the suspects; 0: none.
+  uint64_t& ttl_suspect(uint32_t slot) { return ttl_slots_[slot].suspect; }
   /// A lapsed lease that nothing came of runs once more in full.
   void restart_ttl(uint32_t slot, int64_t now_ms) { leases_.renew(ttl_slots_[slot].lease, now_ms); }
 
@@ -141,6 +143,9 @@ class Catalog {
   }
   void forget_tombstone(Service& service, std::string_view id);
 
+  /// What time it is, for the breakers: within a tenth of a second or so.
+  void note_time(int64_t now_ms) { now_ms_ = now_ms; }
+
   /// An instance that is about to leave.
   struct Drain {
     int64_t until_wall_ms = 0;
@@ -164,6 +169,7 @@ class Catalog {
     int64_t ttl_ms = 0;
     LeaseWheel::LeaseId lease = kNoSlot;  ///< runs only at its home
     int64_t evidence_ms = 0;              ///< of its last sign of life here; 0 for none
+    uint64_t suspect = 0;                 ///< its number among the suspects; 0: none
   };
   struct Aged {
     int64_t removed_wall_ms;
@@ -228,6 +234,7 @@ class Catalog {
   uint64_t tombstone_count_ = 0;
   uint32_t override_count_ = 0;
   bool recording_ = false;
+  int64_t now_ms_ = 0;
   std::string packed_;
   std::string scratch_;
 };

@@ -56,8 +56,8 @@ void Catalog::follow_override(Service& service, std::string_view id, Cause cause
   if (body == nullptr) return;
   if (service.weight_for(id, body->registered_weight()) != body->weight()) {
     reweigh(service, *body, cause, version);
-  } else if (entry != nullptr && service.state_for(id) != entry->state()) {
-    service.set_state(id, service.state_for(id), cause, version);
+  } else if (entry != nullptr && service.state_for(*body) != entry->state()) {
+    service.set_state(id, service.state_for(*body), cause, version);
   } else {
     return;
   }
@@ -75,6 +75,7 @@ void Catalog::reweigh(Service& service, const Instance& body, Cause cause, uint6
   made->holder_position = body.holder_position;
   made->replica_part = body.replica_part;
   made->round = body.round;
+  made->health = body.health;
   if (view.holder.kind == HolderKind::kSession) {
     sessions_.replace_instance(made->holder_slot, *made);
   } else if (view.holder.kind == HolderKind::kTtl) {

@@ -28,6 +28,16 @@ std::string_view name_of(Cause cause) {
       return "override";
     case Cause::kOverrideRemoved:
       return "override_removed";
+    case Cause::kConnectionLost:
+      return "connection_lost";
+    case Cause::kHeartbeatsMissed:
+      return "heartbeats_missed";
+    case Cause::kProbeAnswered:
+      return "probe_answered";
+    case Cause::kHeard:
+      return "heard";
+    case Cause::kMassDeath:
+      return "mass_death";
   }
   return "unknown";
 }

@@ -20,9 +20,15 @@ enum class Cause : uint8_t {
   kAddressTaken = 9,
   kOverride = 10,  ///< set by an operator, who is named beside it
   kOverrideRemoved = 11,
+  // Of a change of state alone.
+  kConnectionLost = 12,  ///< the connection that its session was attached by broke
+  kHeartbeatsMissed = 13,
+  kProbeAnswered = 14,  ///< though it does not speak to the registry
+  kHeard = 15,          ///< a sign of life, after doubts
+  kMassDeath = 16,      ///< too many are unreachable to be believed dead
 };
 
-inline constexpr uint8_t kCauseCount = 12;
+inline constexpr uint8_t kCauseCount = 17;
 
 /// The name that consumers see: "session_closed".
 std::string_view name_of(Cause cause);

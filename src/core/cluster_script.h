@@ -95,6 +95,7 @@ class ClusterScript {
     options.node = name;
     options.clustered = true;
     options.boot = node.boot = ++boots_;
+    options.timing.probe_rounds = 0;
     node.registry = std::make_unique<Registry>(options);
     std::map<uint64_t, std::string> by_version;
     for (const auto& [key, record] : node.store) by_version[record.first] = key;

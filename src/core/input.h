@@ -52,7 +52,31 @@ struct CheckTie {
 
 /// A connection that the session was attached to is gone.
 struct DetachSession {
+  enum class How : uint8_t {
+    kReleased,  ///< this node closed it: no reason for suspicion
+    kBroken,    ///< its other end closed or reset it: whoever held it may be dead
+    kSilent,    ///< its other end acknowledged nothing for seconds
+  };
   SessionId id;
+  How how = How::kReleased;
+};
+
+/// What came of a probe (Outputs::probes).
+struct ProbeResult {
+  enum class Outcome : uint8_t {
+    kAnswered,
+    kRefused,   ///< ECONNREFUSED: the host says that nobody listens
+    kSilent,    ///< nothing came within the time-out, or the network said that nothing would
+    kUntested,  ///< this node could not or may not ask: says nothing of the target
+  };
+  uint64_t ticket = 0;
+  Outcome outcome = Outcome::kUntested;
+};
+
+/// An operator believes that those of a service whom nobody reaches are dead: its breaker no longer
+/// holds them, until it holds anew.
+struct ReleaseBreaker {
+  ServiceKey service;
 };
 
 struct CloseSession {
@@ -164,10 +188,10 @@ struct ApplySnapshot {
   std::span<const BusMessage> records;
 };
 
-using Input =
-    std::variant<OpenSession, ResumeSession, RefreshSession, AttachSession, CheckTie, DetachSession,
-                 CloseSession, RegisterInstance, RefreshInstance, DeregisterInstance, SetOverride,
-                 RemoveOverride, MergeRecord, FinishLoading, AdvanceTime, ReportBus, ReportBusLost,
-                 ApplyBatch, SettlePublication, HearBeat, ApplySnapshot>;
+using Input = std::variant<OpenSession, ResumeSession, RefreshSession, AttachSession, CheckTie,
+                           DetachSession, CloseSession, ProbeResult, ReleaseBreaker,
+                           RegisterInstance, RefreshInstance, DeregisterInstance, SetOverride,
+                           RemoveOverride, MergeRecord, FinishLoading, AdvanceTime, ReportBus,
+                           ReportBusLost, ApplyBatch, SettlePublication, HearBeat, ApplySnapshot>;
 
 }  // namespace callbook::core

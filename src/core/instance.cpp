@@ -36,6 +36,14 @@ std::string_view name_of(InstanceState state) {
       return "out_of_service";
     case InstanceState::kDraining:
       return "draining";
+    case InstanceState::kSuspect:
+      return "suspect";
+    case InstanceState::kDown:
+      return "down";
+    case InstanceState::kProtected:
+      return "protected";
+    case InstanceState::kUnattended:
+      return "unattended";
   }
   return "unknown";
 }

@@ -18,9 +18,13 @@ enum class InstanceState : uint8_t {
   kUp = 0,
   kOutOfService = 1,  ///< an operator wants no traffic to it
   kDraining = 2,      ///< about to leave: no new calls
+  kSuspect = 3,       ///< not heard of as it should be; the registry is finding out
+  kDown = 4,          ///< the registry does not reach it, or nobody listens there
+  kProtected = 5,     ///< not reached, like so many others that the registry doubts it: call it
+  kUnattended = 6,    ///< answers, but does not speak to the registry: call it
 };
 
-inline constexpr uint8_t kInstanceStateCount = 3;
+inline constexpr uint8_t kInstanceStateCount = 7;
 
 std::string_view name_of(InstanceState state);
 std::optional<InstanceState> instance_state_from(std::string_view name);
@@ -71,6 +75,7 @@ class Instance {
   mutable uint32_t holder_position = 0;    ///< place in the session's list
   mutable uint64_t replica_part = 0;       ///< what its record adds to the replication digest
   mutable uint8_t round = 0;               ///< in which round of joining it was last heard of
+  mutable uint8_t health = 0;              ///< of its holder (health.h)
 
  private:
   Instance() = default;

@@ -2,6 +2,9 @@
 
 #include <cstdint>
 
+#include "core/breaker.h"
+#include "core/doubt.h"
+
 namespace callbook::core {
 
 /// What core will bear. Configurable (docs/operations.md lists each with its flag); every refusal
@@ -35,6 +38,17 @@ struct Timing {
   uint32_t missed_heartbeats = 3;             ///< a session's TTL in heartbeats
   int64_t tombstone_ms = 24LL * 3600 * 1000;  ///< how long a departure is remembered
   int64_t lost_stamps_ms = 10'000;  ///< skipped by a restart while the clock is behind the store
+
+  // Of those that are not heard of.
+  uint32_t probe_rounds = 3;          ///< in a burst; 0: nobody is probed, who lapses is removed
+  int64_t probe_interval_ms = 500;    ///< in the burst, then growing …
+  int64_t probe_longest_ms = 30'000;  ///< … up to this
+  int64_t probe_timeout_ms = 500;
+  int64_t refused_removal_ms = 10'000;  ///< from the first refusal to removal
+  int64_t silent_removal_ms = 30'000;   ///< from `down` to removal
+  BreakerRule breaker;
+  int64_t breaker_period_ms = 1'800'000;  ///< "lately" is between one and two of these
+  DoubtRule doubt;
 
   // Between nodes.
   int64_t record_age_ms = 24LL * 3600 * 1000;  ///< age at which the bus drops tied records

@@ -64,11 +64,17 @@ struct OverrideChanged {
   uint64_t owed_version = 0;  ///< as above
 };
 
+/// So many groups of a service (all of it, and its zones) are no longer held by the breaker.
+struct BreakerReleased {
+  uint32_t groups = 0;
+};
+
 /// The input changed nothing that its author must know of.
 struct Done {};
 
-using Reply = std::variant<Done, SessionOpened, SessionRefreshed, SessionEnded, InstanceRegistered,
-                           InstanceRefreshed, InstanceDeregistered, OverrideChanged>;
+using Reply =
+    std::variant<Done, SessionOpened, SessionRefreshed, SessionEnded, InstanceRegistered,
+                 InstanceRefreshed, InstanceDeregistered, OverrideChanged, BreakerReleased>;
 
 /// Records that changed, to be stored: one flat buffer for a whole batch of steps.
 class RecordBatch {
@@ -123,11 +129,20 @@ struct RecordSettled {
   uint64_t version = 0;
 };
 
+/// A connection to be tried, to see whether anybody listens. Answered by a ProbeResult.
+struct Probe {
+  uint64_t ticket = 0;
+  std::string address;
+  uint16_t port = 0;
+  int64_t timeout_ms = 0;
+};
+
 /// What steps produced besides their replies. Reused from batch to batch.
 struct Outputs {
   RecordBatch records;
   std::vector<SessionEnded> sessions_ended;  ///< by time, not by request
   uint32_t instances_expired = 0;            ///< own TTLs that lapsed
+  std::vector<Probe> probes;
 
   // For the bus and the other nodes; nothing of it comes out of a node that stands alone.
   std::vector<Fetch> fetches;
@@ -139,6 +154,7 @@ struct Outputs {
     records.clear();
     sessions_ended.clear();
     instances_expired = 0;
+    probes.clear();
     fetches.clear();
     wants_snapshot = false;
     beat.clear();

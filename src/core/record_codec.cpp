@@ -15,6 +15,7 @@ constexpr uint8_t kSessionKey = 's';
 constexpr uint8_t kOverrideKey = 'v';
 constexpr uint8_t kMarkKey = 'm';
 constexpr uint8_t kOwedKey = 'o';
+constexpr uint8_t kBreakerKey = 'b';
 /// 1 was written before there were several nodes: no announcement time, no sections.
 constexpr uint8_t kFormat = 2;
 constexpr uint8_t kFirstFormat = 1;
@@ -54,7 +55,8 @@ void put_liveness(std::string& out, const Liveness& liveness) {
   if (liveness.epoch == 0) return;
   put_stamp(out, liveness.stamp);
   base::put_u32(out, liveness.home);
-  base::put_u8(out, liveness.ended ? 1 : 0);
+  const int health = static_cast<int>(liveness.health) * 2;
+  base::put_u8(out, static_cast<uint8_t>(health + (liveness.ended ? 1 : 0)));
   base::put_u8(out, static_cast<uint8_t>(liveness.cause));
   base::put_varint(out, static_cast<uint64_t>(liveness.announced_wall_ms));
 }
@@ -67,9 +69,10 @@ Liveness get_liveness(ByteReader& reader, uint8_t format) {
   if (liveness.epoch == 0) return liveness;
   liveness.stamp = get_stamp(reader);
   liveness.home = reader.u32();
-  const uint8_t ended = reader.u8();
-  if (ended > 1) reader.fail();
-  liveness.ended = ended == 1;
+  const uint8_t state = reader.u8();
+  if (state / 2 >= kHealthCount) reader.fail();
+  liveness.ended = state % 2 == 1;
+  liveness.health = static_cast<Health>(state / 2);
   liveness.cause = get_cause(reader);
   // Of a record without it the best guess is when its home last changed it.
   liveness.announced_wall_ms =
@@ -240,6 +243,23 @@ base::Result<DecodedRecord> decode_owed(ByteReader key, ByteReader value, bool e
   return DecodedRecord(record);
 }
 
+base::Result<DecodedRecord> decode_breaker(ByteReader key, ByteReader value, bool erased) {
+  BreakerRecord record;
+  record.service.space = key.string();
+  record.service.name = key.string();
+  record.zone = key.string();  // none: of the whole service
+  if (!key.ok() || !key.at_end()) return corrupt("malformed key of a breaker");
+  if (erased) return DecodedRecord(record);
+  if (value.u8() != kFormat) return corrupt("unknown format of a breaker");
+  const uint64_t largest = value.varint();
+  if (largest > UINT32_MAX) value.fail();
+  record.largest = static_cast<uint32_t>(largest);
+  record.held_since_wall_ms = static_cast<int64_t>(value.varint());
+  record.released = value.u8() != 0;
+  if (!value.ok() || !value.at_end()) return corrupt("malformed breaker");
+  return DecodedRecord(record);
+}
+
 }  // namespace
 
 Liveness merge_liveness(const Liveness& a, const Liveness& b) {
@@ -328,6 +348,21 @@ void encode_value(const OwedRecord& record, std::string& out) {
   }
 }
 
+void encode_key(const BreakerRecord& record, std::string& out) {
+  base::put_u8(out, kBreakerKey);
+  base::put_string(out, record.service.space);
+  base::put_string(out, record.service.name);
+  base::put_string(out, record.zone);
+}
+
+void encode_value(const BreakerRecord& record, std::string& out) {
+  if (record.held_since_wall_ms == 0) return;
+  base::put_u8(out, kFormat);
+  base::put_varint(out, record.largest);
+  base::put_varint(out, static_cast<uint64_t>(record.held_since_wall_ms));
+  base::put_u8(out, record.released ? 1 : 0);
+}
+
 base::Result<DecodedRecord> decode_record(std::string_view key, std::string_view value) {
   ByteReader key_reader(key);
   const uint8_t kind = key_reader.u8();
@@ -336,6 +371,7 @@ base::Result<DecodedRecord> decode_record(std::string_view key, std::string_view
   if (kind == kOverrideKey) return decode_override(key_reader, ByteReader(value), value.empty());
   if (kind == kMarkKey) return decode_mark(key_reader, ByteReader(value));
   if (kind == kOwedKey) return decode_owed(key_reader, ByteReader(value), value.empty());
+  if (kind == kBreakerKey) return decode_breaker(key_reader, ByteReader(value), value.empty());
   return corrupt("unknown kind of key");
 }
 
@@ -348,7 +384,9 @@ bool is_mark_key(std::string_view key) {
 }
 
 bool is_private_key(std::string_view key) {
-  return !key.empty() && (key.front() == kMarkKey || key.front() == kOwedKey);
+  if (key.empty()) return false;
+  const char kind = key.front();
+  return kind == kMarkKey || kind == kOwedKey || kind == kBreakerKey;
 }
 
 std::string with_unknown_section(std::string_view key, std::string_view value, uint8_t tag,

@@ -9,6 +9,7 @@
 #include "base/result.h"
 #include "core/bus_position.h"
 #include "core/cause.h"
+#include "core/health.h"
 #include "core/key.h"
 #include "core/registration.h"
 #include "core/session_id.h"
@@ -25,10 +26,12 @@ struct Liveness {
   Stamp stamp;
   NodeId home = 0;
   bool ended = false;
-  /// Why it ended. Of one that lives: kHomeLost when this home took it over unasked.
+  /// Why it ended. Of one that lives: kHomeLost when this home took it over unasked, else why its
+  /// health is what it is.
   Cause cause = Cause::kNone;
   /// When the home last announced it. No facet: says how old a rumour is, not what is true.
   int64_t announced_wall_ms = 0;
+  Health health = Health::kUp;
 
   bool newer_than(const Liveness& other) const {
     return epoch != other.epoch ? epoch > other.epoch : stamp > other.stamp;
@@ -91,6 +94,15 @@ struct OverrideRecord {
   std::string_view sections;
 };
 
+/// What a node remembers of a breaker that holds, or held. In the store only.
+struct BreakerRecord {
+  ServiceKeyView service;
+  std::string_view zone;  ///< empty: of the whole service
+  uint32_t largest = 0;
+  int64_t held_since_wall_ms = 0;
+  bool released = false;
+};
+
 /// How far a node was in touch with the others, last written down. In the store only.
 struct MarkRecord {
   int64_t in_touch_wall_ms = 0;
@@ -118,9 +130,12 @@ void encode_mark_key(std::string& out);
 void encode_value(const MarkRecord& record, std::string& out);
 void encode_key(const OwedRecord& record, std::string& out);
 void encode_value(const OwedRecord& record, std::string& out);
+/// One that no longer holds has an empty value.
+void encode_key(const BreakerRecord& record, std::string& out);
+void encode_value(const BreakerRecord& record, std::string& out);
 
-using DecodedRecord =
-    std::variant<InstanceRecord, SessionRecord, OverrideRecord, MarkRecord, OwedRecord>;
+using DecodedRecord = std::variant<InstanceRecord, SessionRecord, OverrideRecord, MarkRecord,
+                                   OwedRecord, BreakerRecord>;
 
 /// Views in the result borrow from `key` and `value`. An empty value (an erased record) gives a
 /// record with nothing but its key. Error kCorrupt for anything that encode could not have made.

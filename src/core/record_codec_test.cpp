@@ -103,6 +103,25 @@ TEST(RecordCodec, TheNodesOwnRecords) {
   ASSERT_TRUE(owed.ok());
   EXPECT_EQ(std::get<OwedRecord>(*owed).key, "key");
   EXPECT_EQ(std::get<OwedRecord>(*owed).stream, Stream::kLasting);
+
+  for (const char* zone : {"", "zone-a"}) {
+    key.clear();
+    value.clear();
+    const ServiceKey service{"default", "orders"};
+    encode_key(BreakerRecord{service, zone, 9, 77, true}, key);
+    encode_value(BreakerRecord{service, zone, 9, 77, true}, value);
+    EXPECT_TRUE(is_private_key(key));
+    const auto breaker = decode_record(key, value);
+    ASSERT_TRUE(breaker.ok());
+    const auto& read = std::get<BreakerRecord>(*breaker);
+    EXPECT_EQ(read.service, ServiceKeyView(service));
+    EXPECT_EQ(read.zone, zone);
+    EXPECT_EQ(read.largest, 9u);
+    EXPECT_EQ(read.held_since_wall_ms, 77);
+    EXPECT_TRUE(read.released);
+    EXPECT_TRUE(decode_record(key, "").ok());
+    EXPECT_FALSE(decode_record(key + "x", value).ok());
+  }
 }
 
 TEST(RecordCodec, AnErasedRecordHasOnlyItsKey) {

@@ -44,6 +44,7 @@ Registry::Registry(RegistryOptions options)
       node_(node_id_of(options_.node)),
       clock_(node_),
       catalog_({node_, options_.clustered}, sessions_, leases_, digest_),
+      doubt_(options_.timing.doubt),
       peers_(node_, options_.timing.lost_after_ms) {}
 
 Registry::~Registry() = default;
@@ -121,6 +122,7 @@ Result<Reply> Registry::apply(const ResumeSession& input, Now now, Outputs& out)
   }
   resumed.lacks_registrations = false;  // whoever resumes registers anew
   note_life(resumed, now);
+  revive(resumed, now, out);
   if (resumed.attachments == 0) leases_.renew(resumed.lease, now.mono_ms);
   return Reply(opened(resumed));
 }
@@ -133,7 +135,11 @@ Result<Reply> Registry::apply(const RefreshSession& input, Now now, Outputs& out
     return status.error();
   }
   note_life(refreshed, now);
-  if (refreshed.attachments == 0) leases_.renew(refreshed.lease, now.mono_ms);
+  revive(refreshed, now, out);
+  if (refreshed.attachments == 0) {
+    leases_.renew(refreshed.lease, now.mono_ms);
+    doubt_.heard();
+  }
   if (refreshed.lacks_registrations) return must_resume();
   return Reply(SessionRefreshed{refreshed.ttl_ms, asked_heartbeat_ms(refreshed.ttl_ms)});
 }
@@ -146,15 +152,24 @@ Result<Reply> Registry::apply(const AttachSession& input, Now now, Outputs& out)
     return status.error();
   }
   note_life(attached, now);
+  revive(attached, now, out);
   ++attached.attachments;
   leases_.suspend(attached.lease);
   return Reply(opened(attached));
 }
 
-Result<Reply> Registry::apply(const DetachSession& input, Now now, Outputs&) {
+Result<Reply> Registry::apply(const DetachSession& input, Now now, Outputs& out) {
   Session* session = sessions_.find(input.id);
   if (session == nullptr || session->attachments == 0) return Reply(Done{});
   if (--session->attachments > 0) return Reply(Done{});
+  const bool at_home = session->lease != kNoSlot && !session->moved_away;
+  const bool suspicious = input.how != DetachSession::How::kReleased && probes() &&
+                          session->state == Session::State::kOpen && !session->instances.empty();
+  if (at_home && suspicious) {
+    const bool broken = input.how == DetachSession::How::kBroken;
+    suspect(*session, broken ? Cause::kConnectionLost : Cause::kHeartbeatsMissed, now, out);
+    return Reply(Done{});
+  }
   if (!session->moved_away) note_life(*session, now);
   // At its home it must be heard of by other means from now on.
   if (session->lease != kNoSlot) leases_.renew(session->lease, now.mono_ms);
@@ -274,6 +289,7 @@ void Registry::renew_own_ttl(const Service& service, const Instance& body, Now n
     ++counters_.sessions_moved;
   }
   catalog_.renew_ttl(body, !stood_still(now), now.mono_ms);
+  revive(body, now, out);
 }
 
 /// Begins the next epoch of an own TTL here.

@@ -21,6 +21,7 @@
 #include "core/replica_digest.h"
 #include "core/service_view.h"
 #include "core/session_table.h"
+#include "core/suspects.h"
 
 namespace callbook::core {
 
@@ -89,6 +90,10 @@ class Registry {
     uint64_t tombstones = 0;
   };
   Counts counts() const;
+  /// How many are not heard of as they should be.
+  size_t suspects() const { return suspects_.size(); }
+  /// Whether this node hears so little that it removes nobody for silence.
+  bool doubts_itself(base::Now now) const { return in_doubt(now); }
 
   /// How often each rule between nodes was at work since the start.
   struct Counters {
@@ -115,9 +120,15 @@ class Registry {
     uint64_t outbox_full = 0;
     uint64_t tombstones_aged = 0;
     uint64_t stalls = 0;
-    uint64_t not_understood = 0;       ///< messages of a format this release does not read
-    uint64_t name_conflicts = 0;       ///< beats under this node's own name or id
-    uint64_t unchanged = 0;            ///< registrations that nobody was told of
+    uint64_t not_understood = 0;  ///< messages of a format this release does not read
+    uint64_t name_conflicts = 0;  ///< beats under this node's own name or id
+    uint64_t unchanged = 0;       ///< registrations that nobody was told of
+    uint64_t suspected = 0;
+    uint64_t probes = 0;
+    uint64_t probes_answered = 0;  ///< rounds of probes, by what came of them
+    uint64_t probes_refused = 0;
+    uint64_t probes_silent = 0;
+    uint64_t breakers_tripped = 0;
     int64_t largest_clock_gap_ms = 0;  ///< to another node's wall clock, as beats tell
   };
   const Counters& counters() const { return counters_; }
@@ -131,6 +142,7 @@ class Registry {
       kWaiting,
       kTombstones,
       kOverrides,
+      kBreakers,
       kOwed,
       kDone
     };
@@ -185,6 +197,49 @@ class Registry {
   base::Status check_meant(const DeregisterInstance& input, const KeyState& present, base::Now now,
                            Outputs& out);
 
+  // Those that are not heard of: registry_liveness.cpp.
+  base::Result<Reply> apply(const ProbeResult& input, base::Now now, Outputs& out);
+  Session* suspected_session(uint64_t number, const Suspect& suspect);
+  const Instance* suspected_instance(uint64_t number, const Suspect& suspect);
+  Health health_of(const Suspect& suspect);
+  void set_health(const Suspect& suspect, Health health, Cause cause, base::Now now, Outputs& out);
+  void set_health(Session& session, Health health, Cause cause, base::Now now, Outputs& out);
+  void set_health(const Instance& instance, Health health, Cause cause, base::Now now,
+                  Outputs& out);
+  bool probes() const { return options_.timing.probe_rounds > 0; }
+  void suspect(Session& session, Cause cause, base::Now now, Outputs& out);
+  void suspect(uint32_t ttl_slot, Cause cause, base::Now now, Outputs& out);
+  uint64_t begin_suspicion(LeaseOwner owner, base::Now now);
+  void revive(Session& session, base::Now now, Outputs& out);
+  void revive(const Instance& instance, base::Now now, Outputs& out);
+  void advance_suspects(base::Now now, Outputs& out);
+  void tend_suspect(uint64_t number, base::Now now, Outputs& out);
+  void give_up_suspicion(uint64_t number, const Suspect& suspect);
+  bool remove_suspect(uint64_t number, const Suspect& suspect, base::Now now, Outputs& out);
+  void end_suspect(uint64_t number, const Suspect& suspect, Cause cause, base::Now now,
+                   Outputs& out);
+  bool address_is_taken(const Suspect& suspect);
+  bool in_doubt(base::Now now) const;
+  void excuse_suspects(base::Now now);
+  void watch_own_hearing(base::Now now);
+  std::vector<Probe> targets_of(const Suspect& suspect);
+  void begin_round(uint64_t number, Suspect& suspect, base::Now now, Outputs& out);
+  void conclude_round(Suspect& suspect, base::Now now, Outputs& out);
+
+  // Refusal to believe in mass death: registry_breaker.cpp.
+  base::Result<Reply> apply(const ReleaseBreaker& input, base::Now now, Outputs& out);
+  template <typename Visit>
+  void for_each_group(const Suspect& suspect, Visit visit);
+  bool breakers_allow(const Suspect& suspect, base::Now now);
+  void follow_breaker(const Suspect& suspect, base::Now now, Outputs& out);
+  bool follow_group(const Service& service, BreakerGroup& group, std::string_view zone,
+                    base::Now now, Outputs& out);
+  void write_breaker(const Service& service, const BreakerGroup& group, std::string_view zone,
+                     uint64_t version, RecordBatch& batch) const;
+  void load_breaker(const BreakerRecord& record, base::Now now);
+  void dump_breakers(DumpCursor& cursor, size_t end, RecordBatch& out) const;
+  void tend_breakers(base::Now now);
+
   // Operators' word: registry_overrides.cpp.
   base::Result<Reply> apply(const SetOverride& input, base::Now now, Outputs& out);
   base::Result<Reply> apply(const RemoveOverride& input, base::Now now, Outputs& out);
@@ -205,7 +260,7 @@ class Registry {
   base::Result<Reply> apply(const AdvanceTime& input, base::Now now, Outputs& out);
   void excuse_silence(base::Now now);
   void end_lapsed(base::Now now, Outputs& out);
-  void expire_instance(uint32_t ttl_slot, base::Now now, Outputs& out);
+  void expire_instance(uint32_t ttl_slot, Cause cause, base::Now now, Outputs& out);
   void drop_aged(base::Now now, Outputs& out);
   void tend_sessions(base::Now now, Outputs& out);
   void tend_session(Session& session, base::Now now, Outputs& out);
@@ -346,6 +401,10 @@ class Registry {
   int64_t advanced_ms_ = 0;                  // monotonic time of the last AdvanceTime
   uint32_t tended_session_ = 0;
   uint32_t tended_ttl_ = 0;
+  Suspects suspects_;
+  Doubt doubt_;
+  uint32_t tended_breaker_ = 0;
+  int64_t breakers_since_ms_ = 0;
   Counters counters_;
 
   // The bus. Times are monotonic ms.

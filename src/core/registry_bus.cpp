@@ -243,7 +243,9 @@ bool Registry::refute(Service& service, const KeyState& present, InstanceRecord 
                       Outputs& out) {
   if (present.body == nullptr || !record.liveness.newer_than(present.liveness)) return false;
   if (!catalog_.has_evidence(*present.body, now.mono_ms)) return false;
-  const bool taken = record.liveness.home != node_ && record.liveness.cause == Cause::kHomeLost;
+  const bool doubted =
+      record.liveness.cause == Cause::kHomeLost || record.liveness.health != Health::kUp;
+  const bool taken = record.liveness.home != node_ && doubted;
   if (!record.liveness.ended && !taken) return false;
   const bool superseded =  // registered anew, or removed
       record.stamp > present.stamp && record.kind != RegistrationKind::kForgotten;

@@ -30,6 +30,8 @@ Result<Reply> Registry::apply(const MergeRecord& input, Now now, Outputs& out) {
     load_owed(*owed, input.version, now);
   } else if (const auto* said = std::get_if<OverrideRecord>(&*decoded)) {
     load_override(*said, input);
+  } else if (const auto* breaker = std::get_if<BreakerRecord>(&*decoded)) {
+    load_breaker(*breaker, now);
   } else if (const auto& instance = std::get<InstanceRecord>(*decoded); input.value.empty()) {
     erase_merged(instance);
   } else {
@@ -158,6 +160,7 @@ void Registry::dump(DumpCursor& cursor, size_t most, RecordBatch& out) const {
   if (cursor.part == Part::kWaiting) dump_waiting(cursor, end, out);
   if (cursor.part == Part::kTombstones) dump_tombstones(cursor, end, out);
   if (cursor.part == Part::kOverrides) dump_overrides(cursor, end, out);
+  if (cursor.part == Part::kBreakers) dump_breakers(cursor, end, out);
   if (cursor.part == Part::kOwed) dump_owed(cursor, end, out);
 }
 

@@ -226,7 +226,7 @@ void Registry::dump_overrides(DumpCursor& cursor, size_t end, RecordBatch& out) 
     });
     if (!whole) return;
   }
-  cursor = {DumpCursor::Part::kOwed, 0, {}};
+  cursor = {DumpCursor::Part::kBreakers, 0, {}};
 }
 
 }  // namespace callbook::core

@@ -114,6 +114,8 @@ void Registry::supersede(Session& rival, std::string_view instance, Now now, Out
 void Registry::take_session(Session& session, uint32_t above_epoch, Cause cause, Now now,
                             Outputs& out) {
   const uint32_t epoch = std::max(session.liveness.epoch, above_epoch) + 1;
+  const bool was_up = session.liveness.health == Health::kUp;
+  suspects_.erase(std::exchange(session.suspect, 0));
   session.liveness = {epoch, clock_.next(now), node_, false, cause, now.wall_ms};
   if (session.lease == kNoSlot) {
     const LeaseOwner owner{static_cast<uint8_t>(LeaseKind::kSession), sessions_.slot_of(session)};
@@ -125,6 +127,7 @@ void Registry::take_session(Session& session, uint32_t above_epoch, Cause cause,
   session.moved_away = false;
   settle_part(session);
   change(session, now, out);
+  if (!was_up) version_ = catalog_.follow_session(sessions_.slot_of(session), version_);
 }
 
 SessionEnded Registry::end_session(Session& session, Cause cause, Now now, Outputs& out) {
@@ -218,7 +221,7 @@ bool Registry::must_refute(const Session& session, const Liveness& claim, Now no
   if (session.state != Session::State::kOpen || !session.superseded_instance.empty()) return false;
   if (!has_evidence(session, now)) return false;
   if (claim.ended) return claim.cause != Cause::kSessionClosed;
-  return claim.home != node_ && claim.cause == Cause::kHomeLost;
+  return claim.home != node_ && (claim.cause == Cause::kHomeLost || claim.health != Health::kUp);
 }
 
 void Registry::refute(Session& session, const SessionRecord& record, Now now, Outputs& out) {

@@ -491,7 +491,7 @@ TEST(RegistryLoad, ComesBackTheSameAndLeasesStartAnew) {
   Script script;
   script.run(kHistory);
   const auto later = base::Now{50'000, script.now().wall_ms + 3'600'000};
-  Registry restarted{RegistryOptions{}};
+  Registry restarted{without_probes({})};
   load(restarted, script.records(), later);
 
   const auto counts = restarted.counts();

@@ -26,10 +26,16 @@ Result<Reply> Registry::apply(const AdvanceTime&, Now now, Outputs& out) {
     excuse_silence(now);
   }
   advanced_ms_ = now.mono_ms;
+  catalog_.note_time(now.mono_ms);
   if (phase_ == Phase::kLoading) return Reply(Done{});
   if (options_.clustered) advance_cluster(now, out);
   if (loading()) return Reply(Done{});
   end_lapsed(now, out);
+  if (probes()) {
+    watch_own_hearing(now);
+    advance_suspects(now, out);
+    tend_breakers(now);
+  }
   if (phase_ != Phase::kStale) end_drains(now, out);
   drop_aged(now, out);
   if (options_.clustered) {
@@ -44,6 +50,7 @@ void Registry::excuse_silence(Now now) {
   ++counters_.stalls;
   stalled_ms_ = std::max<int64_t>(now.mono_ms, 1);
   leases_.renew_all(now.mono_ms);
+  excuse_suspects(now);
   peers_.excuse_all(now.mono_ms);
   contact_since_ms_ = 0;
 }
@@ -60,22 +67,32 @@ void Registry::end_lapsed(Now now, Outputs& out) {
       continue;
     }
     if (!is_session) {
-      expire_instance(owner.slot, now, out);
+      const Liveness& present = catalog_.ttl_liveness(owner.slot);
+      const bool lost = present.cause == Cause::kHomeLost;
+      if (probes()) {
+        suspect(owner.slot, Cause::kHeartbeatsMissed, now, out);
+      } else {
+        expire_instance(owner.slot, lost ? Cause::kHomeLost : Cause::kSessionExpired, now, out);
+      }
       continue;
     }
     Session& session = sessions_.at(owner.slot);
+    // Nobody is asked who holds nothing, or who has been told to stop.
+    if (probes() && !session.instances.empty() && session.superseded_instance.empty()) {
+      suspect(session, Cause::kHeartbeatsMissed, now, out);
+      continue;
+    }
     const bool inherited = session.liveness.cause == Cause::kHomeLost && session.evidence_ms == 0;
     const Cause cause = inherited ? Cause::kHomeLost : Cause::kSessionExpired;
     out.sessions_ended.push_back(end_session(session, cause, now, out));
   }
 }
 
-void Registry::expire_instance(uint32_t ttl_slot, Now now, Outputs& out) {
+void Registry::expire_instance(uint32_t ttl_slot, Cause cause, Now now, Outputs& out) {
   const Instance& instance = catalog_.ttl_instance(ttl_slot);
   const Service& service = *catalog_.at(instance.service);
   const std::string id(instance.id());
   const Liveness& present = catalog_.ttl_liveness(ttl_slot);
-  const Cause cause = present.cause == Cause::kHomeLost ? Cause::kHomeLost : Cause::kSessionExpired;
   InstanceRecord record;
   record.service = service.key();
   record.id = id;

@@ -19,7 +19,7 @@ namespace callbook::core {
 /// word; time stands still until `advance`.
 class Script {
  public:
-  explicit Script(RegistryOptions options = {}) : registry_(std::move(options)) {
+  explicit Script(RegistryOptions options = {}) : registry_(without_probes(std::move(options))) {
     static_cast<void>(registry_.step(FinishLoading{}, now_, outputs_));
   }
 
@@ -165,6 +165,7 @@ class Script {
       }
       std::string operator()(const InstanceDeregistered&) { return "  deregistered\n"; }
       std::string operator()(const OverrideChanged&) { return "  overridden\n"; }
+      std::string operator()(const BreakerReleased&) { return "  released\n"; }
     };
     return std::visit(Shower(), reply);
   }

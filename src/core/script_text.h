@@ -6,7 +6,7 @@
 
 #include <fmt/format.h>
 
-#include "core/instance_list.h"
+#include "core/registry.h"
 
 namespace callbook::core {
 
@@ -22,6 +22,12 @@ std::string run_script(std::string_view text, RunLine run_line) {
     if (line.starts_with("> ")) all += line + "\n" + run_line(line.substr(2));
   }
   return all;
+}
+
+/// Who lapses is removed at once: what becomes of suspects is for liveness_test.cpp.
+inline RegistryOptions without_probes(RegistryOptions options) {
+  options.timing.probe_rounds = 0;
+  return options;
 }
 
 /// "o-1", and what is not as usual about it.

@@ -41,13 +41,15 @@ void Service::put_live(Instance::Ptr instance, Cause cause, uint64_t version) {
   if (!tombstones_.empty()) forget_tombstone(added.id());
   if (!waiting_.empty()) waiting_.erase(std::string(added.id()));
 
-  const ListEntry entry(instance.release(), state_for(added.id()));
+  const ListEntry entry(instance.release(), state_for(added));
   const std::optional<ListEntry> replaced = list_.put(entry);
   uint64_t replaced_part = 0;
   if (replaced) {
+    count(*replaced, false);
     replaced_part = replaced->digest_part();
     bin_->retire(Instance::Ptr(&replaced->instance()));
   }
+  count(entry, true);
   const uint64_t part = entry.digest_part();
   digest_ += part - replaced_part;
   if (!replaced || part != replaced_part) note(added.id(), cause, Change::Kind::kPut, version);
@@ -58,6 +60,8 @@ void Service::set_state(std::string_view id, InstanceState state, Cause cause, u
   CALLBOOK_CHECK(present != nullptr);
   const ListEntry entry(&present->instance(), state);
   digest_ += entry.digest_part() - present->digest_part();
+  count(*present, false);
+  count(entry, true);
   list_.put(entry);
   note(id, cause, Change::Kind::kState, version);
 }
@@ -104,10 +108,38 @@ void Service::set_drain(std::string_view id, int64_t until_wall_ms) {
   if (drains_->empty()) drains_.reset();
 }
 
-InstanceState Service::state_for(std::string_view id) const {
-  const Override* said = find_override(id);
+InstanceState Service::state_for(const Instance& instance) const {
+  const Override* said = find_override(instance.id());
   if (said != nullptr && said->set && said->out_of_service) return InstanceState::kOutOfService;
-  return drain_until_wall_ms(id) != 0 ? InstanceState::kDraining : InstanceState::kUp;
+  if (drain_until_wall_ms(instance.id()) != 0) return InstanceState::kDraining;
+  return state_of(static_cast<Health>(instance.health));
+}
+
+bool Service::set_health(const Instance& instance, Health health, Cause cause, uint64_t version) {
+  const ListEntry* present = list_.find(instance.id());
+  const bool listed = present != nullptr && &present->instance() == &instance;
+  if (listed) count(*present, false);
+  instance.health = static_cast<uint8_t>(health);
+  if (!listed) return false;
+  count(*present, true);
+  if (state_for(instance) == present->state()) return false;
+  set_state(instance.id(), state_for(instance), cause, version);
+  return true;
+}
+
+/// What the breaker counts: all but those that are not meant to be called, or surely can't be.
+void Service::count(const ListEntry& entry, bool in) {
+  const InstanceState state = entry.state();
+  if (state == InstanceState::kOutOfService || state == InstanceState::kDraining) return;
+  const auto health = static_cast<Health>(entry.instance().health);
+  if (health == Health::kRefused) return;
+  const bool unreachable = health == Health::kDown || health == Health::kProtected;
+  const PackedBody body(entry.instance().packed(), interner_);
+  if (in) {
+    breaker_.add(body.zone(), unreachable);
+  } else {
+    breaker_.remove(body.zone(), unreachable);
+  }
 }
 
 uint32_t Service::weight_for(std::string_view id, uint32_t registered) const {
@@ -153,6 +185,7 @@ void Service::drop_tombstone(std::string_view id) {
 void Service::take_from_list(std::string_view id) {
   const std::optional<ListEntry> removed = list_.erase(id);
   CALLBOOK_CHECK(removed.has_value());
+  count(*removed, false);
   digest_ -= removed->digest_part();
   bin_->retire(Instance::Ptr(&removed->instance()));
 }

@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include "core/breaker.h"
 #include "core/delta_window.h"
 #include "core/instance_list.h"
 #include "core/key.h"
@@ -54,6 +55,11 @@ class Service {
   void put_live(Instance::Ptr instance, Cause cause, uint64_t version);
   /// Changes nothing but the state of an instance in the list.
   void set_state(std::string_view id, InstanceState state, Cause cause, uint64_t version);
+  /// What is believed of the instance's holder. An instance that waits only takes note of it.
+  /// Returns whether consumers see a difference.
+  bool set_health(const Instance& instance, Health health, Cause cause, uint64_t version);
+  Breaker& breaker() { return breaker_; }
+  const Breaker& breaker() const { return breaker_; }
   /// Keeps an instance out of the list until its session is known.
   void put_waiting(Instance::Ptr instance, uint64_t version);
   /// Moves a waiting instance into the list.
@@ -93,8 +99,8 @@ class Service {
   int64_t drain_until_wall_ms(std::string_view id) const;
   void set_drain(std::string_view id, int64_t until_wall_ms);  ///< 0: no longer
 
-  /// The state that an instance of this id has, or would have, in the list.
-  InstanceState state_for(std::string_view id) const;
+  /// The state that an instance has, or would have, in the list.
+  InstanceState state_for(const Instance& instance) const;
   uint32_t weight_for(std::string_view id, uint32_t registered) const;
 
   /// Nothing is known of any instance: the service may be forgotten.
@@ -116,6 +122,7 @@ class Service {
   void note(std::string_view id, Cause cause, Change::Kind kind, uint64_t version);
   Overrides& mutable_overrides();
   void take_from_list(std::string_view id);
+  void count(const ListEntry& entry, bool in);
   void forget_tombstone(std::string_view id);
 
   const uint32_t index_;
@@ -127,6 +134,7 @@ class Service {
   std::shared_ptr<Overrides> overrides_;  ///< null: none
   bool overrides_published_ = false;      ///< a reader may hold them: copied before a change
   std::unique_ptr<std::map<std::string, int64_t, std::less<>>> drains_;  ///< null: none
+  Breaker breaker_;
   DeltaRecorder window_;
   Departures departures_{};
   std::shared_ptr<RetireBin> bin_ = std::make_shared<RetireBin>();

@@ -45,6 +45,7 @@ struct Session {
   int64_t unknown_since_ms = 0;  ///< while kUnknown: since when, once looked at
   uint64_t replica_part = 0;     ///< what its record adds to the replication digest
   uint8_t round = 0;             ///< in which round of joining it was last heard of
+  uint64_t suspect = 0;          ///< its number among the suspects (suspects.h); 0: none
 };
 
 /// The sessions by id and slot. A slot is stable while its session is remembered. Not thread-safe.

@@ -214,7 +214,7 @@ void Connection::on_beat() {
       if (over(limits.body_timeout_ms)) return time_out("body", limits.body_timeout_ms);
       break;
     case Phase::kWriting:
-      if (over(limits.write_timeout_ms)) return close(StreamEnd::kPeerReset);
+      if (over(limits.write_timeout_ms)) return close(StreamEnd::kPeerSilent);
       break;
     case Phase::kLingering:
       if (over(kLingerMs)) return close(StreamEnd::kPeerClosed);

@@ -22,6 +22,12 @@ constexpr uint64_t kMaxDiscardedBytes = 64 * 1024 * 1024;
 constexpr size_t kMaxStreamInputBytes = 4 * 1024;
 constexpr uint64_t kRestAfterBeats = 2;
 
+/// What a failed system call on the socket says of the peer.
+StreamEnd end_by(int error) {
+  return error == ETIMEDOUT || error == EHOSTUNREACH ? StreamEnd::kPeerSilent
+                                                     : StreamEnd::kPeerReset;
+}
+
 }  // namespace
 
 bool Connection::wants_input() {
@@ -63,7 +69,7 @@ void Connection::on_readable() {
   std::array<char, 1024> bytes;  // less than the parser's room at any time
   const ssize_t count = ::recv(socket_.native_handle(), bytes.data(), bytes.size(), MSG_DONTWAIT);
   if (count < 0) {
-    if (errno != EAGAIN && errno != EINTR) close(StreamEnd::kPeerReset);
+    if (errno != EAGAIN && errno != EINTR) close(end_by(errno));
     return;
   }
   if (count == 0) return on_read_error(asio::error::eof);
@@ -87,7 +93,7 @@ void Connection::on_read_error(boost::system::error_code error) {
   if (error == asio::error::operation_aborted) {  // rest() wants the buffer back
     resting_ = true;
   } else if (error != asio::error::eof) {
-    close(StreamEnd::kPeerReset);
+    close(end_by(error.value()));
   } else if (lingering_) {
     close(StreamEnd::kPeerClosed);
   } else {
@@ -132,7 +138,7 @@ void Connection::write_answers() {
       await_writable();
       break;
     case OutputQueue::Flush::kFailed:
-      close_soon(StreamEnd::kPeerReset);
+      close_soon(end_by(errno));
       break;
   }
 }

@@ -31,7 +31,8 @@ struct HttpLimits {
 /// Why a stream ended, as its source is told.
 enum class StreamEnd : uint8_t {
   kPeerClosed,    ///< FIN from the peer
-  kPeerReset,     ///< RST, or TCP_USER_TIMEOUT
+  kPeerReset,     ///< RST, or it broke the protocol
+  kPeerSilent,    ///< TCP_USER_TIMEOUT: what was sent was not acknowledged
   kFinished,      ///< the source ended it itself
   kServerStopped  ///< we are shutting down
 };

@@ -27,6 +27,9 @@ struct CoreReport {
   uint64_t heartbeats = 0;
   uint64_t batches = 0;
   uint64_t publications = 0;
+  core::Registry::Counters counters;
+  size_t suspects = 0;
+  bool doubtful = false;
   int64_t loop_lag_ms = 0;  ///< the longest wait of a tick since the last report
   bool in_memory = false;
   store::Log::Stats store;

@@ -6,6 +6,7 @@
 #include "core/limits.h"
 #include "dialects/native/native_dialect.h"
 #include "net/http_server.h"
+#include "net/tcp_prober.h"
 #include "store/log.h"
 
 namespace callbook::node {
@@ -25,6 +26,7 @@ struct Config {
   int64_t sync_interval_ms = 1'000;  ///< fdatasync at least this often while there are writes
   core::Limits limits;
   core::Timing timing;
+  net::ProbeLimits probe_limits;
   net::HttpLimits http_limits;
   native::NativeLimits native_limits;
   store::LogOptions log;

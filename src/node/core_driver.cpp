@@ -44,6 +44,13 @@ void CoreDriver::submit(size_t front, std::vector<Submission> submissions) {
   schedule();
 }
 
+void CoreDriver::take(const std::vector<core::ProbeResult>& results) {
+  for (const core::ProbeResult& result : results) {
+    pending_.push_back(Pending{0, Submission{core::Input(result), core::Ack::kLocal, {}}});
+  }
+  schedule();
+}
+
 void CoreDriver::schedule() {
   if (scheduled_) return;
   scheduled_ = true;
@@ -71,8 +78,7 @@ void CoreDriver::run_batch() {
     replies.push_back(registry_->step(pending.submission.input, now, outputs_));
     count(pending.submission.input, replies.back());
   }
-  if (store_) store_->write(outputs_.records);
-  outputs_.clear();
+  settle_outputs();
   for (size_t i = 0; i < batch_.size(); ++i) {
     const bool waits = store_ && batch_[i].submission.ack == core::Ack::kLogged && replies[i].ok();
     if (waits) {
@@ -82,6 +88,19 @@ void CoreDriver::run_batch() {
     }
   }
   deliver_all();
+}
+
+/// Carries out what steps asked for besides their replies.
+void CoreDriver::settle_outputs() {
+  report_.sessions_expired += outputs_.sessions_ended.size();
+  report_.instances_expired += outputs_.instances_expired;
+  for (const core::SessionEnded& ended : outputs_.sessions_ended) {
+    logger_.info("session {} is over ({}); {} instances left with it", core::to_text(ended.id),
+                 core::name_of(ended.cause), ended.instances);
+  }
+  if (store_) store_->write(outputs_.records);
+  if (probe_ && !outputs_.probes.empty()) probe_(std::exchange(outputs_.probes, {}));
+  outputs_.clear();
 }
 
 void CoreDriver::answer(Pending& pending, base::Result<core::Reply> reply) {
@@ -151,17 +170,8 @@ void CoreDriver::tick() {
   report_.loop_lag_ms = std::max(report_.loop_lag_ms, now.mono_ms - last_tick_ms_ - kTickMs);
   last_tick_ms_ = now.mono_ms;
   static_cast<void>(registry_->step(core::AdvanceTime{}, now, outputs_));
-  report_.sessions_expired += outputs_.sessions_ended.size();
-  report_.instances_expired += outputs_.instances_expired;
-  for (const core::SessionEnded& ended : outputs_.sessions_ended) {
-    logger_.info("session {} lapsed; {} instances left with it", core::to_text(ended.id),
-                 ended.instances);
-  }
-  if (store_) {
-    store_->write(outputs_.records);
-    store_->tick(now.mono_ms);
-  }
-  outputs_.clear();
+  settle_outputs();
+  if (store_) store_->tick(now.mono_ms);
   deliver_all();
   report();
 }
@@ -169,6 +179,9 @@ void CoreDriver::tick() {
 void CoreDriver::report() {
   report_.counts = registry_->counts();
   report_.version = registry_->version();
+  report_.counters = registry_->counters();
+  report_.suspects = registry_->suspects();
+  report_.doubtful = registry_->doubts_itself(clock_.now());
   if (store_) {
     report_.store = store_->stats();
     report_.degraded = store_->degraded();

@@ -41,6 +41,8 @@ class CoreDriver {
  public:
   /// Brings a delivery to front `index`, on its thread; called on the core's.
   using Deliver = std::function<void(size_t front, Delivery delivery)>;
+  /// Has probes carried out, and their results brought to take().
+  using Probe = std::function<void(std::vector<core::Probe> probes)>;
 
   CoreDriver(net::EventLoop& loop, const base::Clock& clock, Board& board, base::Logger& logger,
              std::unique_ptr<core::Registry> registry, size_t fronts, Deliver deliver);
@@ -51,9 +53,15 @@ class CoreDriver {
   /// Takes the loaded registry into service; `store` is null when nothing is kept on disk.
   void start(std::unique_ptr<StoreKeeper> store);
 
+  /// Before start(). Without it no probe is ever answered.
+  void set_probe(Probe probe) { probe_ = std::move(probe); }
+
   /// Core's thread.
   void submit(size_t front, Submission submission);
   void submit(size_t front, std::vector<Submission> submissions);
+
+  /// Core's thread.
+  void take(const std::vector<core::ProbeResult>& results);
 
   core::Registry& registry() { return *registry_; }
   /// Calls back when nothing is left to be written, as far as the disk allows.
@@ -73,6 +81,7 @@ class CoreDriver {
   void answer_when_durable(Pending& pending, base::Result<core::Reply> reply);
   void count(const core::Input& input, const base::Result<core::Reply>& reply);
   void deliver_all();
+  void settle_outputs();
   void tick();
 
   net::EventLoop& loop_;
@@ -82,6 +91,7 @@ class CoreDriver {
   std::unique_ptr<core::Registry> registry_;
   std::unique_ptr<StoreKeeper> store_;
   const Deliver deliver_;
+  Probe probe_;
   std::vector<Pending> pending_;
   std::vector<Pending> batch_;
   std::vector<std::vector<Answer>> answers_;  ///< by front

@@ -65,6 +65,24 @@ void write_core(MetricWriter& out, const CoreReport& core) {
   out.counter("heartbeats_total", "Heartbeats of sessions and instances.", core.heartbeats);
   out.counter("batches_total", "Batches of inputs that the core applied.", core.batches);
   out.counter("publications_total", "Publications to the I/O threads.", core.publications);
+  out.gauge("suspects", "Sessions and own TTLs that are not heard of as they should be.",
+            core.suspects);
+  out.counter("suspected_total", "Times that one was not heard of as it should be.",
+              core.counters.suspected);
+  out.counter("probes_total", "Connections tried to those that are not heard of.",
+              core.counters.probes);
+  out.counter("probe_rounds_answered_total", "Rounds of probes in which somebody answered.",
+              core.counters.probes_answered);
+  out.counter("probe_rounds_refused_total", "Rounds of probes that were refused.",
+              core.counters.probes_refused);
+  out.counter("probe_rounds_silent_total", "Rounds of probes in which nothing came back.",
+              core.counters.probes_silent);
+  out.counter("breakers_tripped_total",
+              "Times that too many of a service or zone were unreachable to be believed dead.",
+              core.counters.breakers_tripped);
+  out.gauge("observer_doubtful",
+            "1 while this node hears too little to remove anybody for silence.",
+            core.doubtful ? 1 : 0);
   out.gauge("loop_lag_ms", "Longest delay of the core's tick since the last look.",
             core.loop_lag_ms);
 }

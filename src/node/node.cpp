@@ -15,6 +15,7 @@
 #include "node/board.h"
 #include "node/core_driver.h"
 #include "node/io_front.h"
+#include "node/prober.h"
 #include "node/store_keeper.h"
 #include "node/worker.h"
 #include "store/file_system.h"
@@ -94,6 +95,7 @@ class Node::Impl {
   Worker worker_;
   std::unique_ptr<store::FileSystem> files_;
   std::unique_ptr<CoreDriver> driver_;
+  std::unique_ptr<Prober> prober_;
   std::unique_ptr<net::EventLoop::Timer> signals_;
   std::thread loader_;
   std::function<void(const std::string&)> on_ready_;
@@ -117,6 +119,7 @@ Node::Impl::Impl(Config config, base::Logger& logger)
 
 Node::Impl::~Impl() {
   if (loader_.joinable()) loader_.join();
+  prober_.reset();
   // Streams and polls hold ties to sessions, which they give back through front and driver.
   for (auto& lane : lanes_) {
     lane->server.reset();
@@ -136,6 +139,13 @@ void Node::Impl::make_lanes() {
         auto held = std::make_shared<Delivery>(std::move(delivery));
         lane.loop.post([&lane, held] { lane.front->take(std::move(*held)); });
       });
+  prober_ = std::make_unique<Prober>(
+      config_.probe_limits, [this](std::vector<core::ProbeResult> results) {
+        auto held = std::make_shared<std::vector<core::ProbeResult>>(std::move(results));
+        core_loop().post([this, held] { driver_->take(*held); });
+      });
+  driver_->set_probe(
+      [this](std::vector<core::Probe> probes) { prober_->probe(std::move(probes)); });
   for (size_t i = 0; i < count; ++i) {
     Lane& lane = *lanes_[i];
     lane.front = std::make_unique<IoFront>(IoFront::Parts{

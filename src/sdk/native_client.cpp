@@ -125,6 +125,12 @@ void NativeClient::remove_override(const ServiceName& service, const std::string
                  [](std::string_view body) { return decode_number(body, "version"); });
 }
 
+void NativeClient::release(const ServiceName& service, Callback<uint64_t> done) {
+  std::string target = service_target(service) + "/release" + namespace_query(service.name_space);
+  call<uint64_t>(Method::kPost, std::move(target), {}, std::move(done),
+                 [](std::string_view body) { return decode_number(body, "groups"); });
+}
+
 void NativeClient::list_services(const std::string& name_space, const std::string& after,
                                  Callback<ServicePage> done) {
   std::string target = "/v1/services" + namespace_query(name_space);

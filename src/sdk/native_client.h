@@ -67,6 +67,9 @@ class NativeClient {
   void remove_override(const ServiceName& service, const std::string& id, const std::string& by,
                        const std::string& reason, Callback<uint64_t> done);
 
+  /// Yields how many groups were held by the breaker.
+  void release(const ServiceName& service, Callback<uint64_t> done);
+
   /// One page, beginning behind `after`.
   void list_services(const std::string& name_space, const std::string& after,
                      Callback<ServicePage> done);

@@ -157,6 +157,10 @@ void EndingChecker::judge_end(const Subject& subject, const Life& life,
     if (subject.close_asked || subject.over) return;
     return fail(subject, author, "was ended as closed, but its client has not asked for that");
   }
+  if (evidence_.conditions.phase(author) == core::Phase::kStale) {
+    return fail(subject, author,
+                "was ended for silence by a node that hears neither the bus nor another");
+  }
   if (subject.over) return;
   for (const Seen& seen : life.seen) {
     const int64_t held_ms = evidence_.now_ms() - seen.at_ms;

@@ -17,6 +17,7 @@ namespace callbook::sim {
 ///   allowed for the way. A call that another node answered refutes it too, if both had been in
 ///   touch with everybody for longer than the TTL: then the author knew.
 /// - No sooner than a TTL after the author began to be its home.
+/// - Not at all by a node that is stale, whether the owner lives or not.
 /// - A closing is denied by nobody: a home that still has a connection takes its client's word.
 /// - No late call calls a session back: once its client has been told of an epoch, the next one
 ///   begins at another home only by a call begun since (clients bring along the epoch they know).

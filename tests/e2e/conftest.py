@@ -21,15 +21,19 @@ def make_node(tmp_path):
         node.close()
 
 
+# Who lapses is removed at once: what becomes of suspects is for test_liveness.py.
+UNPROBED = ("--probe-rounds", "0")
+
+
 @pytest.fixture
 def node(make_node):
-    """A running node with default settings."""
-    return make_node().start()
+    """A running node with default settings, but for probing."""
+    return make_node(*UNPROBED).start()
 
 
 @pytest.fixture(scope="module")
 def shared_node(tmp_path_factory):
     """One running node for tests that keep to services of their own."""
-    node = Node(tmp_path_factory.mktemp("shared") / "data").start()
+    node = Node(tmp_path_factory.mktemp("shared") / "data", *UNPROBED).start()
     yield node
     node.close()

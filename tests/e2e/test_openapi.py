@@ -124,6 +124,8 @@ CALLS = [
     (OVERRIDE_DELETE, "/v1/services/o/instances/o-1/override?by=bob&reason=over", None, 200),
     (OVERRIDE_DELETE, "/v1/services/o/instances/o-1/override?by=bob", None, 404),
     (OVERRIDE_DELETE, "/v1/services/o/instances/o-1/override", None, 400),
+    ("POST /v1/services/{service}/release", "/v1/services/o/release", None, 200),
+    ("POST /v1/services/{service}/release", "/v1/services/none/release", None, 404),
     ("POST /v1/batch", "/v1/batch", BATCH, 200),
     ("POST /v1/batch", "/v1/batch?ack=perhaps", BATCH, 400),
     ("GET /v1/services", "/v1/services?limit=1", None, 200),

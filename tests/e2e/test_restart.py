@@ -136,7 +136,7 @@ def test_everything_about_an_instance_survives(make_node):
 
 
 def test_sessions_stay_valid_and_leases_restart_in_full(make_node):
-    node = make_node().start()
+    node = make_node("--probe-rounds", "0").start()
     session = node.open_session(ttl_ms=4000)
     node.register("leases", "by-session", session=session)
     node.register("leases", "by-ttl", ttl_ms=4000)

@@ -24,6 +24,7 @@ class AttachStream final : public net::StreamSource, public Ticking {
 
   net::StreamPiece pull() override;
   int64_t user_timeout_ms() const override { return kTiedUserTimeoutMs; }
+  void on_end(net::StreamEnd reason) override { tie_.ended(reason); }
   void tick(int64_t now_ms) override;
 
  private:

@@ -92,6 +92,7 @@ class NativeDialect final : public net::HttpHandler {
   // override_routes.cpp
   void set_override(Call& call);
   void remove_override(Call& call);
+  void release_breaker(Call& call);
   // discovery_routes.cpp
   void list_services(Call& call);
   void get_service(Call& call);

@@ -50,4 +50,19 @@ void NativeDialect::remove_override(Call& call) {
                 answering_version(*this, std::move(call.exchange)));
 }
 
+void NativeDialect::release_breaker(Call& call) {
+  auto key = take_service_key(call);
+  if (!accept(call, key) || !accept(call, call.query.finish())) return;
+  front_.submit(core::ReleaseBreaker{std::move(*key)}, core::Ack::kLocal,
+                [this, exchange = std::move(call.exchange)](const Result<Reply>& reply) mutable {
+                  if (!reply.ok()) return exchange.respond(failure(reply.error()));
+                  net::HttpResponse response;
+                  base::JsonWriter(response.body)
+                      .begin_object()
+                      .field("groups", std::get<core::BreakerReleased>(*reply).groups)
+                      .end_object();
+                  exchange.respond(std::move(response));
+                });
+}
+
 }  // namespace callbook::native

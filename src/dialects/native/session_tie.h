@@ -16,7 +16,16 @@ class SessionTie {
   SessionTie(const SessionTie&) = delete;
   SessionTie& operator=(const SessionTie&) = delete;
   ~SessionTie() {
-    front_.submit(core::DetachSession{session_}, core::Ack::kLocal, [](const auto&) {});
+    front_.submit(core::DetachSession{session_, how_}, core::Ack::kLocal, [](const auto&) {});
+  }
+
+  /// How the connection came to its end; unless told, this node let it go.
+  void ended(net::StreamEnd reason) {
+    using How = core::DetachSession::How;
+    const bool broken =
+        reason == net::StreamEnd::kPeerClosed || reason == net::StreamEnd::kPeerReset;
+    if (broken) how_ = How::kBroken;
+    if (reason == net::StreamEnd::kPeerSilent) how_ = How::kSilent;
   }
 
   core::SessionId session() const { return session_; }
@@ -26,6 +35,7 @@ class SessionTie {
   core::Front& front_;
   const core::SessionId session_;
   const int64_t heartbeat_ms_;
+  core::DetachSession::How how_ = core::DetachSession::How::kReleased;
 };
 
 }  // namespace callbook::native

@@ -32,6 +32,9 @@ class WatchStream final : public net::StreamSource, public core::Subscriber, pub
 
   net::StreamPiece pull() override;
   int64_t user_timeout_ms() const override { return tie_ ? kTiedUserTimeoutMs : 0; }
+  void on_end(net::StreamEnd reason) override {
+    if (tie_) tie_->ended(reason);
+  }
   void on_changed(uint32_t token) override;
   void on_publication() override;
   bool has_seen(uint32_t token, uint64_t version) const override {
