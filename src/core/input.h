@@ -73,6 +73,13 @@ struct ProbeResult {
   Outcome outcome = Outcome::kUntested;
 };
 
+/// A consumer's calls to an instance fail. Enough consumers cause a probe; they alone remove
+/// nobody.
+struct ReportInstance {
+  InstanceKey key;
+  std::string by;  ///< who says so: reports of one count once
+};
+
 /// An operator believes that those of a service whom nobody reaches are dead: its breaker no longer
 /// holds them, until it holds anew.
 struct ReleaseBreaker {
@@ -189,7 +196,7 @@ struct ApplySnapshot {
 };
 
 using Input = std::variant<OpenSession, ResumeSession, RefreshSession, AttachSession, CheckTie,
-                           DetachSession, CloseSession, ProbeResult, ReleaseBreaker,
+                           DetachSession, CloseSession, ProbeResult, ReportInstance, ReleaseBreaker,
                            RegisterInstance, RefreshInstance, DeregisterInstance, SetOverride,
                            RemoveOverride, MergeRecord, FinishLoading, AdvanceTime, ReportBus,
                            ReportBusLost, ApplyBatch, SettlePublication, HearBeat, ApplySnapshot>;

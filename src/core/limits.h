@@ -46,6 +46,8 @@ struct Timing {
   int64_t probe_timeout_ms = 500;
   int64_t refused_removal_ms = 10'000;  ///< from the first refusal to removal
   int64_t silent_removal_ms = 30'000;   ///< from `down` to removal
+  uint32_t reports = 3;                 ///< of so many consumers …
+  int64_t reports_within_ms = 10'000;   ///< … within this time cause a probe; reports 0: none do
   BreakerRule breaker;
   int64_t breaker_period_ms = 1'800'000;  ///< "lately" is between one and two of these
   DoubtRule doubt;

@@ -29,6 +29,8 @@ namespace {
 ///   hang p…                no heartbeats, but the ports answer
 ///   back p…                heartbeats again, and the ports answer
 ///   lossy                  from now on every other heartbeat gets lost
+///   shut p | open p        its ports refuse, though it goes on to send heartbeats; or answer again
+///   report p-1 x y…        consumers x, y… say that calls to p-1 fail
 ///   restart                of the registry, from what it stored
 ///   pause 3000             the registry stands still
 ///   advance 3000 | release s
@@ -84,6 +86,12 @@ class LivenessScript {
       add_process(words);
     } else if (verb == "release") {
       step(ReleaseBreaker{{kDefaultNamespace, words.at(0)}});
+    } else if (verb == "report") {
+      for (size_t i = 1; i < words.size(); ++i) {
+        step(ReportInstance{{{kDefaultNamespace, "orders"}, words[0]}, words[i]});
+      }
+    } else if (verb == "shut" || verb == "open") {
+      processes_.at(words.at(0)).port = verb == "shut" ? Port::kRefuses : Port::kAnswers;
     } else if (verb == "isolate") {
       SetOverride wanted;
       wanted.key = {{kDefaultNamespace, "orders"}, words.at(0)};
@@ -527,6 +535,49 @@ const Transcript kTranscripts[] = {
 > advance 60000
   44600 ms: ended probe_timed_out instances=1
   44600 ms: orders: 22 up
+)"},
+    {"ThreeConsumersCauseAProbeAndRemoveNobody", R"(
+> process p
+  orders: p-1
+> process q
+  orders: p-1 q-1
+> advance 2000
+> report p-1 x y x y
+> advance 3000
+> report p-1 x y z
+> advance 3000
+> shut p
+> report p-1 x y z
+> advance 60000
+  100 ms: orders: p-1[down] q-1
+> open p
+> advance 30000
+  2100 ms: orders: p-1 q-1
+> shut p
+> report p-1 x y z
+> advance 3000
+  100 ms: orders: p-1[down] q-1
+> kill p
+> advance 20000
+  15100 ms: ended probe_refused instances=1
+  15100 ms: orders: q-1
+)"},
+    {"ARefusedOneIsStillRemovedAfterARestart", R"(
+> process p
+  orders: p-1
+> process q
+  orders: p-1 q-1
+> attach p
+> attach q
+> kill p
+  orders: p-1[suspect] q-1
+> advance 3000
+  100 ms: orders: p-1[down] q-1
+> restart
+> advance 30000
+  6100 ms: orders: p-1[down] q-1[unattended]
+  16100 ms: ended probe_refused instances=1
+  16100 ms: orders: q-1[unattended]
 )"},
     {"OneOutOfServiceCountsOnNeitherSide", R"(
 > process a

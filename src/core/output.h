@@ -64,6 +64,11 @@ struct OverrideChanged {
   uint64_t owed_version = 0;  ///< as above
 };
 
+/// So many consumers have reported the instance lately.
+struct InstanceReported {
+  uint32_t reports = 0;
+};
+
 /// So many groups of a service (all of it, and its zones) are no longer held by the breaker.
 struct BreakerReleased {
   uint32_t groups = 0;
@@ -72,9 +77,9 @@ struct BreakerReleased {
 /// The input changed nothing that its author must know of.
 struct Done {};
 
-using Reply =
-    std::variant<Done, SessionOpened, SessionRefreshed, SessionEnded, InstanceRegistered,
-                 InstanceRefreshed, InstanceDeregistered, OverrideChanged, BreakerReleased>;
+using Reply = std::variant<Done, SessionOpened, SessionRefreshed, SessionEnded, InstanceRegistered,
+                           InstanceRefreshed, InstanceDeregistered, OverrideChanged,
+                           BreakerReleased, InstanceReported>;
 
 /// Records that changed, to be stored: one flat buffer for a whole batch of steps.
 class RecordBatch {

@@ -19,6 +19,7 @@
 #include "core/output.h"
 #include "core/peer_table.h"
 #include "core/replica_digest.h"
+#include "core/reports.h"
 #include "core/service_view.h"
 #include "core/session_table.h"
 #include "core/suspects.h"
@@ -124,6 +125,7 @@ class Registry {
     uint64_t name_conflicts = 0;  ///< beats under this node's own name or id
     uint64_t unchanged = 0;       ///< registrations that nobody was told of
     uint64_t suspected = 0;
+    uint64_t reported = 0;  ///< instances probed because consumers reported them
     uint64_t probes = 0;
     uint64_t probes_answered = 0;  ///< rounds of probes, by what came of them
     uint64_t probes_refused = 0;
@@ -199,6 +201,8 @@ class Registry {
 
   // Those that are not heard of: registry_liveness.cpp.
   base::Result<Reply> apply(const ProbeResult& input, base::Now now, Outputs& out);
+  base::Result<Reply> apply(const ReportInstance& input, base::Now now, Outputs& out);
+  void investigate(const Instance& instance, base::Now now);
   Session* suspected_session(uint64_t number, const Suspect& suspect);
   const Instance* suspected_instance(uint64_t number, const Suspect& suspect);
   Health health_of(const Suspect& suspect);
@@ -209,7 +213,9 @@ class Registry {
   bool probes() const { return options_.timing.probe_rounds > 0; }
   void suspect(Session& session, Cause cause, base::Now now, Outputs& out);
   void suspect(uint32_t ttl_slot, Cause cause, base::Now now, Outputs& out);
-  uint64_t begin_suspicion(LeaseOwner owner, base::Now now);
+  uint64_t begin_suspicion(LeaseOwner owner, bool reported, base::Now now);
+  bool confirm(uint64_t number, Health health, base::Now now);
+  bool is_only_reported(uint64_t number);
   void revive(Session& session, base::Now now, Outputs& out);
   void revive(const Instance& instance, base::Now now, Outputs& out);
   void advance_suspects(base::Now now, Outputs& out);
@@ -224,7 +230,8 @@ class Registry {
   void watch_own_hearing(base::Now now);
   std::vector<Probe> targets_of(const Suspect& suspect);
   void begin_round(uint64_t number, Suspect& suspect, base::Now now, Outputs& out);
-  void conclude_round(Suspect& suspect, base::Now now, Outputs& out);
+  void conclude_round(uint64_t number, Suspect& suspect, base::Now now, Outputs& out);
+  void conclude_silence(Suspect& suspect, base::Now now, Outputs& out);
 
   // Refusal to believe in mass death: registry_breaker.cpp.
   base::Result<Reply> apply(const ReleaseBreaker& input, base::Now now, Outputs& out);
@@ -402,6 +409,7 @@ class Registry {
   uint32_t tended_session_ = 0;
   uint32_t tended_ttl_ = 0;
   Suspects suspects_;
+  Reports reports_;
   Doubt doubt_;
   uint32_t tended_breaker_ = 0;
   int64_t breakers_since_ms_ = 0;

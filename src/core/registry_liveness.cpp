@@ -2,8 +2,12 @@
 
 #include <algorithm>
 
+#include <fmt/format.h>
+
 #include "base/check.h"
+#include "base/hash.h"
 #include "core/registry.h"
+#include "core/validate.h"
 
 namespace callbook::core {
 
@@ -86,40 +90,74 @@ void Registry::set_health(const Instance& instance, Health health, Cause cause, 
 
 /// Begins to find out about a session that is not heard of; from now on its lease has no say.
 void Registry::suspect(Session& session, Cause cause, Now now, Outputs& out) {
-  if (session.suspect != 0) return;
-  const LeaseOwner owner{static_cast<uint8_t>(LeaseKind::kSession), sessions_.slot_of(session)};
-  session.suspect = begin_suspicion(owner, now);
   if (session.lease != kNoSlot) leases_.suspend(session.lease);
+  if (session.suspect != 0) {
+    if (!confirm(session.suspect, session.liveness.health, now)) return;
+    if (session.liveness.health == Health::kUp) {
+      set_health(session, Health::kSuspect, cause, now, out);
+    }
+    return;
+  }
+  const LeaseOwner owner{static_cast<uint8_t>(LeaseKind::kSession), sessions_.slot_of(session)};
+  session.suspect = begin_suspicion(owner, false, now);
   const Health health = session.liveness.health;
   if (health != Health::kUp && health != Health::kUnattended) return;
   set_health(session, Health::kSuspect, cause, now, out);
 }
 
 void Registry::suspect(uint32_t ttl_slot, Cause cause, Now now, Outputs& out) {
-  if (catalog_.ttl_suspect(ttl_slot) != 0) return;
+  if (const uint64_t number = catalog_.ttl_suspect(ttl_slot); number != 0) {
+    if (!confirm(number, catalog_.ttl_liveness(ttl_slot).health, now)) return;
+    if (catalog_.ttl_liveness(ttl_slot).health == Health::kUp) {
+      set_health(catalog_.ttl_instance(ttl_slot), Health::kSuspect, cause, now, out);
+    }
+    return;
+  }
   const LeaseOwner owner{static_cast<uint8_t>(LeaseKind::kInstance), ttl_slot};
-  catalog_.ttl_suspect(ttl_slot) = begin_suspicion(owner, now);
+  catalog_.ttl_suspect(ttl_slot) = begin_suspicion(owner, false, now);
   const Health health = catalog_.ttl_liveness(ttl_slot).health;
   if (health != Health::kUp && health != Health::kUnattended) return;
   set_health(catalog_.ttl_instance(ttl_slot), Health::kSuspect, cause, now, out);
 }
 
-uint64_t Registry::begin_suspicion(LeaseOwner owner, Now now) {
-  ++counters_.suspected;
+uint64_t Registry::begin_suspicion(LeaseOwner owner, bool reported, Now now) {
+  ++(reported ? counters_.reported : counters_.suspected);
   Suspect suspect;
   suspect.owner = owner;
+  suspect.reported = reported;
   suspect.next_round_ms = now.mono_ms;
   return suspects_.add(suspect, now.mono_ms);
 }
 
-/// A sign of life of a session that lives here.
+/// Whom only consumers had reported is not heard of either: from now on it may be removed. Returns
+/// whether that is new.
+bool Registry::confirm(uint64_t number, Health health, Now now) {
+  Suspect* suspect = suspects_.find(number);
+  if (suspect == nullptr || !suspect->reported) return false;
+  ++counters_.suspected;
+  suspect->reported = false;
+  const Timing& timing = options_.timing;
+  if (health == Health::kRefused) suspect->remove_ms = now.mono_ms + timing.refused_removal_ms;
+  if (is_unreachable(health)) suspect->remove_ms = now.mono_ms + timing.silent_removal_ms;
+  return true;
+}
+
+bool Registry::is_only_reported(uint64_t number) {
+  const Suspect* suspect = suspects_.find(number);
+  return suspect != nullptr && suspect->reported;
+}
+
+/// A sign of life of a session that lives here. Of one that consumers can't reach it says nothing
+/// new.
 void Registry::revive(Session& session, Now now, Outputs& out) {
+  if (is_only_reported(session.suspect)) return;
   suspects_.erase(std::exchange(session.suspect, 0));
   if (!is_home(session.liveness)) return;
   set_health(session, Health::kUp, Cause::kHeard, now, out);
 }
 
 void Registry::revive(const Instance& instance, Now now, Outputs& out) {
+  if (is_only_reported(catalog_.ttl_suspect(instance.holder_slot))) return;
   suspects_.erase(std::exchange(catalog_.ttl_suspect(instance.holder_slot), 0));
   set_health(instance, Health::kUp, Cause::kHeard, now, out);
 }
@@ -137,6 +175,11 @@ void Registry::tend_suspect(uint64_t number, Now now, Outputs& out) {
   const bool stands = suspected_session(number, suspect) != nullptr ||
                       suspected_instance(number, suspect) != nullptr;
   if (!stands) return give_up_suspicion(number, suspect);
+  const Session* session = suspected_session(number, suspect);
+  if (session != nullptr && !suspect.reported && !session->superseded_instance.empty()) {
+    // Its owner was to stop, and says nothing any more.
+    return end_suspect(number, suspect, Cause::kSessionExpired, now, out);
+  }
   if (suspect.remove_ms != 0 && now.mono_ms >= suspect.remove_ms) {
     if (remove_suspect(number, suspect, now, out)) return;
   }
@@ -144,6 +187,7 @@ void Registry::tend_suspect(uint64_t number, Now now, Outputs& out) {
     suspect.outstanding = 0;  // what has not come by now is our own fault
   }
   if (now.mono_ms >= suspect.next_round_ms) begin_round(number, suspect, now, out);
+  if (suspects_.find(number) == nullptr) return;
   follow_breaker(suspect, now, out);
   int64_t due_ms = suspect.next_round_ms;
   if (suspect.remove_ms != 0) due_ms = std::min(due_ms, now.mono_ms + kLookAgainMs);
@@ -298,8 +342,9 @@ void Registry::begin_round(uint64_t number, Suspect& suspect, Now now, Outputs& 
   }
   counters_.probes += suspect.outstanding;
   if (suspect.outstanding > 0) return;
+  if (suspect.reported) return give_up_suspicion(number, suspect);
   suspect.silent = 1;  // nothing to ask: its silence is all there is
-  conclude_round(suspect, now, out);
+  conclude_round(number, suspect, now, out);
 }
 
 Result<Reply> Registry::apply(const ProbeResult& input, Now now, Outputs& out) {
@@ -323,7 +368,8 @@ Result<Reply> Registry::apply(const ProbeResult& input, Now now, Outputs& out) {
     end_suspect(number, *suspect, Cause::kAddressTaken, now, out);
     return Reply(Done{});
   }
-  conclude_round(*suspect, now, out);
+  conclude_round(number, *suspect, now, out);
+  if (suspects_.find(number) == nullptr) return Reply(Done{});
   const int64_t due_ms = suspect->remove_ms == 0
                              ? suspect->next_round_ms
                              : std::min(suspect->next_round_ms, now.mono_ms + kLookAgainMs);
@@ -331,25 +377,35 @@ Result<Reply> Registry::apply(const ProbeResult& input, Now now, Outputs& out) {
   return Reply(Done{});
 }
 
-void Registry::conclude_round(Suspect& suspect, Now now, Outputs& out) {
-  const Timing& timing = options_.timing;
-  const Health before = health_of(suspect);
+void Registry::conclude_round(uint64_t number, Suspect& suspect, Now now, Outputs& out) {
   if (suspect.answered > 0) {
+    ++counters_.probes_answered;
     suspect.silent_rounds = 0;
     suspect.remove_ms = 0;
-    ++counters_.probes_answered;
-    return set_health(suspect, Health::kUnattended, Cause::kProbeAnswered, now, out);
+    if (!suspect.reported) {
+      return set_health(suspect, Health::kUnattended, Cause::kProbeAnswered, now, out);
+    }
+    set_health(suspect, Health::kUp, Cause::kProbeAnswered, now, out);
+    return give_up_suspicion(number, suspect);
   }
   if (suspect.refused > 0 && suspect.silent == 0) {
     ++counters_.probes_refused;
-    if (before == Health::kRefused) return;
-    suspect.remove_ms = now.mono_ms + timing.refused_removal_ms;
+    const bool known = health_of(suspect) == Health::kRefused && suspect.remove_ms != 0;
+    if (!suspect.reported && !known) {
+      suspect.remove_ms = now.mono_ms + options_.timing.refused_removal_ms;
+    }
     return set_health(suspect, Health::kRefused, Cause::kProbeRefused, now, out);
   }
   if (suspect.silent == 0) return;  // this node's own fault
   ++counters_.probes_silent;
+  conclude_silence(suspect, now, out);
+}
+
+void Registry::conclude_silence(Suspect& suspect, Now now, Outputs& out) {
+  const Timing& timing = options_.timing;
+  const Health before = health_of(suspect);
   ++suspect.silent_rounds;
-  if (suspect.silent_rounds < timing.probe_rounds || before == Health::kRefused) {
+  if (suspect.silent_rounds < timing.probe_rounds) {
     if (before == Health::kUnattended) {
       suspect.rounds = 1;  // a burst again
       suspect.next_round_ms = now.mono_ms + timing.probe_interval_ms;
@@ -357,13 +413,47 @@ void Registry::conclude_round(Suspect& suspect, Now now, Outputs& out) {
     }
     return;
   }
-  if (is_unreachable(before)) {
-    if (suspect.remove_ms == 0) suspect.remove_ms = now.mono_ms + timing.silent_removal_ms;
-    return;
+  if (!suspect.reported && suspect.remove_ms == 0) {
+    suspect.remove_ms = now.mono_ms + timing.silent_removal_ms;
   }
-  suspect.remove_ms = now.mono_ms + timing.silent_removal_ms;
+  if (before == Health::kRefused || is_unreachable(before)) return;
   set_health(suspect, Health::kDown, Cause::kProbeTimedOut, now, out);
   follow_breaker(suspect, now, out);
+}
+
+// --- Consumers' reports ---
+
+Result<Reply> Registry::apply(const ReportInstance& input, Now now, Outputs&) {
+  if (auto status = validate(input, options_.limits); !status.ok()) return status.error();
+  const Service* service = catalog_.find(input.key.service);
+  const Instance* instance = service == nullptr ? nullptr : service->find_live(input.key.id);
+  if (instance == nullptr) {
+    return base::Error{base::ErrorCode::kNotFound, "id",
+                       fmt::format("'{}' is not registered", input.key.id), std::nullopt};
+  }
+  const Timing& timing = options_.timing;
+  const uint32_t reports = reports_.add(service->index(), input.key.id, base::xxh64(input.by),
+                                        timing.reports_within_ms, now.mono_ms);
+  if (probes() && timing.reports > 0 && reports >= timing.reports) {
+    reports_.forget(service->index(), input.key.id);
+    investigate(*instance, now);
+  }
+  return Reply(InstanceReported{reports});
+}
+
+/// Has it probed, if its owner lives here and is not in doubt already.
+void Registry::investigate(const Instance& instance, Now now) {
+  const uint32_t slot = instance.holder_slot;
+  if (instance.holder_kind() == HolderKind::kSession) {
+    Session& session = sessions_.at(slot);
+    if (session.suspect != 0 || !is_home(session.liveness)) return;
+    const LeaseOwner owner{static_cast<uint8_t>(LeaseKind::kSession), slot};
+    session.suspect = begin_suspicion(owner, true, now);
+  } else if (instance.holder_kind() == HolderKind::kTtl) {
+    if (catalog_.ttl_suspect(slot) != 0 || !is_home(catalog_.ttl_liveness(slot))) return;
+    const LeaseOwner owner{static_cast<uint8_t>(LeaseKind::kInstance), slot};
+    catalog_.ttl_suspect(slot) = begin_suspicion(owner, true, now);
+  }
 }
 
 }  // namespace callbook::core

@@ -166,6 +166,7 @@ class Script {
       std::string operator()(const InstanceDeregistered&) { return "  deregistered\n"; }
       std::string operator()(const OverrideChanged&) { return "  overridden\n"; }
       std::string operator()(const BreakerReleased&) { return "  released\n"; }
+      std::string operator()(const InstanceReported&) { return "  reported\n"; }
     };
     return std::visit(Shower(), reply);
   }

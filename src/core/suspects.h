@@ -15,7 +15,7 @@ struct Suspect {
   LeaseOwner owner;
   uint32_t rounds = 0;         ///< of probing, begun since it was last thought alive
   uint32_t silent_rounds = 0;  ///< in a row
-  bool probed = false;         ///< some probe has gone out: silence is not only ours
+  bool reported = false;       ///< by consumers alone: its owner is heard of, and not removed
   int64_t interval_ms = 0;     ///< to the round after the next
   int64_t next_round_ms = 0;
   int64_t remove_ms = 0;  ///< when its removal is due; 0: it is not

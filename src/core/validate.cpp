@@ -145,6 +145,11 @@ Status validate(const SetOverride& input, const Limits& limits) {
   return check_author(input.by, input.reason, limits);
 }
 
+Status validate(const ReportInstance& input, const Limits& limits) {
+  if (auto status = validate(input.key); !status.ok()) return status;
+  return check_author(input.by, {}, limits);
+}
+
 Status validate(const RemoveOverride& input, const Limits& limits) {
   if (auto status = validate(input.key); !status.ok()) return status;
   return check_author(input.by, input.reason, limits);

@@ -69,6 +69,8 @@ void write_core(MetricWriter& out, const CoreReport& core) {
             core.suspects);
   out.counter("suspected_total", "Times that one was not heard of as it should be.",
               core.counters.suspected);
+  out.counter("reported_total", "Times that one was probed because consumers reported it.",
+              core.counters.reported);
   out.counter("probes_total", "Connections tried to those that are not heard of.",
               core.counters.probes);
   out.counter("probe_rounds_answered_total", "Rounds of probes in which somebody answered.",

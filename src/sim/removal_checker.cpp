@@ -16,6 +16,11 @@ constexpr int64_t kCloseMs = 500;
 }  // namespace
 
 void RemovalChecker::on_record(const RecordChange& change) {
+  if (change.key != kNobody && change.key_after.session != change.key_before.session) {
+    auto& since_ms = held_since_ms_[change.node];
+    if (since_ms.size() <= change.key) since_ms.resize(change.key + 1, kLongAgo);
+    since_ms[change.key] = evidence_.now_ms();
+  }
   const bool of_session = change.session != kNobody;
   if (of_session ? !change.session_after.liveness.ended : !change.key_after.liveness.ended) return;
   auto& ended_ms = (of_session ? sessions_ended_ms_ : keys_ended_ms_)[change.node];
@@ -93,7 +98,14 @@ std::string RemovalChecker::session_objection(const ListChange& change,
                             key.session != registration.session && key.stamp > change.before->stamp;
   if (other_holder && key.session != kNobody) {
     const SessionFacts& next = evidence_.records.session(change.node, key.session);
-    if (!next.known || next.liveness.ended) return {};
+    const auto& since_ms = held_since_ms_[change.node];
+    const int64_t held_ms = evidence_.now_ms() - since_ms[change.key];
+    const bool given_up = held_ms >= evidence_.settings.timing.unknown_session_ms;
+    if (next.known ? next.liveness.ended : given_up) return {};
+    if (!next.known) {
+      return fmt::format("word of session #{}, which has registered it anew, is only late",
+                         key.session);
+    }
   }
   if (session.known) {
     return fmt::format("its session #{} is open here (epoch {}) and its process lives",

@@ -16,8 +16,9 @@ namespace callbook::sim {
 ///   without an answer is what the node's record shows, and may be used up by one record only.
 /// - A session: the node knows a record of its end (which EndingChecker has judged), or its owner
 ///   has ended, closed or abandoned it, or another process has claimed one of its instances.
-/// - A session other than the one it was listed under, whose registration is later and whose own
-///   record has not come yet.
+/// - A session other than the one it was listed under, whose registration is later: it has ended,
+/// or
+///   the node has given up waiting for word of it.
 /// - An own TTL: the node knows a record of its end, or its process has ended.
 /// - Nothing (persistent): only a deregistration, or a registration by another holder.
 ///
@@ -32,7 +33,8 @@ class RemovalChecker {
       : evidence_(evidence),
         endings_(endings),
         sessions_ended_ms_(evidence.node_count()),
-        keys_ended_ms_(evidence.node_count()) {}
+        keys_ended_ms_(evidence.node_count()),
+        held_since_ms_(evidence.node_count()) {}
 
   void on_record(const RecordChange& change);
   void on_list_change(const ListChange& change);
@@ -49,6 +51,7 @@ class RemovalChecker {
   // By node and session or key: when it was last seen ended there.
   std::vector<std::vector<int64_t>> sessions_ended_ms_;
   std::vector<std::vector<int64_t>> keys_ended_ms_;
+  std::vector<std::vector<int64_t>> held_since_ms_;  ///< by node and key: by its present session
 };
 
 /// Property: a list of a service goes from some to none only when every instance has truly

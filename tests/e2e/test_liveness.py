@@ -259,6 +259,27 @@ def test_a_process_that_says_goodbye_is_nobodys_suspect(fast, provide):
     assert metric(fast, "suspected_total") == 0
 
 
+def test_consumers_reports_cause_a_probe_and_remove_nobody(fast, provide):
+    provider = provide("reported", "r-1")
+
+    def report(*names):
+        path = "/v1/services/reported/instances/r-1/report?by="
+        return [fast.call("POST", path + name).json["reports"] for name in names]
+
+    assert report("x", "y", "x") == [1, 2, 2]
+    assert report("z") == [3]
+    time.sleep(1)
+    assert state_of(fast, "reported", "r-1") == "up", "it answers"
+    provider.listener.close()
+    assert report("x", "y", "z") == [1, 2, 3]
+    until(lambda: state_of(fast, "reported", "r-1") == "down")
+    time.sleep(3)
+    assert state_of(fast, "reported", "r-1") == "down", "its session lives: it is not removed"
+    assert metric(fast, "reported_total") == 2
+    assert_problem(fast.call("POST", "/v1/services/reported/instances/r-1/report"), 400, "invalid",
+                   "by")
+
+
 def test_unprobed_addresses_are_never_asked(fast):
     """A name, and the metadata address of clouds: nobody connects there."""
     session = fast.open_session(ttl_ms=TTL_MS)

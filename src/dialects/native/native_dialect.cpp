@@ -61,6 +61,8 @@ const std::vector<NativeDialect::Route>& NativeDialect::table() {
       {Method::kDelete, "/v1/services/{service}/instances/{id}/override",
        &NativeDialect::remove_override, true},
       {Method::kPost, "/v1/services/{service}/release", &NativeDialect::release_breaker, true},
+      {Method::kPost, "/v1/services/{service}/instances/{id}/report",
+       &NativeDialect::report_instance, true},
       {Method::kPost, "/v1/batch", &NativeDialect::batch, true},
       {Method::kPost, "/v1/sessions", &NativeDialect::open_session, true},
       {Method::kGet, "/v1/sessions/{session}/attach", &NativeDialect::attach_session, true},

@@ -93,6 +93,7 @@ class NativeDialect final : public net::HttpHandler {
   void set_override(Call& call);
   void remove_override(Call& call);
   void release_breaker(Call& call);
+  void report_instance(Call& call);
   // discovery_routes.cpp
   void list_services(Call& call);
   void get_service(Call& call);

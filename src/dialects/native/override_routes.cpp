@@ -65,4 +65,20 @@ void NativeDialect::release_breaker(Call& call) {
                 });
 }
 
+void NativeDialect::report_instance(Call& call) {
+  auto key = take_instance_key(call);
+  auto by = call.query.take("by");
+  if (!accept(call, key) || !accept(call, by) || !accept(call, call.query.finish())) return;
+  front_.submit(core::ReportInstance{std::move(*key), by->value_or("")}, core::Ack::kLocal,
+                [this, exchange = std::move(call.exchange)](const Result<Reply>& reply) mutable {
+                  if (!reply.ok()) return exchange.respond(failure(reply.error()));
+                  net::HttpResponse response;
+                  base::JsonWriter(response.body)
+                      .begin_object()
+                      .field("reports", std::get<core::InstanceReported>(*reply).reports)
+                      .end_object();
+                  exchange.respond(std::move(response));
+                });
+}
+
 }  // namespace callbook::native
