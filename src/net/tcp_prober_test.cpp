@@ -22,7 +22,7 @@ class Port {
     socklen_t length = sizeof address;
     EXPECT_EQ(::bind(socket_, reinterpret_cast<sockaddr*>(&address), length), 0);
     if (listens) {
-      EXPECT_EQ(::listen(socket_, 64), 0);
+      EXPECT_EQ(::listen(socket_, 1'024), 0);  // nobody takes them in
     }
     EXPECT_EQ(::getsockname(socket_, reinterpret_cast<sockaddr*>(&address), &length), 0);
     number_ = ntohs(address.sin_port);

@@ -102,7 +102,6 @@ int64_t quiet_ms_for(const core::Timing& timing) {
 Settings settings_of(uint64_t seed) {
   Settings settings;
   settings.seed = seed;
-  settings.timing.probe_rounds = 0;  // nobody is there to carry them out
   const Random root(seed);
   // A child for each aspect: a change of how one is drawn leaves the others as they were.
   Random nodes = root.child(1);

@@ -11,6 +11,13 @@ namespace callbook::sim {
 /// Where all nodes of a simulation are.
 inline constexpr const char* kDatacenter = "dc1";
 
+/// Nobody carries out probes here: who lapses is removed at once.
+inline core::Timing unprobed() {
+  core::Timing timing;
+  timing.probe_rounds = 0;
+  return timing;
+}
+
 /// What one seed decides before anything runs.
 struct Settings {
   uint64_t seed = 0;
@@ -18,7 +25,7 @@ struct Settings {
   int64_t duration_ms = 600'000;  ///< with faults and load; the quiet end comes after it
   int64_t quiet_ms = 120'000;     ///< after faults end: within it everything must have converged
   core::Limits limits;
-  core::Timing timing;  ///< days are scaled down to minutes in some seeds
+  core::Timing timing = unprobed();  ///< days are scaled down to minutes in some seeds
 
   uint32_t services = 5;
   uint32_t providers = 30;
