@@ -270,11 +270,10 @@ const Transcript kTranscripts[] = {
   orders: p-1 q-1
 > attach p
 > kill p
-  orders: p-1[suspect] q-1
+  orders: p-1[down] q-1
 > advance 12000
-  100 ms: orders: p-1[down] q-1
-  10100 ms: ended probe_refused instances=1
-  10100 ms: orders: q-1
+  10000 ms: ended probe_refused instances=1
+  10000 ms: orders: q-1
 > advance 60000
 )"},
     {"AKilledProcessWithHeartbeatsIsMissedAfterThree", R"(
@@ -350,18 +349,16 @@ const Transcript kTranscripts[] = {
 > attach b
 > attach c
 > kill a b
-  orders: 4 up 6 suspect
+  orders: 4 up 6 down
 > advance 12000
-  100 ms: orders: 4 up 6 down
-  10100 ms: ended probe_refused instances=3
-  10100 ms: ended probe_refused instances=3
-  10100 ms: orders: c-1 c-2 c-3 c-4
+  10000 ms: ended probe_refused instances=3
+  10000 ms: ended probe_refused instances=3
+  10000 ms: orders: c-1 c-2 c-3 c-4
 > kill c
-  orders: c-1[suspect] c-2[suspect] c-3[suspect] c-4[suspect]
+  orders: c-1[down] c-2[down] c-3[down] c-4[down]
 > advance 12000
-  100 ms: orders: c-1[down] c-2[down] c-3[down] c-4[down]
-  10100 ms: ended probe_refused instances=4
-  10100 ms: orders: nothing
+  10000 ms: ended probe_refused instances=4
+  10000 ms: orders: nothing
 )"},
     {"SixOfTenUnreachableAreServedOn", R"(
 > process a
@@ -526,11 +523,10 @@ const Transcript kTranscripts[] = {
   5600 ms: orders: 23 up 1 down
 > attach u
 > kill u
-  orders: 22 up 1 suspect 1 down
+  orders: 22 up 2 down
 > advance 12000
-  100 ms: orders: 22 up 2 down
-  10100 ms: ended probe_refused instances=1
-  10100 ms: orders: 22 up 1 down
+  10000 ms: ended probe_refused instances=1
+  10000 ms: orders: 22 up 1 down
 > advance 480000
 > advance 60000
   44600 ms: ended probe_timed_out instances=1
@@ -570,9 +566,8 @@ const Transcript kTranscripts[] = {
 > attach p
 > attach q
 > kill p
-  orders: p-1[suspect] q-1
+  orders: p-1[down] q-1
 > advance 3000
-  100 ms: orders: p-1[down] q-1
 > restart
 > advance 30000
   6100 ms: orders: p-1[down] q-1[unattended]

@@ -168,6 +168,7 @@ Result<Reply> Registry::apply(const DetachSession& input, Now now, Outputs& out)
   if (at_home && suspicious) {
     const bool broken = input.how == DetachSession::How::kBroken;
     suspect(*session, broken ? Cause::kConnectionLost : Cause::kHeartbeatsMissed, now, out);
+    advance_suspects(now, out);  // the first probe need not wait for a tick
     return Reply(Done{});
   }
   if (!session->moved_away) note_life(*session, now);
