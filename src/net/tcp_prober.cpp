@@ -45,12 +45,12 @@ ProbeOutcome outcome_of(const boost::system::error_code& error) {
 
 }  // namespace
 
-bool may_probe(const std::string& text) {
+bool may_probe(const std::string& address) {
   boost::system::error_code error;
-  const auto address = asio::ip::make_address(text, error);
+  const auto parsed = asio::ip::make_address(address, error);
   if (error) return false;
-  if (address.is_v4()) return may_probe_v4(address.to_v4());
-  const auto v6 = address.to_v6();
+  if (parsed.is_v4()) return may_probe_v4(parsed.to_v4());
+  const auto v6 = parsed.to_v6();
   if (v6.is_v4_mapped()) {
     return may_probe_v4(asio::ip::make_address_v4(asio::ip::v4_mapped, v6));
   }
