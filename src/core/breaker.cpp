@@ -39,14 +39,8 @@ bool BreakerGroup::may_remove(uint32_t count, const BreakerRule& rule, int64_t n
   return in_budget && size >= count + floor(rule);
 }
 
-template <typename Change>
-void Breaker::change(std::string_view zone, Change&& change) {
-  change(whole_);
-  if (!zone.empty()) change(zone_or_add(zone));
-}
-
 void Breaker::add(std::string_view zone, bool unreachable) {
-  change(zone, [&](BreakerGroup& group) {
+  for_each_of(zone, [&](std::string_view, BreakerGroup& group) {
     ++group.size;
     if (unreachable) ++group.unreachable;
     group.peak = std::max(group.peak, group.size);
@@ -54,7 +48,7 @@ void Breaker::add(std::string_view zone, bool unreachable) {
 }
 
 void Breaker::remove(std::string_view zone, bool unreachable) {
-  change(zone, [&](BreakerGroup& group) {
+  for_each_of(zone, [&](std::string_view, BreakerGroup& group) {
     CALLBOOK_CHECK(group.size > 0 && (!unreachable || group.unreachable > 0));
     --group.size;
     if (unreachable) --group.unreachable;
@@ -62,37 +56,35 @@ void Breaker::remove(std::string_view zone, bool unreachable) {
 }
 
 void Breaker::note_removal(std::string_view zone, int64_t now_ms) {
-  change(zone, [&](BreakerGroup& group) {
+  for_each_of(zone, [&](std::string_view, BreakerGroup& group) {
     std::erase_if(group.removals_ms, [&](int64_t at_ms) { return now_ms - at_ms >= kMinuteMs; });
     group.removals_ms.push_back(now_ms);
   });
 }
 
 void Breaker::rotate() {
-  const auto begin_period = [](BreakerGroup& group) {
+  for_each([](std::string_view, BreakerGroup& group) {
     group.peak_before = group.peak;
     group.peak = group.size;
-  };
-  begin_period(whole_);
+  });
   if (!zones_) return;
-  for (auto& [name, group] : *zones_) begin_period(group);
   std::erase_if(*zones_, [](const auto& entry) {
     return entry.second.size == 0 && entry.second.largest() == 0;
   });
   if (zones_->empty()) zones_.reset();
 }
 
-BreakerGroup* Breaker::zone(std::string_view name) {
+BreakerGroup* Breaker::find(std::string_view zone) {
+  if (zone.empty()) return &whole_;
   if (!zones_) return nullptr;
-  const auto found = zones_->find(name);
+  const auto found = zones_->find(zone);
   return found == zones_->end() ? nullptr : &found->second;
 }
 
-BreakerGroup& Breaker::zone_or_add(std::string_view name) {
-  if (!zones_) zones_ = std::make_unique<std::map<std::string, BreakerGroup, std::less<>>>();
-  const auto found = zones_->find(name);
-  if (found != zones_->end()) return found->second;
-  return zones_->emplace(std::string(name), BreakerGroup()).first->second;
+BreakerGroup& Breaker::find_or_add(std::string_view zone) {
+  if (BreakerGroup* present = find(zone)) return *present;
+  if (!zones_) zones_ = std::make_unique<Zones>();
+  return zones_->emplace(std::string(zone), BreakerGroup()).first->second;
 }
 
 }  // namespace callbook::core

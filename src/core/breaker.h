@@ -51,28 +51,34 @@ class Breaker {
   /// A new period: what the size was before the last one no longer counts.
   void rotate();
 
-  BreakerGroup& whole() { return whole_; }
-  const BreakerGroup& whole() const { return whole_; }
-  /// The group of a zone; nullptr for the empty zone, or one that is not known.
-  BreakerGroup* zone(std::string_view name);
-  BreakerGroup& zone_or_add(std::string_view name);
+  /// The group of a zone, or, if that is empty, of the whole service; nullptr if it is not known.
+  BreakerGroup* find(std::string_view zone);
+  BreakerGroup& find_or_add(std::string_view zone);
+  /// Calls `visit(zone, group)` for the whole service and each zone.
   template <typename Visit>
-  void for_each_zone(Visit&& visit) {
+  void for_each(Visit&& visit) {
+    visit(std::string_view(), whole_);
     if (!zones_) return;
-    for (auto& [name, group] : *zones_) visit(name, group);
+    for (auto& [zone, group] : *zones_) visit(zone, group);
   }
   template <typename Visit>
-  void for_each_zone(Visit&& visit) const {
+  void for_each(Visit&& visit) const {
+    visit(std::string_view(), whole_);
     if (!zones_) return;
-    for (const auto& [name, group] : *zones_) visit(name, group);
+    for (const auto& [zone, group] : *zones_) visit(zone, group);
+  }
+  /// The same for those to which an instance of `zone` belongs.
+  template <typename Visit>
+  void for_each_of(std::string_view zone, Visit&& visit) {
+    visit(std::string_view(), whole_);
+    if (!zone.empty()) visit(zone, find_or_add(zone));
   }
 
  private:
-  template <typename Change>
-  void change(std::string_view zone, Change&& change);
+  using Zones = std::map<std::string, BreakerGroup, std::less<>>;
 
   BreakerGroup whole_;
-  std::unique_ptr<std::map<std::string, BreakerGroup, std::less<>>> zones_;  ///< null: none
+  std::unique_ptr<Zones> zones_;  ///< null: none
 };
 
 }  // namespace callbook::core

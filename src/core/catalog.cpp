@@ -288,11 +288,11 @@ void Catalog::install(Service& service, Instance::Ptr instance, const Instance* 
   if (holder.kind == HolderKind::kSession) {
     const uint32_t slot = sessions_.slot_for(holder.session);
     sessions_.add_instance(slot, added);
-    added.health = static_cast<uint8_t>(sessions_.at(slot).liveness.health);
+    added.health = sessions_.at(slot).liveness.health;
   } else if (holder.kind == HolderKind::kTtl) {
     take_ttl_slot(added, holder, liveness, now_ms);
     ttl_slots_[added.holder_slot].evidence_ms = evidence_ms;
-    added.health = static_cast<uint8_t>(liveness.health);
+    added.health = liveness.health;
   }
   remember_liveness(service, added.id(), holder.kind, liveness);
   if (waiting) {
@@ -364,7 +364,7 @@ void Catalog::take_ttl_slot(const Instance& instance, const Holder& holder,
 void Catalog::follow_home(TtlSlot& slot, uint32_t index, int64_t now_ms) {
   const bool at_home = !setting_.clustered || slot.liveness.home == setting_.node;
   if (at_home && slot.lease == kNoSlot) {
-    const LeaseOwner owner{static_cast<uint8_t>(LeaseKind::kInstance), index};
+    const LeaseOwner owner{LeaseKind::kInstance, index};
     slot.lease = leases_.add(owner, slot.ttl_ms, now_ms);
   } else if (!at_home && slot.lease != kNoSlot) {
     leases_.remove(std::exchange(slot.lease, kNoSlot));
@@ -401,7 +401,7 @@ uint64_t Catalog::follow_session(uint32_t slot, uint64_t version) {
     for (const Instance* instance : session.instances) {
       Service& service = *at(instance->service);
       const bool shown =
-          instance->health != static_cast<uint8_t>(liveness.health) &&
+          instance->health != liveness.health &&
           service.set_health(*instance, liveness.health, liveness.cause, version + 1);
       if (shown) {
         ++version;

@@ -21,9 +21,6 @@
 
 namespace callbook::core {
 
-/// What the owner of a lease in the wheel is.
-enum class LeaseKind : uint8_t { kSession = 0, kInstance = 1 };
-
 /// Everything known of one instance's key, wherever it stands.
 struct KeyState {
   RegistrationKind kind = RegistrationKind::kNone;

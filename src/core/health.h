@@ -2,8 +2,6 @@
 
 #include <cstdint>
 
-#include "core/instance.h"
-
 namespace callbook::core {
 
 /// What the home of a session, or of an own TTL, believes of its owner. Part of its liveness: only
@@ -20,21 +18,9 @@ enum class Health : uint8_t {
 
 inline constexpr uint8_t kHealthCount = 6;
 
-constexpr InstanceState state_of(Health health) {
-  switch (health) {
-    case Health::kUp:
-      return InstanceState::kUp;
-    case Health::kSuspect:
-      return InstanceState::kSuspect;
-    case Health::kDown:
-    case Health::kRefused:
-      return InstanceState::kDown;
-    case Health::kProtected:
-      return InstanceState::kProtected;
-    case Health::kUnattended:
-      return InstanceState::kUnattended;
-  }
-  return InstanceState::kUp;
+/// Nothing of it is heard or reached, and nobody says that it is gone.
+constexpr bool is_unreachable(Health health) {
+  return health == Health::kDown || health == Health::kProtected;
 }
 
 }  // namespace callbook::core

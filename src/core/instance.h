@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include "core/health.h"
 #include "core/interner.h"
 #include "core/registration.h"
 #include "core/stamp.h"
@@ -25,6 +26,24 @@ enum class InstanceState : uint8_t {
 };
 
 inline constexpr uint8_t kInstanceStateCount = 7;
+
+/// What consumers see of it, unless an operator or its provider says otherwise.
+constexpr InstanceState state_of(Health health) {
+  switch (health) {
+    case Health::kUp:
+      return InstanceState::kUp;
+    case Health::kSuspect:
+      return InstanceState::kSuspect;
+    case Health::kDown:
+    case Health::kRefused:
+      return InstanceState::kDown;
+    case Health::kProtected:
+      return InstanceState::kProtected;
+    case Health::kUnattended:
+      return InstanceState::kUnattended;
+  }
+  return InstanceState::kUp;
+}
 
 std::string_view name_of(InstanceState state);
 std::optional<InstanceState> instance_state_from(std::string_view name);
@@ -75,7 +94,7 @@ class Instance {
   mutable uint32_t holder_position = 0;    ///< place in the session's list
   mutable uint64_t replica_part = 0;       ///< what its record adds to the replication digest
   mutable uint8_t round = 0;               ///< in which round of joining it was last heard of
-  mutable uint8_t health = 0;              ///< of its holder (health.h)
+  mutable Health health = Health::kUp;     ///< of its holder
 
  private:
   Instance() = default;

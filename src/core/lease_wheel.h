@@ -7,9 +7,14 @@
 
 namespace callbook::core {
 
-/// What a lease belongs to; meaning given by the owner of the wheel.
+enum class LeaseKind : uint8_t {
+  kSession,
+  kInstance  ///< with a TTL of its own
+};
+
+/// What a lease belongs to; the slot's meaning is given by the owner of the wheel.
 struct LeaseOwner {
-  uint8_t kind = 0;
+  LeaseKind kind = LeaseKind::kSession;
   uint32_t slot = 0;
 };
 

@@ -29,7 +29,8 @@ TEST(LeaseWheel, AgreesWithASimpleModelUnderRandomUse) {
     if (choice < 3 || model.empty()) {
       const int64_t ttl_ms = random() % 20 == 0 ? 700'000 : 1'000 + random() % 20'000;
       const uint32_t slot = next_slot++;
-      model[slot] = {wheel.add({1, slot}, ttl_ms, now_ms), ttl_ms, now_ms + ttl_ms};
+      model[slot] = {wheel.add({LeaseKind::kInstance, slot}, ttl_ms, now_ms), ttl_ms,
+                     now_ms + ttl_ms};
     } else if (choice < 7) {
       Modelled& one = pick()->second;
       wheel.renew(one.id, now_ms);
@@ -58,7 +59,7 @@ TEST(LeaseWheel, AgreesWithASimpleModelUnderRandomUse) {
 TEST(LeaseWheel, ASuspendedLeaseWaitsForItsRenewal) {
   LeaseWheel wheel;
   std::vector<LeaseOwner> lapsed;
-  const auto id = wheel.add({0, 7}, 1'000, 0);
+  const auto id = wheel.add({LeaseKind::kSession, 7}, 1'000, 0);
   wheel.suspend(id);
   wheel.advance(900'000, lapsed);
   EXPECT_TRUE(lapsed.empty());

@@ -167,7 +167,9 @@ Result<Reply> Registry::apply(const DetachSession& input, Now now, Outputs& out)
                           session->state == Session::State::kOpen && !session->instances.empty();
   if (at_home && suspicious) {
     const bool broken = input.how == DetachSession::How::kBroken;
-    suspect(*session, broken ? Cause::kConnectionLost : Cause::kHeartbeatsMissed, now, out);
+    leases_.suspend(session->lease);
+    suspect(owner_of(*session), broken ? Cause::kConnectionLost : Cause::kHeartbeatsMissed, now,
+            out);
     advance_suspects(now, out);  // the first probe need not wait for a tick
     return Reply(Done{});
   }
@@ -290,7 +292,7 @@ void Registry::renew_own_ttl(const Service& service, const Instance& body, Now n
     ++counters_.sessions_moved;
   }
   catalog_.renew_ttl(body, !stood_still(now), now.mono_ms);
-  revive(body, now, out);
+  revive(owner_of(body), now, out);
 }
 
 /// Begins the next epoch of an own TTL here.

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <deque>
 #include <optional>
@@ -203,21 +204,28 @@ class Registry {
   base::Result<Reply> apply(const ProbeResult& input, base::Now now, Outputs& out);
   base::Result<Reply> apply(const ReportInstance& input, base::Now now, Outputs& out);
   void investigate(const Instance& instance, base::Now now);
-  Session* suspected_session(uint64_t number, const Suspect& suspect);
-  const Instance* suspected_instance(uint64_t number, const Suspect& suspect);
-  Health health_of(const Suspect& suspect);
-  void set_health(const Suspect& suspect, Health health, Cause cause, base::Now now, Outputs& out);
+  LeaseOwner owner_of(const Session& session) const;
+  static LeaseOwner owner_of(const Instance& instance);
+  const Liveness& liveness_of(LeaseOwner owner);
+  uint64_t& suspicion_of(LeaseOwner owner);
+  bool stands(uint64_t number, LeaseOwner owner);
+  /// Calls `visit` for its instances, `most` at most.
+  template <typename Visit>
+  void for_each_instance(LeaseOwner owner, size_t most, Visit&& visit) {
+    if (owner.kind == LeaseKind::kInstance) return visit(catalog_.ttl_instance(owner.slot));
+    const auto& instances = sessions_.at(owner.slot).instances;
+    for (size_t i = 0; i < std::min(instances.size(), most); ++i) visit(*instances[i]);
+  }
+  void set_health(LeaseOwner owner, Health health, Cause cause, base::Now now, Outputs& out);
   void set_health(Session& session, Health health, Cause cause, base::Now now, Outputs& out);
   void set_health(const Instance& instance, Health health, Cause cause, base::Now now,
                   Outputs& out);
   bool probes() const { return options_.timing.probe_rounds > 0; }
-  void suspect(Session& session, Cause cause, base::Now now, Outputs& out);
-  void suspect(uint32_t ttl_slot, Cause cause, base::Now now, Outputs& out);
-  uint64_t begin_suspicion(LeaseOwner owner, bool reported, base::Now now);
+  void suspect(LeaseOwner owner, Cause cause, base::Now now, Outputs& out);
+  void begin_suspicion(LeaseOwner owner, bool reported, base::Now now);
   bool confirm(uint64_t number, Health health, base::Now now);
-  bool is_only_reported(uint64_t number);
-  void revive(Session& session, base::Now now, Outputs& out);
-  void revive(const Instance& instance, base::Now now, Outputs& out);
+  void revive(LeaseOwner owner, base::Now now, Outputs& out);
+  void revive(const Session& session, base::Now now, Outputs& out);
   void advance_suspects(base::Now now, Outputs& out);
   void tend_suspect(uint64_t number, base::Now now, Outputs& out);
   void give_up_suspicion(uint64_t number, const Suspect& suspect);
@@ -239,9 +247,9 @@ class Registry {
   void for_each_group(const Suspect& suspect, Visit visit);
   bool breakers_allow(const Suspect& suspect, base::Now now);
   void follow_breaker(const Suspect& suspect, base::Now now, Outputs& out);
-  bool follow_group(const Service& service, BreakerGroup& group, std::string_view zone,
+  bool follow_group(const Service& service, std::string_view zone, BreakerGroup& group,
                     base::Now now, Outputs& out);
-  void write_breaker(const Service& service, const BreakerGroup& group, std::string_view zone,
+  void write_breaker(const Service& service, std::string_view zone, const BreakerGroup& group,
                      uint64_t version, RecordBatch& batch) const;
   void load_breaker(const BreakerRecord& record, base::Now now);
   void dump_breakers(DumpCursor& cursor, size_t end, RecordBatch& out) const;

@@ -11,23 +11,19 @@ namespace callbook::core {
 using base::Now;
 using base::Result;
 
-/// Calls `visit(service, group, zone)` for the groups of the suspect's instances.
+/// Calls `visit(service, zone, group)` for the groups of the suspect's instances.
 template <typename Visit>
 void Registry::for_each_group(const Suspect& suspect, Visit visit) {
-  const auto groups_of = [&](const Instance& instance) {
+  for_each_instance(suspect.owner, SIZE_MAX, [&](const Instance& instance) {
     Service& service = *catalog_.at(instance.service);
     if (service.find_live(instance.id()) != &instance) return;
     const InstanceState state = service.state_for(instance);
     if (state == InstanceState::kOutOfService || state == InstanceState::kDraining) return;
     const PackedBody body(instance.packed(), catalog_.interner());
-    visit(service, service.breaker().whole(), std::string_view());
-    if (BreakerGroup* zone = service.breaker().zone(body.zone()))
-      visit(service, *zone, body.zone());
-  };
-  if (suspect.owner.kind == static_cast<uint8_t>(LeaseKind::kInstance)) {
-    return groups_of(catalog_.ttl_instance(suspect.owner.slot));
-  }
-  for (const Instance* instance : sessions_.at(suspect.owner.slot).instances) groups_of(*instance);
+    service.breaker().for_each_of(body.zone(), [&](std::string_view zone, BreakerGroup& group) {
+      visit(service, zone, group);
+    });
+  });
 }
 
 bool Registry::breakers_allow(const Suspect& suspect, Now now) {
@@ -36,7 +32,7 @@ bool Registry::breakers_allow(const Suspect& suspect, Now now) {
     uint32_t count = 0;
   };
   std::map<std::pair<uint32_t, std::string_view>, Share> shares;  // by service and zone
-  for_each_group(suspect, [&](Service& service, BreakerGroup& group, std::string_view zone) {
+  for_each_group(suspect, [&](Service& service, std::string_view zone, BreakerGroup& group) {
     Share& share = shares[{service.index(), zone}];
     share.group = &group;
     ++share.count;
@@ -49,34 +45,34 @@ bool Registry::breakers_allow(const Suspect& suspect, Now now) {
 
 /// Whoever is not reached is served on while a breaker of one of its groups holds.
 void Registry::follow_breaker(const Suspect& suspect, Now now, Outputs& out) {
-  const Health before = health_of(suspect);
-  if (before != Health::kDown && before != Health::kProtected) return;
+  if (!is_unreachable(liveness_of(suspect.owner).health)) return;
   bool holds = false;
-  for_each_group(suspect, [&](Service& service, BreakerGroup& group, std::string_view zone) {
-    holds |= follow_group(service, group, zone, now, out);
+  for_each_group(suspect, [&](Service& service, std::string_view zone, BreakerGroup& group) {
+    holds |= follow_group(service, zone, group, now, out);
   });
-  set_health(suspect, holds ? Health::kProtected : Health::kDown,
+  set_health(suspect.owner, holds ? Health::kProtected : Health::kDown,
              holds ? Cause::kMassDeath : Cause::kProbeTimedOut, now, out);
 }
 
 /// Begins or ends the hold of a group; whether it holds.
-bool Registry::follow_group(const Service& service, BreakerGroup& group, std::string_view zone,
+bool Registry::follow_group(const Service& service, std::string_view zone, BreakerGroup& group,
                             Now now, Outputs& out) {
   const bool overdrawn = group.overdrawn(options_.timing.breaker);
   if (overdrawn && group.held_since_wall_ms == 0) {
     group.held_since_wall_ms = std::max<int64_t>(now.wall_ms, 1);
     ++counters_.breakers_tripped;
-    write_breaker(service, group, zone, ++version_, out.records);
+    write_breaker(service, zone, group, ++version_, out.records);
   } else if (!overdrawn && group.held_since_wall_ms != 0) {
     group.held_since_wall_ms = 0;
     group.released = false;
-    write_breaker(service, group, zone, ++version_, out.records);
+    write_breaker(service, zone, group, ++version_, out.records);
   }
   return overdrawn && !group.released;
 }
 
-void Registry::write_breaker(const Service& service, const BreakerGroup& group,
-                             std::string_view zone, uint64_t version, RecordBatch& batch) const {
+void Registry::write_breaker(const Service& service, std::string_view zone,
+                             const BreakerGroup& group, uint64_t version,
+                             RecordBatch& batch) const {
   const BreakerRecord record{service.key(), zone, group.largest(), group.held_since_wall_ms,
                              group.released};
   batch.begin(version);
@@ -91,12 +87,9 @@ void Registry::dump_breakers(DumpCursor& cursor, size_t end, RecordBatch& out) c
     if (out.size() >= end) return;
     const Service* service = catalog_.at(cursor.slot);
     if (service == nullptr) continue;
-    const auto dump_held = [&](const BreakerGroup& group, std::string_view zone) {
-      if (group.held_since_wall_ms != 0) write_breaker(*service, group, zone, version_, out);
-    };
-    dump_held(service->breaker().whole(), {});
-    service->breaker().for_each_zone(
-        [&](const std::string& zone, const BreakerGroup& group) { dump_held(group, zone); });
+    service->breaker().for_each([&](std::string_view zone, const BreakerGroup& group) {
+      if (group.held_since_wall_ms != 0) write_breaker(*service, zone, group, version_, out);
+    });
   }
   cursor = {DumpCursor::Part::kOwed, 0, {}};
 }
@@ -104,15 +97,11 @@ void Registry::dump_breakers(DumpCursor& cursor, size_t end, RecordBatch& out) c
 void Registry::load_breaker(const BreakerRecord& record, Now now) {
   if (record.held_since_wall_ms == 0) {
     Service* known = catalog_.find(record.service);
-    if (known == nullptr) return;
-    BreakerGroup* group =
-        record.zone.empty() ? &known->breaker().whole() : known->breaker().zone(record.zone);
-    if (group != nullptr) group->held_since_wall_ms = 0;
+    BreakerGroup* ended = known == nullptr ? nullptr : known->breaker().find(record.zone);
+    if (ended != nullptr) ended->held_since_wall_ms = 0;
     return;
   }
-  Service& service = catalog_.find_or_add(record.service);
-  BreakerGroup& group =
-      record.zone.empty() ? service.breaker().whole() : service.breaker().zone_or_add(record.zone);
+  BreakerGroup& group = catalog_.find_or_add(record.service).breaker().find_or_add(record.zone);
   group.peak = std::max(group.peak, record.largest);
   group.held_since_wall_ms = record.held_since_wall_ms;
   group.released = record.released;
@@ -126,15 +115,12 @@ Result<Reply> Registry::apply(const ReleaseBreaker& input, Now, Outputs& out) {
     return base::Error{base::ErrorCode::kNotFound, "service", "is not known", std::nullopt};
   }
   BreakerReleased released;
-  const auto release = [&](BreakerGroup& group, std::string_view zone) {
+  service->breaker().for_each([&](std::string_view zone, BreakerGroup& group) {
     if (group.held_since_wall_ms == 0 || group.released) return;
     group.released = true;
     ++released.groups;
-    write_breaker(*service, group, zone, ++version_, out.records);
-  };
-  release(service->breaker().whole(), {});
-  service->breaker().for_each_zone(
-      [&](const std::string& zone, BreakerGroup& group) { release(group, zone); });
+    write_breaker(*service, zone, group, ++version_, out.records);
+  });
   return Reply(released);
 }
 
@@ -143,11 +129,8 @@ void Registry::tend_breakers(Now now) {
   const uint32_t slots = catalog_.service_slots();
   if (slots == 0) return;
   if (tended_breaker_ >= slots) {
-    const int64_t since_ms = std::exchange(breakers_since_ms_, now.mono_ms);
-    if (now.mono_ms - since_ms < options_.timing.breaker_period_ms) {
-      breakers_since_ms_ = since_ms;
-      return;
-    }
+    if (now.mono_ms - breakers_since_ms_ < options_.timing.breaker_period_ms) return;
+    breakers_since_ms_ = now.mono_ms;
     tended_breaker_ = 0;
   }
   constexpr uint32_t kAtOnce = 1'000;

@@ -23,46 +23,47 @@ constexpr size_t kMostLookedAt = 32;
 /// How often those are looked at again that nobody reaches: the breaker may begin to hold, or end.
 constexpr int64_t kLookAgainMs = 1'000;
 
-bool is_unreachable(Health health) {
-  return health == Health::kDown || health == Health::kProtected;
-}
-
 }  // namespace
 
-/// The session, if it is its owner and lives here.
-Session* Registry::suspected_session(uint64_t number, const Suspect& suspect) {
-  if (suspect.owner.kind != static_cast<uint8_t>(LeaseKind::kSession)) return nullptr;
-  Session& session = sessions_.at(suspect.owner.slot);
-  const bool stands = session.suspect == number && session.state == Session::State::kOpen;
-  return stands && is_home(session.liveness) ? &session : nullptr;
+LeaseOwner Registry::owner_of(const Session& session) const {
+  return {LeaseKind::kSession, sessions_.slot_of(session)};
 }
 
-/// The instance with an own TTL, if it is its owner and lives here.
-const Instance* Registry::suspected_instance(uint64_t number, const Suspect& suspect) {
-  if (suspect.owner.kind != static_cast<uint8_t>(LeaseKind::kInstance)) return nullptr;
-  const uint32_t slot = suspect.owner.slot;
-  const Instance* instance = catalog_.ttl_instance_or_null(slot);
-  if (instance == nullptr || catalog_.ttl_suspect(slot) != number) return nullptr;
-  return is_home(catalog_.ttl_liveness(slot)) ? instance : nullptr;
+/// Only of an instance that hangs on something (HolderKind).
+LeaseOwner Registry::owner_of(const Instance& instance) {
+  const bool of_session = instance.holder_kind() == HolderKind::kSession;
+  return {of_session ? LeaseKind::kSession : LeaseKind::kInstance, instance.holder_slot};
 }
 
-Health Registry::health_of(const Suspect& suspect) {
-  const bool is_session = suspect.owner.kind == static_cast<uint8_t>(LeaseKind::kSession);
-  return is_session ? sessions_.at(suspect.owner.slot).liveness.health
-                    : catalog_.ttl_liveness(suspect.owner.slot).health;
+const Liveness& Registry::liveness_of(LeaseOwner owner) {
+  return owner.kind == LeaseKind::kSession ? sessions_.at(owner.slot).liveness
+                                           : catalog_.ttl_liveness(owner.slot);
 }
 
-void Registry::set_health(const Suspect& suspect, Health health, Cause cause, Now now,
-                          Outputs& out) {
-  if (suspect.owner.kind == static_cast<uint8_t>(LeaseKind::kSession)) {
-    set_health(sessions_.at(suspect.owner.slot), health, cause, now, out);
+/// The number of the suspicion that it is under; 0 for none.
+uint64_t& Registry::suspicion_of(LeaseOwner owner) {
+  return owner.kind == LeaseKind::kSession ? sessions_.at(owner.slot).suspect
+                                           : catalog_.ttl_suspect(owner.slot);
+}
+
+/// Whether the owner is still the one that was suspected, lives, and has its home here.
+bool Registry::stands(uint64_t number, LeaseOwner owner) {
+  const bool lives = owner.kind == LeaseKind::kSession
+                         ? sessions_.at(owner.slot).state == Session::State::kOpen
+                         : catalog_.ttl_instance_or_null(owner.slot) != nullptr;
+  return lives && suspicion_of(owner) == number && is_home(liveness_of(owner));
+}
+
+void Registry::set_health(LeaseOwner owner, Health health, Cause cause, Now now, Outputs& out) {
+  if (liveness_of(owner).health == health) return;
+  if (owner.kind == LeaseKind::kSession) {
+    set_health(sessions_.at(owner.slot), health, cause, now, out);
   } else {
-    set_health(catalog_.ttl_instance(suspect.owner.slot), health, cause, now, out);
+    set_health(catalog_.ttl_instance(owner.slot), health, cause, now, out);
   }
 }
 
 void Registry::set_health(Session& session, Health health, Cause cause, Now now, Outputs& out) {
-  if (session.liveness.health == health) return;
   session.liveness.stamp = clock_.next(now);
   session.liveness.health = health;
   if (session.liveness.cause != Cause::kHomeLost) session.liveness.cause = cause;
@@ -74,7 +75,6 @@ void Registry::set_health(Session& session, Health health, Cause cause, Now now,
 void Registry::set_health(const Instance& instance, Health health, Cause cause, Now now,
                           Outputs& out) {
   const Liveness present = catalog_.ttl_liveness(instance.holder_slot);
-  if (present.health == health) return;
   const Service& service = *catalog_.at(instance.service);
   const std::string id(instance.id());
   InstanceRecord record;
@@ -88,45 +88,26 @@ void Registry::set_health(const Instance& instance, Health health, Cause cause, 
   change(service, id, now, out);
 }
 
-/// Begins to find out about a session that is not heard of; from now on its lease has no say.
-void Registry::suspect(Session& session, Cause cause, Now now, Outputs& out) {
-  if (session.lease != kNoSlot) leases_.suspend(session.lease);
-  if (session.suspect != 0) {
-    if (!confirm(session.suspect, session.liveness.health, now)) return;
-    if (session.liveness.health == Health::kUp) {
-      set_health(session, Health::kSuspect, cause, now, out);
-    }
+/// Begins to find out about one that is not heard of.
+void Registry::suspect(LeaseOwner owner, Cause cause, Now now, Outputs& out) {
+  const Health before = liveness_of(owner).health;
+  const uint64_t number = suspicion_of(owner);
+  if (number == 0) {
+    begin_suspicion(owner, false, now);
+  } else if (!confirm(number, before, now)) {
     return;
   }
-  const LeaseOwner owner{static_cast<uint8_t>(LeaseKind::kSession), sessions_.slot_of(session)};
-  session.suspect = begin_suspicion(owner, false, now);
-  const Health health = session.liveness.health;
-  if (health != Health::kUp && health != Health::kUnattended) return;
-  set_health(session, Health::kSuspect, cause, now, out);
+  if (before != Health::kUp && (number != 0 || before != Health::kUnattended)) return;
+  set_health(owner, Health::kSuspect, cause, now, out);
 }
 
-void Registry::suspect(uint32_t ttl_slot, Cause cause, Now now, Outputs& out) {
-  if (const uint64_t number = catalog_.ttl_suspect(ttl_slot); number != 0) {
-    if (!confirm(number, catalog_.ttl_liveness(ttl_slot).health, now)) return;
-    if (catalog_.ttl_liveness(ttl_slot).health == Health::kUp) {
-      set_health(catalog_.ttl_instance(ttl_slot), Health::kSuspect, cause, now, out);
-    }
-    return;
-  }
-  const LeaseOwner owner{static_cast<uint8_t>(LeaseKind::kInstance), ttl_slot};
-  catalog_.ttl_suspect(ttl_slot) = begin_suspicion(owner, false, now);
-  const Health health = catalog_.ttl_liveness(ttl_slot).health;
-  if (health != Health::kUp && health != Health::kUnattended) return;
-  set_health(catalog_.ttl_instance(ttl_slot), Health::kSuspect, cause, now, out);
-}
-
-uint64_t Registry::begin_suspicion(LeaseOwner owner, bool reported, Now now) {
+void Registry::begin_suspicion(LeaseOwner owner, bool reported, Now now) {
   ++(reported ? counters_.reported : counters_.suspected);
   Suspect suspect;
   suspect.owner = owner;
   suspect.reported = reported;
   suspect.next_round_ms = now.mono_ms;
-  return suspects_.add(suspect, now.mono_ms);
+  suspicion_of(owner) = suspects_.add(suspect, now.mono_ms);
 }
 
 /// Whom only consumers had reported is not heard of either: from now on it may be removed. Returns
@@ -142,24 +123,21 @@ bool Registry::confirm(uint64_t number, Health health, Now now) {
   return true;
 }
 
-bool Registry::is_only_reported(uint64_t number) {
-  const Suspect* suspect = suspects_.find(number);
-  return suspect != nullptr && suspect->reported;
+/// A sign of life of one that lives here. Of one that consumers can't reach it says nothing new.
+void Registry::revive(LeaseOwner owner, Now now, Outputs& out) {
+  uint64_t& number = suspicion_of(owner);
+  if (number != 0) {
+    const Suspect* suspect = suspects_.find(number);
+    if (suspect != nullptr && suspect->reported) return;
+    suspects_.erase(std::exchange(number, 0));
+  }
+  if (is_home(liveness_of(owner))) set_health(owner, Health::kUp, Cause::kHeard, now, out);
 }
 
-/// A sign of life of a session that lives here. Of one that consumers can't reach it says nothing
-/// new.
-void Registry::revive(Session& session, Now now, Outputs& out) {
-  if (is_only_reported(session.suspect)) return;
-  suspects_.erase(std::exchange(session.suspect, 0));
-  if (!is_home(session.liveness)) return;
-  set_health(session, Health::kUp, Cause::kHeard, now, out);
-}
-
-void Registry::revive(const Instance& instance, Now now, Outputs& out) {
-  if (is_only_reported(catalog_.ttl_suspect(instance.holder_slot))) return;
-  suspects_.erase(std::exchange(catalog_.ttl_suspect(instance.holder_slot), 0));
-  set_health(instance, Health::kUp, Cause::kHeard, now, out);
+void Registry::revive(const Session& session, Now now, Outputs& out) {
+  // Nearly every heartbeat ends here, without a look-up.
+  if (session.suspect == 0 && session.liveness.health == Health::kUp) return;
+  revive(owner_of(session), now, out);
 }
 
 // --- Time ---
@@ -172,11 +150,10 @@ void Registry::advance_suspects(Now now, Outputs& out) {
 
 void Registry::tend_suspect(uint64_t number, Now now, Outputs& out) {
   Suspect& suspect = *suspects_.find(number);
-  const bool stands = suspected_session(number, suspect) != nullptr ||
-                      suspected_instance(number, suspect) != nullptr;
-  if (!stands) return give_up_suspicion(number, suspect);
-  const Session* session = suspected_session(number, suspect);
-  if (session != nullptr && !suspect.reported && !session->superseded_instance.empty()) {
+  if (!stands(number, suspect.owner)) return give_up_suspicion(number, suspect);
+  const bool is_session = suspect.owner.kind == LeaseKind::kSession;
+  if (is_session && !suspect.reported &&
+      !sessions_.at(suspect.owner.slot).superseded_instance.empty()) {
     // Its owner was to stop, and says nothing any more.
     return end_suspect(number, suspect, Cause::kSessionExpired, now, out);
   }
@@ -196,18 +173,14 @@ void Registry::tend_suspect(uint64_t number, Now now, Outputs& out) {
 
 /// It has ended, or moved: whoever took it over looks after it.
 void Registry::give_up_suspicion(uint64_t number, const Suspect& suspect) {
-  const uint32_t slot = suspect.owner.slot;
-  if (suspect.owner.kind == static_cast<uint8_t>(LeaseKind::kSession)) {
-    if (sessions_.at(slot).suspect == number) sessions_.at(slot).suspect = 0;
-  } else if (slot < catalog_.ttl_slot_count() && catalog_.ttl_suspect(slot) == number) {
-    catalog_.ttl_suspect(slot) = 0;
-  }
+  uint64_t& present = suspicion_of(suspect.owner);
+  if (present == number) present = 0;
   suspects_.erase(number);
 }
 
 /// Removes it if it may be; whether it has been.
 bool Registry::remove_suspect(uint64_t number, const Suspect& suspect, Now now, Outputs& out) {
-  const bool refused = health_of(suspect) == Health::kRefused;
+  const bool refused = liveness_of(suspect.owner).health == Health::kRefused;
   if (phase_ != Phase::kServing) return false;
   if (!refused && (in_doubt(now) || !breakers_allow(suspect, now))) return false;
   end_suspect(number, suspect, refused ? Cause::kProbeRefused : Cause::kProbeTimedOut, now, out);
@@ -216,40 +189,31 @@ bool Registry::remove_suspect(uint64_t number, const Suspect& suspect, Now now, 
 
 void Registry::end_suspect(uint64_t number, const Suspect& suspect, Cause cause, Now now,
                            Outputs& out) {
-  Session* session = suspected_session(number, suspect);
-  const uint32_t ttl_slot = suspect.owner.slot;
+  const LeaseOwner owner = suspect.owner;
   suspects_.erase(number);
-  if (session != nullptr) {
-    out.sessions_ended.push_back(end_session(*session, cause, now, out));
+  if (owner.kind == LeaseKind::kSession) {
+    out.sessions_ended.push_back(end_session(sessions_.at(owner.slot), cause, now, out));
   } else {
-    expire_instance(ttl_slot, cause, now, out);
+    expire_instance(owner.slot, cause, now, out);
   }
 }
 
 /// Whether another process has the address by now: what answers there is not the suspect.
 bool Registry::address_is_taken(const Suspect& suspect) {
-  const auto taken = [&](const Instance& instance) {
+  bool taken = false;
+  for_each_instance(suspect.owner, kMostLookedAt, [&](const Instance& instance) {
     const Service& service = *catalog_.at(instance.service);
-    bool found = false;
     service.list().visit_after({}, [&](const ListEntry& entry) {
       const Instance& other = entry.instance();
       const bool same_owner = other.holder_kind() == instance.holder_kind() &&
                               other.holder_slot == instance.holder_slot;
-      found = !same_owner && other.port() == instance.port() &&
-              other.holder_kind() != HolderKind::kPersistent &&
-              other.health == static_cast<uint8_t>(Health::kUp) &&
-              other.address() == instance.address();
-      return !found;
+      taken |= !same_owner && other.port() == instance.port() &&
+               other.holder_kind() != HolderKind::kPersistent && other.health == Health::kUp &&
+               other.address() == instance.address();
+      return !taken;
     });
-    return found;
-  };
-  if (suspect.owner.kind == static_cast<uint8_t>(LeaseKind::kInstance)) {
-    return taken(catalog_.ttl_instance(suspect.owner.slot));
-  }
-  const auto& instances = sessions_.at(suspect.owner.slot).instances;
-  const size_t looked_at = std::min(instances.size(), kMostLookedAt);
-  return std::any_of(instances.begin(), instances.begin() + static_cast<ptrdiff_t>(looked_at),
-                     [&](const Instance* instance) { return taken(*instance); });
+  });
+  return taken;
 }
 
 /// Whether silence may be this node's own fault.
@@ -267,7 +231,7 @@ void Registry::excuse_suspects(Now now) {
     suspect.outstanding = 0;
     suspect.next_round_ms = now.mono_ms;
     if (suspect.remove_ms != 0) {
-      const bool refused = health_of(suspect) == Health::kRefused;
+      const bool refused = liveness_of(suspect.owner).health == Health::kRefused;
       const Timing& timing = options_.timing;
       suspect.remove_ms =
           now.mono_ms + (refused ? timing.refused_removal_ms : timing.silent_removal_ms);
@@ -305,7 +269,7 @@ void Registry::watch_own_hearing(Now now) {
 
 std::vector<Probe> Registry::targets_of(const Suspect& suspect) {
   std::vector<Probe> targets;
-  const auto add = [&](const Instance& instance) {
+  for_each_instance(suspect.owner, kMostLookedAt, [&](const Instance& instance) {
     if (instance.port() == 0 || targets.size() == kMostTargets) return;
     const bool known = std::any_of(targets.begin(), targets.end(), [&](const Probe& probe) {
       return probe.address == instance.address() && probe.port == instance.port();
@@ -313,13 +277,7 @@ std::vector<Probe> Registry::targets_of(const Suspect& suspect) {
     if (known) return;
     targets.push_back(
         {0, std::string(instance.address()), instance.port(), options_.timing.probe_timeout_ms});
-  };
-  if (suspect.owner.kind == static_cast<uint8_t>(LeaseKind::kInstance)) {
-    add(catalog_.ttl_instance(suspect.owner.slot));
-    return targets;
-  }
-  const auto& instances = sessions_.at(suspect.owner.slot).instances;
-  for (size_t i = 0; i < std::min(instances.size(), kMostLookedAt); ++i) add(*instances[i]);
+  });
   return targets;
 }
 
@@ -353,10 +311,7 @@ Result<Reply> Registry::apply(const ProbeResult& input, Now now, Outputs& out) {
   const bool late = suspect == nullptr || suspect->outstanding == 0 ||
                     (suspect->rounds & 0xFFFFF) != (input.ticket & 0xFFFFF);
   if (late) return Reply(Done{});
-  if (suspected_session(number, *suspect) == nullptr &&
-      suspected_instance(number, *suspect) == nullptr) {
-    return Reply(Done{});
-  }
+  if (!stands(number, suspect->owner)) return Reply(Done{});
   using Outcome = ProbeResult::Outcome;
   const bool own_fault = input.outcome == Outcome::kSilent && stood_still(now);
   --suspect->outstanding;
@@ -383,18 +338,19 @@ void Registry::conclude_round(uint64_t number, Suspect& suspect, Now now, Output
     suspect.silent_rounds = 0;
     suspect.remove_ms = 0;
     if (!suspect.reported) {
-      return set_health(suspect, Health::kUnattended, Cause::kProbeAnswered, now, out);
+      return set_health(suspect.owner, Health::kUnattended, Cause::kProbeAnswered, now, out);
     }
-    set_health(suspect, Health::kUp, Cause::kProbeAnswered, now, out);
+    set_health(suspect.owner, Health::kUp, Cause::kProbeAnswered, now, out);
     return give_up_suspicion(number, suspect);
   }
   if (suspect.refused > 0 && suspect.silent == 0) {
     ++counters_.probes_refused;
-    const bool known = health_of(suspect) == Health::kRefused && suspect.remove_ms != 0;
+    const bool known =
+        liveness_of(suspect.owner).health == Health::kRefused && suspect.remove_ms != 0;
     if (!suspect.reported && !known) {
       suspect.remove_ms = now.mono_ms + options_.timing.refused_removal_ms;
     }
-    return set_health(suspect, Health::kRefused, Cause::kProbeRefused, now, out);
+    return set_health(suspect.owner, Health::kRefused, Cause::kProbeRefused, now, out);
   }
   if (suspect.silent == 0) return;  // this node's own fault
   ++counters_.probes_silent;
@@ -403,13 +359,13 @@ void Registry::conclude_round(uint64_t number, Suspect& suspect, Now now, Output
 
 void Registry::conclude_silence(Suspect& suspect, Now now, Outputs& out) {
   const Timing& timing = options_.timing;
-  const Health before = health_of(suspect);
+  const Health before = liveness_of(suspect.owner).health;
   ++suspect.silent_rounds;
   if (suspect.silent_rounds < timing.probe_rounds) {
     if (before == Health::kUnattended) {
       suspect.rounds = 1;  // a burst again
       suspect.next_round_ms = now.mono_ms + timing.probe_interval_ms;
-      set_health(suspect, Health::kSuspect, Cause::kProbeTimedOut, now, out);
+      set_health(suspect.owner, Health::kSuspect, Cause::kProbeTimedOut, now, out);
     }
     return;
   }
@@ -417,7 +373,7 @@ void Registry::conclude_silence(Suspect& suspect, Now now, Outputs& out) {
     suspect.remove_ms = now.mono_ms + timing.silent_removal_ms;
   }
   if (before == Health::kRefused || is_unreachable(before)) return;
-  set_health(suspect, Health::kDown, Cause::kProbeTimedOut, now, out);
+  set_health(suspect.owner, Health::kDown, Cause::kProbeTimedOut, now, out);
   follow_breaker(suspect, now, out);
 }
 
@@ -443,17 +399,10 @@ Result<Reply> Registry::apply(const ReportInstance& input, Now now, Outputs&) {
 
 /// Has it probed, if its owner lives here and is not in doubt already.
 void Registry::investigate(const Instance& instance, Now now) {
-  const uint32_t slot = instance.holder_slot;
-  if (instance.holder_kind() == HolderKind::kSession) {
-    Session& session = sessions_.at(slot);
-    if (session.suspect != 0 || !is_home(session.liveness)) return;
-    const LeaseOwner owner{static_cast<uint8_t>(LeaseKind::kSession), slot};
-    session.suspect = begin_suspicion(owner, true, now);
-  } else if (instance.holder_kind() == HolderKind::kTtl) {
-    if (catalog_.ttl_suspect(slot) != 0 || !is_home(catalog_.ttl_liveness(slot))) return;
-    const LeaseOwner owner{static_cast<uint8_t>(LeaseKind::kInstance), slot};
-    catalog_.ttl_suspect(slot) = begin_suspicion(owner, true, now);
-  }
+  if (instance.holder_kind() == HolderKind::kPersistent) return;
+  const LeaseOwner owner = owner_of(instance);
+  if (suspicion_of(owner) != 0 || !is_home(liveness_of(owner))) return;
+  begin_suspicion(owner, true, now);
 }
 
 }  // namespace callbook::core

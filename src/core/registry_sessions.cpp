@@ -118,7 +118,7 @@ void Registry::take_session(Session& session, uint32_t above_epoch, Cause cause,
   suspects_.erase(std::exchange(session.suspect, 0));
   session.liveness = {epoch, clock_.next(now), node_, false, cause, now.wall_ms};
   if (session.lease == kNoSlot) {
-    const LeaseOwner owner{static_cast<uint8_t>(LeaseKind::kSession), sessions_.slot_of(session)};
+    const LeaseOwner owner{LeaseKind::kSession, sessions_.slot_of(session)};
     session.lease = leases_.add(owner, session.ttl_ms, now.mono_ms);
   } else {
     leases_.renew(session.lease, now.mono_ms);
@@ -153,8 +153,7 @@ void Registry::follow_liveness(Session& session, Now now, Outputs&) {
   const uint32_t slot = sessions_.slot_of(session);
   const bool runs_here = !session.liveness.ended && is_home(session.liveness);
   if (runs_here && session.lease == kNoSlot) {
-    session.lease =
-        leases_.add({static_cast<uint8_t>(LeaseKind::kSession), slot}, session.ttl_ms, now.mono_ms);
+    session.lease = leases_.add({LeaseKind::kSession, slot}, session.ttl_ms, now.mono_ms);
     if (session.attachments > 0 && !session.moved_away) leases_.suspend(session.lease);
   } else if (!runs_here && session.lease != kNoSlot) {
     leases_.remove(session.lease);

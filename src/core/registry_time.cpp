@@ -59,7 +59,7 @@ void Registry::end_lapsed(Now now, Outputs& out) {
   lapsed_.clear();
   leases_.advance(now.mono_ms, lapsed_);
   for (const LeaseOwner& owner : lapsed_) {
-    const bool is_session = owner.kind == static_cast<uint8_t>(LeaseKind::kSession);
+    const bool is_session = owner.kind == LeaseKind::kSession;
     if (phase_ == Phase::kStale) {
       // Those who miss this node may be known elsewhere: nobody is removed on such knowledge.
       if (is_session) leases_.renew(sessions_.at(owner.slot).lease, now.mono_ms);
@@ -67,10 +67,9 @@ void Registry::end_lapsed(Now now, Outputs& out) {
       continue;
     }
     if (!is_session) {
-      const Liveness& present = catalog_.ttl_liveness(owner.slot);
-      const bool lost = present.cause == Cause::kHomeLost;
+      const bool lost = catalog_.ttl_liveness(owner.slot).cause == Cause::kHomeLost;
       if (probes()) {
-        suspect(owner.slot, Cause::kHeartbeatsMissed, now, out);
+        suspect(owner, Cause::kHeartbeatsMissed, now, out);
       } else {
         expire_instance(owner.slot, lost ? Cause::kHomeLost : Cause::kSessionExpired, now, out);
       }
@@ -79,7 +78,7 @@ void Registry::end_lapsed(Now now, Outputs& out) {
     Session& session = sessions_.at(owner.slot);
     // Nobody is asked who holds nothing, or who has been told to stop.
     if (probes() && !session.instances.empty() && session.superseded_instance.empty()) {
-      suspect(session, Cause::kHeartbeatsMissed, now, out);
+      suspect(owner, Cause::kHeartbeatsMissed, now, out);
       continue;
     }
     const bool inherited = session.liveness.cause == Cause::kHomeLost && session.evidence_ms == 0;

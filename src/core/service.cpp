@@ -112,14 +112,14 @@ InstanceState Service::state_for(const Instance& instance) const {
   const Override* said = find_override(instance.id());
   if (said != nullptr && said->set && said->out_of_service) return InstanceState::kOutOfService;
   if (drain_until_wall_ms(instance.id()) != 0) return InstanceState::kDraining;
-  return state_of(static_cast<Health>(instance.health));
+  return state_of(instance.health);
 }
 
 bool Service::set_health(const Instance& instance, Health health, Cause cause, uint64_t version) {
   const ListEntry* present = list_.find(instance.id());
   const bool listed = present != nullptr && &present->instance() == &instance;
   if (listed) count(*present, false);
-  instance.health = static_cast<uint8_t>(health);
+  instance.health = health;
   if (!listed) return false;
   count(*present, true);
   if (state_for(instance) == present->state()) return false;
@@ -131,14 +131,13 @@ bool Service::set_health(const Instance& instance, Health health, Cause cause, u
 void Service::count(const ListEntry& entry, bool in) {
   const InstanceState state = entry.state();
   if (state == InstanceState::kOutOfService || state == InstanceState::kDraining) return;
-  const auto health = static_cast<Health>(entry.instance().health);
+  const Health health = entry.instance().health;
   if (health == Health::kRefused) return;
-  const bool unreachable = health == Health::kDown || health == Health::kProtected;
   const PackedBody body(entry.instance().packed(), interner_);
   if (in) {
-    breaker_.add(body.zone(), unreachable);
+    breaker_.add(body.zone(), is_unreachable(health));
   } else {
-    breaker_.remove(body.zone(), unreachable);
+    breaker_.remove(body.zone(), is_unreachable(health));
   }
 }
 
