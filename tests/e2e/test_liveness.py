@@ -9,7 +9,6 @@ import time
 
 import pytest
 
-from http_stream import Stream
 from lists import Lists
 from registry import assert_problem, until
 
