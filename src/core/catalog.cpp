@@ -312,7 +312,9 @@ void Catalog::bury(Service& service, std::string_view id, Tombstone tombstone, u
   if (body != nullptr) {
     tombstone.replica_part = body->replica_part;
     tombstone.round = body->round;
-    if (live != nullptr && tombstone.cause == Cause::kProbeTimedOut) {
+    const bool unreached =
+        tombstone.cause == Cause::kProbeTimedOut || tombstone.cause == Cause::kCheckFailed;
+    if (live != nullptr && unreached) {
       service.breaker().note_removal(PackedBody(live->packed(), interner_).zone(), now_ms_);
     }
     release_holder(*body);
@@ -356,16 +358,26 @@ void Catalog::take_ttl_slot(const Instance& instance, const Holder& holder,
     slot = free_ttl_slots_.back();
     free_ttl_slots_.pop_back();
   }
-  ttl_slots_[slot] = {&instance, liveness, holder.ttl_ms, kNoSlot, 0};
+  TtlSlot& taken = ttl_slots_[slot];
+  taken = TtlSlot{&instance, liveness, holder.ttl_ms, kNoSlot, 0, 0, nullptr};
+  if (const auto rule = decode_check(PackedBody(instance.packed(), interner_).check())) {
+    taken.check = std::make_unique<CheckRun>(CheckRun{*rule});
+  }
   instance.holder_slot = slot;
-  follow_home(ttl_slots_[slot], slot, now_ms);
+  follow_home(taken, slot, now_ms);
 }
 
 void Catalog::follow_home(TtlSlot& slot, uint32_t index, int64_t now_ms) {
   const bool at_home = !setting_.clustered || slot.liveness.home == setting_.node;
   if (at_home && slot.lease == kNoSlot) {
     const LeaseOwner owner{LeaseKind::kInstance, index};
-    slot.lease = leases_.add(owner, slot.ttl_ms, now_ms);
+    // Checks that begin together, as after a restart, are spread over their interval.
+    const int64_t phase_ms =
+        slot.check == nullptr
+            ? 0
+            : static_cast<int64_t>(slot.instance->content_hash %
+                                   static_cast<uint64_t>(std::max<int64_t>(slot.ttl_ms, 1)));
+    slot.lease = leases_.add(owner, slot.ttl_ms, std::max<int64_t>(now_ms - phase_ms, 0));
   } else if (!at_home && slot.lease != kNoSlot) {
     leases_.remove(std::exchange(slot.lease, kNoSlot));
   }
@@ -425,7 +437,8 @@ void Catalog::renew_ttl(const Instance& instance, bool proven, int64_t now_ms) {
 bool Catalog::has_evidence(const Instance& instance, int64_t now_ms) const {
   if (instance.holder_kind() != HolderKind::kTtl) return false;
   const TtlSlot& slot = ttl_slots_[instance.holder_slot];
-  return slot.evidence_ms != 0 && now_ms - slot.evidence_ms <= slot.ttl_ms;
+  const int64_t lately_ms = slot.check == nullptr ? slot.ttl_ms : 2 * slot.ttl_ms;
+  return slot.evidence_ms != 0 && now_ms - slot.evidence_ms <= lately_ms;
 }
 
 void Catalog::erase(Service& service, std::string_view id, uint64_t version) {

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/time.h"
+#include "core/check_rule.h"
 #include "core/interner.h"
 #include "core/key.h"
 #include "core/lease_wheel.h"
@@ -20,6 +21,16 @@
 #include "core/session_table.h"
 
 namespace callbook::core {
+
+/// What came of an instance's checks so far. Times are monotonic ms.
+struct CheckRun {
+  CheckRule rule;
+  uint32_t serial = 0;  ///< of the last check
+  bool under_way = false;
+  uint32_t failures = 0;   ///< in a row
+  uint32_t successes = 0;  ///< in a row
+  int64_t failing_since_ms = 0;
+};
 
 /// Everything known of one instance's key, wherever it stands.
 struct KeyState {
@@ -96,7 +107,13 @@ class Catalog {
   const Liveness& ttl_liveness(uint32_t slot) const { return ttl_slots_[slot].liveness; }
   /// A sign of life of an instance whose home this is; `proven` if it is surely no old one.
   void renew_ttl(const Instance& instance, bool proven, int64_t now_ms);
-  /// Whether a sign of life came within its TTL.
+  /// What comes of the checks of the instance in a lease slot; nullptr if it has none.
+  CheckRun* check_run(uint32_t slot) {
+    return slot < ttl_slots_.size() ? ttl_slots_[slot].check.get() : nullptr;
+  }
+  /// A check has shown that it can be called.
+  void note_evidence(uint32_t slot, int64_t now_ms) { ttl_slots_[slot].evidence_ms = now_ms; }
+  /// Whether a sign of life came lately: within its TTL, or two intervals of its checks.
   bool has_evidence(const Instance& instance, int64_t now_ms) const;
   /// Slots from 0 to here; those in use have an instance.
   uint32_t ttl_slot_count() const { return static_cast<uint32_t>(ttl_slots_.size()); }
@@ -167,6 +184,7 @@ class Catalog {
     LeaseWheel::LeaseId lease = kNoSlot;  ///< runs only at its home
     int64_t evidence_ms = 0;              ///< of its last sign of life here; 0 for none
     uint64_t suspect = 0;                 ///< its number among the suspects; 0: none
+    std::unique_ptr<CheckRun> check;      ///< of one that is checked
   };
   struct Aged {
     int64_t removed_wall_ms;

@@ -38,6 +38,8 @@ std::string_view name_of(Cause cause) {
       return "heard";
     case Cause::kMassDeath:
       return "mass_death";
+    case Cause::kCheckFailed:
+      return "check_failed";
   }
   return "unknown";
 }

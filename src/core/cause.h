@@ -26,9 +26,10 @@ enum class Cause : uint8_t {
   kProbeAnswered = 14,  ///< though it does not speak to the registry
   kHeard = 15,          ///< a sign of life, after doubts
   kMassDeath = 16,      ///< too many are unreachable to be believed dead
+  kCheckFailed = 17,    ///< it answers its check, but with an error
 };
 
-inline constexpr uint8_t kCauseCount = 17;
+inline constexpr uint8_t kCauseCount = 18;
 
 /// The name that consumers see: "session_closed".
 std::string_view name_of(Cause cause);

@@ -67,6 +67,7 @@ struct ProbeResult {
     kAnswered,
     kRefused,   ///< ECONNREFUSED: the host says that nobody listens
     kSilent,    ///< nothing came within the time-out, or the network said that nothing would
+    kFailed,    ///< it answered, but not with 2xx; only to an HTTP probe
     kUntested,  ///< this node could not or may not ask: says nothing of the target
   };
   uint64_t ticket = 0;

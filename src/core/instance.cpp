@@ -110,6 +110,7 @@ void pack_body(const RegistrationView& registration, Interner& interner, std::st
     put_text(out, name, interner);
     base::put_string(out, value);
   });
+  out.append(registration.check);
 }
 
 PackedBody::PackedBody(std::string_view packed, const Interner& interner) : interner_(interner) {
@@ -127,6 +128,19 @@ std::string_view PackedBody::text(base::ByteReader& reader) const {
 bool PackedBody::has_ports() const {
   base::ByteReader reader(rest_);
   return reader.varint() > 0;
+}
+
+std::string_view PackedBody::check() const {
+  base::ByteReader reader(rest_);
+  for (uint64_t left = reader.varint(); left > 0; --left) {
+    text(reader);
+    reader.varint();
+  }
+  for (uint64_t left = reader.varint(); left > 0; --left) {
+    text(reader);
+    reader.string();
+  }
+  return reader.rest();
 }
 
 bool PackedBody::has_metadata() const {
@@ -154,7 +168,8 @@ RegistrationView registration_of(const Instance& instance, const Interner& inter
           instance.registered_weight(),
           ports,
           metadata,
-          {}};
+          {},
+          body.check()};
 }
 
 uint64_t content_hash_of(std::string_view id, const RegistrationView& registration, uint32_t weight,

@@ -111,7 +111,8 @@ class Instance {
   HolderKind holder_kind_ = HolderKind::kPersistent;
 };
 
-/// Packs zone, named ports and metadata into `out` (cleared first), with what repeats interned.
+/// Packs zone, named ports, metadata and check into `out` (cleared first), with what repeats
+/// interned.
 void pack_body(const RegistrationView& registration, Interner& interner, std::string& out);
 
 /// Reads a packed body. Only for bytes that pack_body() made.
@@ -141,6 +142,8 @@ class PackedBody {
       visit(name, reader.string());
     }
   }
+  /// Its CheckRule, encoded; empty: none.
+  std::string_view check() const;
   bool has_ports() const;
   bool has_metadata() const;
 

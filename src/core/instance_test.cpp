@@ -9,7 +9,8 @@ namespace {
 
 RegistrationView full(const NamedPorts& ports, const Metadata& metadata) {
   return {
-      "10.0.0.7", 8080, "zone-a", 7, ports.bytes(), metadata.bytes(), {HolderKind::kTtl, {}, 5000}};
+      "10.0.0.7", 8080, "zone-a", 7, ports.bytes(), metadata.bytes(), {HolderKind::kTtl, {}, 5000},
+      {}};
 }
 
 TEST(Instance, KeepsWhatItWasMadeOf) {

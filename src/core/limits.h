@@ -27,6 +27,12 @@ struct Limits {
   int64_t min_ttl_ms = 1'000;
   int64_t max_ttl_ms = 24LL * 3600 * 1000;
   int64_t max_drain_ms = 3600LL * 1000;
+  int64_t min_check_interval_ms = 1'000;
+  int64_t max_check_interval_ms = 3600LL * 1000;
+  int64_t min_check_timeout_ms = 50;  ///< the most is the interval
+  int64_t max_check_remove_after_ms = 7LL * 24 * 3600 * 1000;
+  uint32_t max_check_threshold = 100;  ///< failures or successes in a row
+  uint32_t max_check_path_bytes = 512;
   uint32_t max_outbox = 1'000'000;    ///< records owed to the bus; then new keys are refused
   uint32_t max_publications = 1'000;  ///< in flight to the bus at once
 };

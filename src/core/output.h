@@ -134,12 +134,14 @@ struct RecordSettled {
   uint64_t version = 0;
 };
 
-/// A connection to be tried, to see whether anybody listens. Answered by a ProbeResult.
+/// A connection to be tried, to see whether anybody answers. Answered by a ProbeResult.
 struct Probe {
   uint64_t ticket = 0;
   std::string address;
   uint16_t port = 0;
   int64_t timeout_ms = 0;
+  /// GET this and want 2xx; none: a connection is enough.
+  std::optional<std::string> http_path;
 };
 
 /// What steps produced besides their replies. Reused from batch to batch.

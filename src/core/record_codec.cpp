@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/encoding.h"
+#include "core/check_rule.h"
 #include "core/sections.h"
 
 namespace callbook::core {
@@ -80,19 +81,27 @@ Liveness get_liveness(ByteReader& reader, uint8_t format) {
   return liveness;
 }
 
-void put_holder(std::string& out, const Holder& holder) {
-  base::put_u8(out, static_cast<uint8_t>(holder.kind));
+// The kind of a holder that is checked; its rule follows the interval.
+constexpr uint8_t kCheckedHolder = 3;
+
+void put_holder(std::string& out, const Holder& holder, std::string_view check) {
+  base::put_u8(out, check.empty() ? static_cast<uint8_t>(holder.kind) : kCheckedHolder);
   if (holder.kind == HolderKind::kSession) put_session_id(out, holder.session);
   if (holder.kind == HolderKind::kTtl) base::put_varint(out, static_cast<uint64_t>(holder.ttl_ms));
+  if (!check.empty()) base::put_string(out, check);
 }
 
-Holder get_holder(ByteReader& reader) {
+Holder get_holder(ByteReader& reader, std::string_view& check) {
   Holder holder;
   const uint8_t kind = reader.u8();
-  if (kind > static_cast<uint8_t>(HolderKind::kTtl)) reader.fail();
-  holder.kind = static_cast<HolderKind>(kind);
+  if (kind > kCheckedHolder) reader.fail();
+  holder.kind = kind == kCheckedHolder ? HolderKind::kTtl : static_cast<HolderKind>(kind);
   if (holder.kind == HolderKind::kSession) holder.session = get_session_id(reader);
   if (holder.kind == HolderKind::kTtl) holder.ttl_ms = static_cast<int64_t>(reader.varint());
+  if (kind == kCheckedHolder) {
+    check = reader.string();
+    if (!decode_check(check)) reader.fail();
+  }
   return holder;
 }
 
@@ -168,7 +177,7 @@ base::Result<DecodedRecord> decode_instance(ByteReader key, ByteReader value, bo
   record.stamp = get_stamp(value);
   record.cause = get_cause(value);
   record.removed_wall_ms = static_cast<int64_t>(value.varint());
-  record.body.holder = get_holder(value);
+  record.body.holder = get_holder(value, record.body.check);
   record.liveness = get_liveness(value, format);
   if (record.kind == RegistrationKind::kBody) get_body(value, record.body);
   record.sections = get_sections(value, format);
@@ -293,7 +302,7 @@ void encode_value(const InstanceRecord& record, std::string& out) {
   put_stamp(out, record.stamp);
   base::put_u8(out, static_cast<uint8_t>(record.cause));
   base::put_varint(out, static_cast<uint64_t>(record.removed_wall_ms));
-  put_holder(out, record.body.holder);
+  put_holder(out, record.body.holder, record.body.check);
   put_liveness(out, record.liveness);
   if (record.kind == RegistrationKind::kBody) put_body(out, record.body);
   out.append(record.sections);

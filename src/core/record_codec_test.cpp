@@ -15,7 +15,7 @@ InstanceRecord sample(const NamedPorts& ports, const Metadata& metadata) {
   record.stamp = {77, 3};
   record.cause = Cause::kRegistered;
   record.body = {
-      "10.0.0.1", 80, "z", 5, ports.bytes(), metadata.bytes(), {HolderKind::kTtl, {}, 4000}};
+      "10.0.0.1", 80, "z", 5, ports.bytes(), metadata.bytes(), {HolderKind::kTtl, {}, 4000}, {}};
   record.liveness = {2, {78, 3}, 3, false, Cause::kNone};
   return record;
 }

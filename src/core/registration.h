@@ -14,7 +14,7 @@ namespace callbook::core {
 enum class HolderKind : uint8_t {
   kPersistent = 0,  ///< nothing: it stays until it is deregistered
   kSession = 1,     ///< the session of its provider
-  kTtl = 2,         ///< a time-to-live of its own
+  kTtl = 2,         ///< a time-to-live of its own that heartbeats renew, or a check
 };
 
 /// The stream on which records of instances with such a holder travel.
@@ -25,7 +25,7 @@ constexpr Stream stream_of(HolderKind holder) {
 struct Holder {
   HolderKind kind = HolderKind::kPersistent;
   SessionId session;   ///< for kSession
-  int64_t ttl_ms = 0;  ///< for kTtl
+  int64_t ttl_ms = 0;  ///< for kTtl: of its heartbeats, or between its checks
 
   bool operator==(const Holder&) const = default;
 };
@@ -42,6 +42,7 @@ struct RegistrationView {
   std::string_view ports;     ///< flat, see flat_list.h
   std::string_view metadata;  ///< flat
   Holder holder;
+  std::string_view check;  ///< for kTtl: its CheckRule, encoded; empty: it sends heartbeats
 };
 
 struct Registration {
@@ -52,9 +53,10 @@ struct Registration {
   NamedPorts ports;
   Metadata metadata;
   Holder holder;
+  std::string check;
 
   RegistrationView view() const {
-    return {address, port, zone, weight, ports.bytes(), metadata.bytes(), holder};
+    return {address, port, zone, weight, ports.bytes(), metadata.bytes(), holder, check};
   }
 };
 

@@ -220,6 +220,7 @@ Result<Reply> Registry::apply(const RegisterInstance& input, Now now, Outputs& o
   record.sections = present.sections;
   if (body.holder.kind == HolderKind::kTtl) {
     record.liveness = {present.liveness.epoch + 1, stamp, node_, false, Cause::kNone, now.wall_ms};
+    if (!body.check.empty()) await_check(present, body, record.liveness);
   } else {
     record.liveness = present.liveness;
   }
@@ -229,7 +230,9 @@ Result<Reply> Registry::apply(const RegisterInstance& input, Now now, Outputs& o
   Service& service = catalog_.find_or_add(input.key.service);
   catalog_.merge(service, present, record, version, now);
   version_ = version;
-  if (body.holder.kind == HolderKind::kTtl) {
+  if (!body.check.empty()) {
+    begin_check(service.find_live(input.key.id)->holder_slot, out);
+  } else if (body.holder.kind == HolderKind::kTtl) {
     catalog_.renew_ttl(*service.find_live(input.key.id), !stood_still(now), now.mono_ms);
   }
   RecordBatch& batch = out.records;
@@ -259,7 +262,11 @@ Result<Reply> Registry::register_unchanged(const Service& service, const Instanc
   const Stamp stamp = clock_.next(now);
   body.stamp = stamp;
   const std::string id(body.id());
-  if (body.holder_kind() == HolderKind::kTtl) renew_own_ttl(service, body, now, out);
+  if (is_checked(body)) {
+    begin_check(body.holder_slot, out);
+  } else if (body.holder_kind() == HolderKind::kTtl) {
+    renew_own_ttl(service, body, now, out);
+  }
   if (publish) {
     change(service, id, now, out);
   } else {
@@ -301,7 +308,8 @@ void Registry::move_ttl(const Service& service, const std::string& id, const Liv
   InstanceRecord record;
   record.service = service.key();
   record.id = id;
-  record.liveness = {present.epoch + 1, clock_.next(now), node_, false, cause, now.wall_ms};
+  const Health health = cause == Cause::kHomeLost ? present.health : Health::kUp;
+  record.liveness = {present.epoch + 1, clock_.next(now), node_, false, cause, now.wall_ms, health};
   catalog_.merge(record, version_ + 1, now);
   change(service, id, now, out);
 }
@@ -378,6 +386,10 @@ Result<Reply> Registry::apply(const RefreshInstance& input, Now now, Outputs& ou
     return Error{ErrorCode::kConflict, "id",
                  "names an instance without a ttl_ms of its own; its session needs the heartbeats",
                  std::nullopt};
+  }
+  if (is_checked(*live)) {
+    return Error{ErrorCode::kConflict, "id",
+                 "names an instance that is checked; it needs no heartbeats", std::nullopt};
   }
   renew_own_ttl(*service, *live, now, out);
   return Reply(InstanceRefreshed{catalog_.ttl_ms(*live), live->stamp});

@@ -132,6 +132,8 @@ class Registry {
     uint64_t probes_refused = 0;
     uint64_t probes_silent = 0;
     uint64_t breakers_tripped = 0;
+    uint64_t checks = 0;
+    uint64_t checks_failed = 0;
     int64_t largest_clock_gap_ms = 0;  ///< to another node's wall clock, as beats tell
   };
   const Counters& counters() const { return counters_; }
@@ -203,7 +205,7 @@ class Registry {
   // Those that are not heard of: registry_liveness.cpp.
   base::Result<Reply> apply(const ProbeResult& input, base::Now now, Outputs& out);
   base::Result<Reply> apply(const ReportInstance& input, base::Now now, Outputs& out);
-  void investigate(const Instance& instance, base::Now now);
+  void investigate(const Instance& instance, base::Now now, Outputs& out);
   LeaseOwner owner_of(const Session& session) const;
   static LeaseOwner owner_of(const Instance& instance);
   const Liveness& liveness_of(LeaseOwner owner);
@@ -241,12 +243,24 @@ class Registry {
   void conclude_round(uint64_t number, Suspect& suspect, base::Now now, Outputs& out);
   void conclude_silence(Suspect& suspect, base::Now now, Outputs& out);
 
+  // Those that are checked: registry_checks.cpp.
+  static bool is_check(uint64_t ticket);
+  bool is_checked(const Instance& instance) {
+    return instance.holder_kind() == HolderKind::kTtl &&
+           catalog_.check_run(instance.holder_slot) != nullptr;
+  }
+  void await_check(const KeyState& present, const RegistrationView& body, Liveness& liveness) const;
+  void begin_check(uint32_t slot, Outputs& out);
+  base::Result<Reply> apply_check(const ProbeResult& input, base::Now now, Outputs& out);
+  void pass_check(CheckRun& run, uint32_t slot, base::Now now, Outputs& out);
+  void fail_check(CheckRun& run, uint32_t slot, Cause cause, base::Now now, Outputs& out);
+
   // Refusal to believe in mass death: registry_breaker.cpp.
   base::Result<Reply> apply(const ReleaseBreaker& input, base::Now now, Outputs& out);
   template <typename Visit>
-  void for_each_group(const Suspect& suspect, Visit visit);
-  bool breakers_allow(const Suspect& suspect, base::Now now);
-  void follow_breaker(const Suspect& suspect, base::Now now, Outputs& out);
+  void for_each_group(LeaseOwner owner, Visit visit);
+  bool breakers_allow(LeaseOwner owner, base::Now now);
+  void follow_breaker(LeaseOwner owner, Cause cause, base::Now now, Outputs& out);
   bool follow_group(const Service& service, std::string_view zone, BreakerGroup& group,
                     base::Now now, Outputs& out);
   void write_breaker(const Service& service, std::string_view zone, const BreakerGroup& group,

@@ -11,10 +11,10 @@ namespace callbook::core {
 using base::Now;
 using base::Result;
 
-/// Calls `visit(service, zone, group)` for the groups of the suspect's instances.
+/// Calls `visit(service, zone, group)` for the groups of the owner's instances.
 template <typename Visit>
-void Registry::for_each_group(const Suspect& suspect, Visit visit) {
-  for_each_instance(suspect.owner, SIZE_MAX, [&](const Instance& instance) {
+void Registry::for_each_group(LeaseOwner owner, Visit visit) {
+  for_each_instance(owner, SIZE_MAX, [&](const Instance& instance) {
     Service& service = *catalog_.at(instance.service);
     if (service.find_live(instance.id()) != &instance) return;
     const InstanceState state = service.state_for(instance);
@@ -26,13 +26,13 @@ void Registry::for_each_group(const Suspect& suspect, Visit visit) {
   });
 }
 
-bool Registry::breakers_allow(const Suspect& suspect, Now now) {
+bool Registry::breakers_allow(LeaseOwner owner, Now now) {
   struct Share {
     const BreakerGroup* group = nullptr;
     uint32_t count = 0;
   };
   std::map<std::pair<uint32_t, std::string_view>, Share> shares;  // by service and zone
-  for_each_group(suspect, [&](Service& service, std::string_view zone, BreakerGroup& group) {
+  for_each_group(owner, [&](Service& service, std::string_view zone, BreakerGroup& group) {
     Share& share = shares[{service.index(), zone}];
     share.group = &group;
     ++share.count;
@@ -43,15 +43,15 @@ bool Registry::breakers_allow(const Suspect& suspect, Now now) {
   });
 }
 
-/// Whoever is not reached is served on while a breaker of one of its groups holds.
-void Registry::follow_breaker(const Suspect& suspect, Now now, Outputs& out) {
-  if (!is_unreachable(liveness_of(suspect.owner).health)) return;
+/// Whoever is not reached, for `cause`, is served on while a breaker of one of its groups holds.
+void Registry::follow_breaker(LeaseOwner owner, Cause cause, Now now, Outputs& out) {
+  if (!is_unreachable(liveness_of(owner).health)) return;
   bool holds = false;
-  for_each_group(suspect, [&](Service& service, std::string_view zone, BreakerGroup& group) {
+  for_each_group(owner, [&](Service& service, std::string_view zone, BreakerGroup& group) {
     holds |= follow_group(service, zone, group, now, out);
   });
-  set_health(suspect.owner, holds ? Health::kProtected : Health::kDown,
-             holds ? Cause::kMassDeath : Cause::kProbeTimedOut, now, out);
+  set_health(owner, holds ? Health::kProtected : Health::kDown, holds ? Cause::kMassDeath : cause,
+             now, out);
 }
 
 /// Begins or ends the hold of a group; whether it holds.

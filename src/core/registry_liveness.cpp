@@ -165,7 +165,7 @@ void Registry::tend_suspect(uint64_t number, Now now, Outputs& out) {
   }
   if (now.mono_ms >= suspect.next_round_ms) begin_round(number, suspect, now, out);
   if (suspects_.find(number) == nullptr) return;
-  follow_breaker(suspect, now, out);
+  follow_breaker(suspect.owner, Cause::kProbeTimedOut, now, out);
   int64_t due_ms = suspect.next_round_ms;
   if (suspect.remove_ms != 0) due_ms = std::min(due_ms, now.mono_ms + kLookAgainMs);
   suspects_.schedule(number, std::max(due_ms, now.mono_ms + 1));
@@ -182,7 +182,7 @@ void Registry::give_up_suspicion(uint64_t number, const Suspect& suspect) {
 bool Registry::remove_suspect(uint64_t number, const Suspect& suspect, Now now, Outputs& out) {
   const bool refused = liveness_of(suspect.owner).health == Health::kRefused;
   if (phase_ != Phase::kServing) return false;
-  if (!refused && (in_doubt(now) || !breakers_allow(suspect, now))) return false;
+  if (!refused && (in_doubt(now) || !breakers_allow(suspect.owner, now))) return false;
   end_suspect(number, suspect, refused ? Cause::kProbeRefused : Cause::kProbeTimedOut, now, out);
   return true;
 }
@@ -275,8 +275,8 @@ std::vector<Probe> Registry::targets_of(const Suspect& suspect) {
       return probe.address == instance.address() && probe.port == instance.port();
     });
     if (known) return;
-    targets.push_back(
-        {0, std::string(instance.address()), instance.port(), options_.timing.probe_timeout_ms});
+    targets.push_back({0, std::string(instance.address()), instance.port(),
+                       options_.timing.probe_timeout_ms, std::nullopt});
   });
   return targets;
 }
@@ -306,6 +306,7 @@ void Registry::begin_round(uint64_t number, Suspect& suspect, Now now, Outputs& 
 }
 
 Result<Reply> Registry::apply(const ProbeResult& input, Now now, Outputs& out) {
+  if (is_check(input.ticket)) return apply_check(input, now, out);
   const uint64_t number = input.ticket >> 20;
   Suspect* suspect = suspects_.find(number);
   const bool late = suspect == nullptr || suspect->outstanding == 0 ||
@@ -374,12 +375,12 @@ void Registry::conclude_silence(Suspect& suspect, Now now, Outputs& out) {
   }
   if (before == Health::kRefused || is_unreachable(before)) return;
   set_health(suspect.owner, Health::kDown, Cause::kProbeTimedOut, now, out);
-  follow_breaker(suspect, now, out);
+  follow_breaker(suspect.owner, Cause::kProbeTimedOut, now, out);
 }
 
 // --- Consumers' reports ---
 
-Result<Reply> Registry::apply(const ReportInstance& input, Now now, Outputs&) {
+Result<Reply> Registry::apply(const ReportInstance& input, Now now, Outputs& out) {
   if (auto status = validate(input, options_.limits); !status.ok()) return status.error();
   const Service* service = catalog_.find(input.key.service);
   const Instance* instance = service == nullptr ? nullptr : service->find_live(input.key.id);
@@ -392,14 +393,15 @@ Result<Reply> Registry::apply(const ReportInstance& input, Now now, Outputs&) {
                                         timing.reports_within_ms, now.mono_ms);
   if (probes() && timing.reports > 0 && reports >= timing.reports) {
     reports_.forget(service->index(), input.key.id);
-    investigate(*instance, now);
+    investigate(*instance, now, out);
   }
   return Reply(InstanceReported{reports});
 }
 
 /// Has it probed, if its owner lives here and is not in doubt already.
-void Registry::investigate(const Instance& instance, Now now) {
+void Registry::investigate(const Instance& instance, Now now, Outputs& out) {
   if (instance.holder_kind() == HolderKind::kPersistent) return;
+  if (is_checked(instance)) return begin_check(instance.holder_slot, out);
   const LeaseOwner owner = owner_of(instance);
   if (suspicion_of(owner) != 0 || !is_home(liveness_of(owner))) return;
   begin_suspicion(owner, true, now);

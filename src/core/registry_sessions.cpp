@@ -116,7 +116,9 @@ void Registry::take_session(Session& session, uint32_t above_epoch, Cause cause,
   const uint32_t epoch = std::max(session.liveness.epoch, above_epoch) + 1;
   const bool was_up = session.liveness.health == Health::kUp;
   suspects_.erase(std::exchange(session.suspect, 0));
-  session.liveness = {epoch, clock_.next(now), node_, false, cause, now.wall_ms};
+  // Whoever moves by itself lives; of one taken over unasked nothing new is known.
+  const Health health = cause == Cause::kHomeLost ? session.liveness.health : Health::kUp;
+  session.liveness = {epoch, clock_.next(now), node_, false, cause, now.wall_ms, health};
   if (session.lease == kNoSlot) {
     const LeaseOwner owner{LeaseKind::kSession, sessions_.slot_of(session)};
     session.lease = leases_.add(owner, session.ttl_ms, now.mono_ms);

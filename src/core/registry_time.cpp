@@ -66,6 +66,11 @@ void Registry::end_lapsed(Now now, Outputs& out) {
       if (!is_session) catalog_.restart_ttl(owner.slot, now.mono_ms);
       continue;
     }
+    if (!is_session && catalog_.check_run(owner.slot) != nullptr) {
+      catalog_.restart_ttl(owner.slot, now.mono_ms);
+      begin_check(owner.slot, out);
+      continue;
+    }
     if (!is_session) {
       const bool lost = catalog_.ttl_liveness(owner.slot).cause == Cause::kHomeLost;
       if (probes()) {

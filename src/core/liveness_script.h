@@ -1,0 +1,293 @@
+#pragma once
+
+#include <algorithm>
+#include <map>
+#include <memory>
+#include <ostream>
+#include <set>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include "base/hash.h"
+#include "core/check_rule.h"
+#include "core/registry.h"
+#include "core/script_text.h"
+
+namespace callbook::core {
+
+/// A registry with providers that send heartbeats every two seconds and listen on ports, run from
+/// lines of commands; after each stands what consumers see, with the time since its beginning.
+///
+///   process p [n] [zone=z] [service=s]   opens session p and registers s/p-1 … s/p-n
+///   attach p               ties the session to a connection (no heartbeats)
+///   kill p…                the process is gone: connections break, ports refuse
+///   lose p…                the host is gone: nothing breaks, nothing answers
+///   hang p…                no heartbeats, but the ports answer
+///   back p…                heartbeats again, and the ports answer
+///   lossy                  from now on every other heartbeat gets lost
+///   shut p | open p        its ports refuse, though it goes on to send heartbeats; or answer again
+///   fail p                 its ports answer HTTP with an error
+///   check c tcp|http [interval=] [failures=] [successes=] [remove=]
+///                          registers orders/c-1 to be checked; again: the same with another rule
+///   report p-1 x y…        consumers x, y… say that calls to p-1 fail
+///   restart                of the registry, from what it stored
+///   pause 3000             the registry stands still
+///   advance 3000 | release s
+class LivenessScript {
+ public:
+  LivenessScript() { begin(); }
+
+  std::string run(std::string_view text) {
+    return run_script(text, [this](const std::string& line) { return run_line(line); });
+  }
+
+ private:
+  enum class Port { kAnswers, kRefuses, kSilent, kFails };
+  struct Process {
+    SessionId session;
+    std::string address;
+    Port port = Port::kAnswers;
+    bool beats = true;
+    bool attached = false;
+  };
+
+  void begin() {
+    registry_ = std::make_unique<Registry>(RegistryOptions{});
+    uint64_t last = 0;
+    for (const auto& [version, item] : log_) {
+      last = version;
+      Outputs ignored;
+      const auto merged =
+          registry_->step(MergeRecord{version, item.first, item.second}, now_, ignored);
+      EXPECT_TRUE(merged.ok()) << merged.error().to_string();
+    }
+    Outputs ignored;
+    static_cast<void>(registry_->step(FinishLoading{last}, now_, ignored));
+    static_cast<void>(registry_->publish());
+    silent_.clear();
+  }
+
+  std::string run_line(const std::string& line) {
+    std::istringstream in(line);
+    std::string verb;
+    in >> verb;
+    said_.clear();
+    since_ms_ = now_.mono_ms;
+    std::vector<std::string> words;
+    for (std::string word; in >> word;) words.push_back(word);
+    if (verb == "advance") {
+      advance(std::stoll(words.at(0)));
+    } else if (verb == "pause") {
+      pass(std::stoll(words.at(0)));
+    } else if (verb == "restart") {
+      begin();
+    } else if (verb == "process") {
+      add_process(words);
+    } else if (verb == "release") {
+      step(ReleaseBreaker{{kDefaultNamespace, words.at(0)}});
+    } else if (verb == "report") {
+      for (size_t i = 1; i < words.size(); ++i) {
+        step(ReportInstance{{{kDefaultNamespace, "orders"}, words[0]}, words[i]});
+      }
+    } else if (verb == "shut" || verb == "open" || verb == "fail") {
+      processes_.at(words.at(0)).port = verb == "shut"   ? Port::kRefuses
+                                        : verb == "fail" ? Port::kFails
+                                                         : Port::kAnswers;
+    } else if (verb == "check") {
+      add_checked(words);
+    } else if (verb == "isolate") {
+      SetOverride wanted;
+      wanted.key = {{kDefaultNamespace, "orders"}, words.at(0)};
+      wanted.out_of_service = true;
+      wanted.by = "alice";
+      step(wanted);
+    } else {
+      for (const std::string& name : words) change(verb, processes_.at(name));
+      if (verb == "lossy") lossy_ = true;
+    }
+    show();
+    return said_;
+  }
+
+  void add_process(const std::vector<std::string>& words) {
+    const std::string& name = words.at(0);
+    Process& process = processes_[name];
+    process.session = {base::xxh64(name), 1};
+    process.address = fmt::format("10.0.0.{}", processes_.size());
+    std::string service = "orders";
+    std::string zone;
+    int count = 1;
+    for (size_t i = 1; i < words.size(); ++i) {
+      if (words[i].starts_with("zone=")) {
+        zone = words[i].substr(5);
+      } else if (words[i].starts_with("service=")) {
+        service = words[i].substr(8);
+      } else if (words[i].starts_with("at=")) {
+        process.address = processes_.at(words[i].substr(3)).address;
+      } else {
+        count = std::stoi(words[i]);
+      }
+    }
+    step(OpenSession{process.session, 6'000, name});
+    for (int i = 1; i <= count; ++i) {
+      RegisterInstance input;
+      input.key = {{kDefaultNamespace, service}, fmt::format("{}-{}", name, i)};
+      input.registration.address = process.address;
+      input.registration.port = static_cast<uint16_t>(8'000 + i);
+      input.registration.zone = zone;
+      input.registration.holder = {HolderKind::kSession, process.session, 0};
+      step(input);
+    }
+  }
+
+  void add_checked(const std::vector<std::string>& words) {
+    const std::string& name = words.at(0);
+    const bool known = processes_.contains(name);
+    Process& process = processes_[name];
+    if (!known) process.address = fmt::format("10.0.0.{}", processes_.size());
+    process.beats = false;
+    RegisterInstance input;
+    input.key = {{kDefaultNamespace, "orders"}, name + "-1"};
+    input.registration.address = process.address;
+    input.registration.port = 8'000;
+    input.registration.holder = {HolderKind::kTtl, {}, 2'000};
+    CheckRule rule;
+    for (size_t i = 1; i < words.size(); ++i) {
+      const std::string value = words[i].substr(words[i].find('=') + 1);
+      if (words[i] == "http") rule.kind = CheckRule::Kind::kHttp, rule.path = "/health";
+      if (words[i].starts_with("interval=")) input.registration.holder.ttl_ms = std::stoll(value);
+      if (words[i].starts_with("failures="))
+        rule.failures = static_cast<uint32_t>(std::stoul(value));
+      if (words[i].starts_with("successes="))
+        rule.successes = static_cast<uint32_t>(std::stoul(value));
+      if (words[i].starts_with("remove=")) rule.remove_after_ms = std::stoll(value);
+    }
+    input.registration.check = encode(rule);
+    step(input);
+  }
+
+  void change(const std::string& verb, Process& process) {
+    if (verb == "attach") {
+      process.attached = true;
+      step(AttachSession{process.session});
+      return;
+    }
+    process.beats = verb == "back";
+    process.port = verb == "kill"   ? Port::kRefuses
+                   : verb == "lose" ? Port::kSilent
+                                    : Port::kAnswers;
+    if (verb == "kill" && std::exchange(process.attached, false)) {
+      step(DetachSession{process.session, DetachSession::How::kBroken});
+    }
+    if (verb == "back") step(RefreshSession{process.session});
+  }
+
+  void pass(int64_t ms) {
+    now_.mono_ms += ms;
+    now_.wall_ms += ms;
+  }
+
+  void advance(int64_t for_ms) {
+    constexpr int64_t kTickMs = 100;
+    for (int64_t left_ms = for_ms; left_ms > 0; left_ms -= kTickMs) {
+      pass(kTickMs);
+      while (!silent_.empty() && silent_.begin()->first <= now_.mono_ms) {
+        const uint64_t ticket = silent_.begin()->second;
+        silent_.erase(silent_.begin());
+        step(ProbeResult{ticket, ProbeResult::Outcome::kSilent});
+      }
+      if (now_.mono_ms % 2'000 == 0) {
+        const bool lost = lossy_ && now_.mono_ms % 4'000 == 0;
+        for (auto& [name, process] : processes_) {
+          if (lost || !process.beats || process.attached) continue;
+          process.beats = step(RefreshSession{process.session});
+        }
+      }
+      step(AdvanceTime{});
+      show();
+    }
+  }
+
+  bool step(const Input& input) {
+    Outputs out;
+    const auto reply = registry_->step(input, now_, out);
+    if (!reply.ok()) say(fmt::format("refused {}", base::name_of(reply.error().code)));
+    for (const SessionEnded& ended : out.sessions_ended) {
+      say(fmt::format("ended {} instances={}", name_of(ended.cause), ended.instances));
+    }
+    for (size_t i = 0; i < out.records.size(); ++i) {
+      log_[out.records[i].version] = {std::string(out.records[i].key),
+                                      std::string(out.records[i].value)};
+    }
+    for (const Probe& probe : out.probes) answer(probe);
+    return reply.ok();
+  }
+
+  void answer(const Probe& probe) {
+    using Outcome = ProbeResult::Outcome;
+    Port port = Port::kSilent;
+    for (const auto& [name, process] : processes_) {
+      if (process.address == probe.address) port = process.port;
+    }
+    if (port == Port::kSilent) {
+      silent_.emplace(now_.mono_ms + probe.timeout_ms, probe.ticket);
+    } else {
+      const bool fails = port == Port::kFails && probe.http_path.has_value();
+      step(ProbeResult{probe.ticket, port == Port::kRefuses ? Outcome::kRefused
+                                     : fails                ? Outcome::kFailed
+                                                            : Outcome::kAnswered});
+    }
+  }
+
+  void show() {
+    for (const ServicePublished& published : registry_->publish()) {
+      if (!published.view) continue;
+      std::map<InstanceState, int> states;
+      std::string entries;
+      uint64_t digest = 0;
+      published.view->list.for_each([&](const ListEntry& entry) {
+        entries += " " + text_of(entry);
+        ++states[entry.state()];
+        digest += entry.digest_part();
+      });
+      if (published.view->list.size() > 4) {
+        entries.clear();
+        for (const auto& [state, count] : states) {
+          entries += fmt::format(" {} {}", count, name_of(state));
+        }
+      }
+      say(published.view->key.name + ":" + (entries.empty() ? " nothing" : entries) +
+          (digest == published.view->digest ? "" : " WRONG DIGEST"));
+    }
+  }
+
+  void say(const std::string& text) {
+    const int64_t after_ms = now_.mono_ms - since_ms_;
+    said_ +=
+        after_ms == 0 ? fmt::format("  {}\n", text) : fmt::format("  {} ms: {}\n", after_ms, text);
+  }
+
+  std::unique_ptr<Registry> registry_;
+  base::Now now_{1'000'000, 1'700'000'000'000};
+  std::map<uint64_t, std::pair<std::string, std::string>> log_;
+  std::map<std::string, Process> processes_;
+  std::set<std::pair<int64_t, uint64_t>> silent_;  // when each probe times out
+  std::string said_;
+  int64_t since_ms_ = 0;
+  bool lossy_ = false;
+};
+
+struct Transcript {
+  const char* name;
+  const char* text;
+};
+
+inline std::ostream& operator<<(std::ostream& out, const Transcript& transcript) {
+  return out << transcript.name;
+}
+
+}  // namespace callbook::core
