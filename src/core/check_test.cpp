@@ -1,6 +1,6 @@
 // Instances that the registry checks itself, as transcripts.
 
-#include "core/liveness_script.h"
+#include "core/test_liveness_script.h"
 
 namespace callbook::core {
 namespace {

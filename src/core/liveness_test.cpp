@@ -1,7 +1,7 @@
 // What the registry makes of silence, as transcripts: providers that die, hang, lose their hosts or
 // come back, and a registry that stands still, is cut off, or is restarted.
 
-#include "core/liveness_script.h"
+#include "core/test_liveness_script.h"
 
 namespace callbook::core {
 namespace {

@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include "core/check_rule.h"
+
 namespace callbook::core {
 namespace {
 
@@ -40,6 +42,30 @@ TEST(RecordCodec, ReadsBackWhatItWrote) {
   std::string again;
   encode_value(read, again);
   EXPECT_EQ(again, value);
+}
+
+TEST(RecordCodec, ReadsBackACheck) {
+  const NamedPorts ports = *NamedPorts::from({});
+  const Metadata metadata = *Metadata::from({});
+  InstanceRecord record = sample(ports, metadata);
+  const CheckRule rule{CheckRule::Kind::kHttp, 81, 800, 2, 4, 60'000, "/health"};
+  const std::string check = encode(rule);
+  record.body.check = check;
+  std::string key;
+  std::string value;
+  encode_key("dc1", record.service, record.id, key);
+  encode_value(record, value);
+  const auto decoded = decode_record(key, value);
+  ASSERT_TRUE(decoded.ok());
+  const auto& read = std::get<InstanceRecord>(*decoded);
+  EXPECT_EQ(read.body.holder, record.body.holder);
+  EXPECT_EQ(decode_check(read.body.check), rule);
+  EXPECT_EQ(encode(*decode_check(read.body.check)), check);
+  // What is no check is no record.
+  record.body.check = "nonsense";
+  value.clear();
+  encode_value(record, value);
+  EXPECT_FALSE(decode_record(key, value).ok());
 }
 
 TEST(RecordCodec, SectionsOfALaterReleaseSurvive) {

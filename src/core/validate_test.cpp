@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "core/check_rule.h"
+
 namespace callbook::core {
 namespace {
 
@@ -20,6 +22,59 @@ Metadata entries(size_t count, size_t value_bytes) {
   std::vector<Metadata::Pair> pairs;
   for (const std::string& name : names) pairs.emplace_back(name, value);
   return *Metadata::from(pairs);
+}
+
+/// Spoils an instance that is checked every 5 s at its own port.
+template <typename Spoil>
+RegisterInstance checked(Spoil spoil) {
+  RegisterInstance input = good();
+  input.registration.ports = *NamedPorts::from({{"admin", 8'081}});
+  input.registration.holder = {HolderKind::kTtl, {}, kDefaultCheckIntervalMs};
+  CheckRule rule{CheckRule::Kind::kHttp, 0, 1'000, 3, 1, 0, "/health"};
+  spoil(input.registration, rule);
+  input.registration.check = encode(rule);
+  return input;
+}
+
+struct CheckFault {
+  const char* field;
+  int64_t limit;  ///< -1: none is named
+  void (*spoil)(Registration&, CheckRule&);
+};
+
+TEST(Validate, RefusesContradictoryChecks) {
+  const CheckFault faults[] = {
+      {"check.interval_ms", 1'000, [](Registration& r, CheckRule&) { r.holder.ttl_ms = 999; }},
+      {"check.interval_ms", 3'600'000,
+       [](Registration& r, CheckRule&) { r.holder.ttl_ms = 3'600'001; }},
+      {"check.timeout_ms", 50, [](Registration&, CheckRule& c) { c.timeout_ms = 49; }},
+      {"check.timeout_ms", 5'000, [](Registration&, CheckRule& c) { c.timeout_ms = 5'001; }},
+      {"check.failures", 1, [](Registration&, CheckRule& c) { c.failures = 0; }},
+      {"check.failures", 100, [](Registration&, CheckRule& c) { c.failures = 101; }},
+      {"check.successes", 1, [](Registration&, CheckRule& c) { c.successes = 0; }},
+      {"check.successes", 100, [](Registration&, CheckRule& c) { c.successes = 101; }},
+      {"check.remove_after_ms", 5'000, [](Registration&, CheckRule& c) { c.remove_after_ms = 1; }},
+      {"check.remove_after_ms", 604'800'000,
+       [](Registration&, CheckRule& c) { c.remove_after_ms = 604'800'001; }},
+      {"check.http.path", -1, [](Registration&, CheckRule& c) { c.path = "health"; }},
+      {"check.http.path", -1, [](Registration&, CheckRule& c) { c.path = "/a b"; }},
+      {"check.http.path", -1, [](Registration&, CheckRule& c) { c.path = "/\r\nHost: x"; }},
+      {"check.http.path", 512,
+       [](Registration&, CheckRule& c) { c.path = "/" + std::string(512, 'a'); }},
+      {"check.http.port", -1, [](Registration&, CheckRule& c) { c.port = 22; }},
+      {"check.http.port", -1, [](Registration& r, CheckRule&) { r.port = 0; }},
+      {"check.tcp.port", -1,
+       [](Registration&, CheckRule& c) { c.kind = CheckRule::Kind::kTcp, c.port = 22; }},
+  };
+  for (const CheckFault& fault : faults) {
+    const auto status = validate(checked(fault.spoil), Limits{});
+    ASSERT_FALSE(status.ok()) << fault.field;
+    EXPECT_EQ(status.error().field, fault.field);
+    EXPECT_EQ(status.error().limit.value_or(-1), fault.limit) << fault.field;
+  }
+  EXPECT_TRUE(validate(checked([](Registration&, CheckRule&) {}), Limits{}).ok());
+  const auto named = [](Registration& r, CheckRule& c) { r.port = 0, c.port = 8'081; };
+  EXPECT_TRUE(validate(checked(named), Limits{}).ok());
 }
 
 struct Fault {

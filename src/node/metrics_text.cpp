@@ -79,6 +79,8 @@ void write_core(MetricWriter& out, const CoreReport& core) {
               core.counters.probes_refused);
   out.counter("probe_rounds_silent_total", "Rounds of probes in which nothing came back.",
               core.counters.probes_silent);
+  out.counter("checks_total", "Declared checks made.", core.counters.checks);
+  out.counter("checks_failed_total", "Declared checks that failed.", core.counters.checks_failed);
   out.counter("breakers_tripped_total",
               "Times that too many of a service or zone were unreachable to be believed dead.",
               core.counters.breakers_tripped);

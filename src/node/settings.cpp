@@ -129,6 +129,24 @@ std::vector<Setting> catalog_limits() {
   };
 }
 
+std::vector<Setting> check_limits() {
+  return {
+      number("limits", "min_check_interval_ms", "shortest interval of checks",
+             [](Config& c) -> auto& { return c.limits.min_check_interval_ms; }),
+      number("limits", "max_check_interval_ms", "longest interval of checks",
+             [](Config& c) -> auto& { return c.limits.max_check_interval_ms; }),
+      number("limits", "min_check_timeout_ms", "shortest time-out of a check",
+             [](Config& c) -> auto& { return c.limits.min_check_timeout_ms; }),
+      number("limits", "max_check_remove_after_ms", "longest wait until a failing one is removed",
+             [](Config& c) -> auto& { return c.limits.max_check_remove_after_ms; }),
+      number("limits", "max_check_threshold",
+             "failures or successes in a row that a check asks for",
+             [](Config& c) -> auto& { return c.limits.max_check_threshold; }),
+      number("limits", "max_check_path_bytes", "bytes of a check's path",
+             [](Config& c) -> auto& { return c.limits.max_check_path_bytes; }),
+  };
+}
+
 std::vector<Setting> transport_limits() {
   return {
       number("limits", "max_connections", "connections per I/O thread",
@@ -271,7 +289,7 @@ std::string Setting::variable() const {
 const std::vector<Setting>& settings() {
   static const std::vector<Setting> kSettings = [] {
     std::vector<Setting> all = node_settings();
-    for (auto& part : {catalog_limits(), transport_limits(), timing_and_store()}) {
+    for (auto& part : {catalog_limits(), check_limits(), transport_limits(), timing_and_store()}) {
       all.insert(all.end(), part.begin(), part.end());
     }
     return all;

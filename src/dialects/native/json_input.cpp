@@ -6,88 +6,22 @@
 #include <fmt/format.h>
 #include <simdjson.h>
 
+#include "dialects/native/check_json.h"
+#include "dialects/native/json_fields.h"
 #include "dialects/native/json_output.h"
 #include "net/http_message.h"
+#include "net/tcp_prober.h"
 
 namespace callbook::native {
 namespace {
 
-namespace ondemand = simdjson::ondemand;
 using base::Error;
 using base::Result;
 using base::Status;
 
 static_assert(net::kBodyPadding >= simdjson::SIMDJSON_PADDING);
 
-Error malformed(simdjson::error_code code) {
-  return base::invalid("body", fmt::format("is not valid JSON: {}", simdjson::error_message(code)));
-}
-
-Status read_string(std::string_view field, ondemand::value value, std::string_view& out) {
-  ondemand::json_type type;
-  if (auto code = value.type().get(type)) return malformed(code);
-  if (type != ondemand::json_type::string) return base::invalid(field, "must be a string");
-  if (auto code = value.get_string().get(out)) return malformed(code);
-  return {};
-}
-
-Status read_integer(std::string_view field, ondemand::value value, int64_t least, int64_t most,
-                    int64_t& out) {
-  ondemand::json_type type;
-  if (auto code = value.type().get(type)) return malformed(code);
-  if (type != ondemand::json_type::number) return base::invalid(field, "must be a number");
-  const auto code = value.get_int64().get(out);
-  if (code == simdjson::INCORRECT_TYPE || code == simdjson::NUMBER_OUT_OF_RANGE ||
-      code == simdjson::NUMBER_ERROR) {
-    return base::invalid(field, fmt::format("must be a whole number from {} to {}", least, most));
-  }
-  if (code != simdjson::SUCCESS) return malformed(code);
-  if (out < least || out > most) {
-    return base::over_limit(field, fmt::format("is {}; it must be from {} to {}", out, least, most),
-                            out < least ? least : most);
-  }
-  return {};
-}
-
-Status read_true(std::string_view field, ondemand::value value) {
-  bool truth = false;
-  if (value.get_bool().get(truth) != simdjson::SUCCESS || !truth) {
-    return base::invalid(field, "must be true where it is given");
-  }
-  return {};
-}
-
-/// Calls `visit(name, value)` for each field of `object`; refuses a name that comes twice among
-/// the names that `index_of` knows (it gives each a number below 64, or -1).
-template <typename IndexOf, typename Visit>
-Status for_each_field(ondemand::object object, IndexOf&& index_of, Visit&& visit) {
-  uint64_t seen = 0;
-  for (auto field : object) {
-    std::string_view name;
-    if (auto code = field.unescaped_key().get(name)) return malformed(code);
-    ondemand::value value;
-    if (auto code = field.value().get(value)) return malformed(code);
-    const int index = index_of(name);
-    if (index < 0) return base::invalid(name, fmt::format("unknown field '{}'", name));
-    const uint64_t bit = uint64_t{1} << index;
-    if ((seen & bit) != 0) return base::invalid(name, "is given twice");
-    seen |= bit;
-    if (auto status = visit(index, value); !status.ok()) return status;
-  }
-  return {};
-}
-
-template <size_t N>
-auto index_in(const std::array<std::string_view, N>& names) {
-  return [&names](std::string_view name) {
-    for (size_t i = 0; i < N; ++i) {
-      if (names[i] == name) return static_cast<int>(i);
-    }
-    return -1;
-  };
-}
-
-// The fields of a registration; a batch line has these and the ones behind kPersistent.
+// The fields of a registration; a batch line has these and the ones behind kCheck.
 enum RegistrationField {
   kAddress,
   kPort,
@@ -98,15 +32,16 @@ enum RegistrationField {
   kSession,
   kTtlMs,
   kPersistent,
+  kCheck,
   kOp,
   kService,
   kNamespace,
   kId
 };
-constexpr std::array<std::string_view, 13> kRegistrationNames = {
-    "address", "port",       "ports", "zone",    "weight",    "metadata", "session",
-    "ttl_ms",  "persistent", "op",    "service", "namespace", "id"};
-constexpr size_t kBodyFields = 9;
+constexpr std::array<std::string_view, 14> kRegistrationNames = {
+    "address", "port",       "ports", "zone", "weight",  "metadata",  "session",
+    "ttl_ms",  "persistent", "check", "op",   "service", "namespace", "id"};
+constexpr size_t kBodyFields = 10;
 
 Result<core::NamedPorts> read_ports(ondemand::value value) {
   ondemand::object object;
@@ -168,6 +103,14 @@ Status read_holder(int index, ondemand::value value, Draft& draft) {
   if (index == kTtlMs) {
     holder.kind = core::HolderKind::kTtl;
     return read_integer("ttl_ms", value, 1, std::numeric_limits<int32_t>::max(), holder.ttl_ms);
+  }
+  if (index == kCheck) {
+    holder.kind = core::HolderKind::kTtl;
+    auto check = read_check(value);
+    if (!check.ok()) return check.error();
+    holder.ttl_ms = check->interval_ms;
+    draft.registration.check = core::encode(check->rule);
+    return {};
   }
   holder.kind = core::HolderKind::kSession;
   std::string_view text;
@@ -231,9 +174,13 @@ Status read_draft_field(int index, ondemand::value value, Draft& draft) {
 
 Status check_whole(const Draft& draft) {
   if (!draft.has_address) return base::invalid("address", "is missing");
-  if (draft.holders == 1) return {};
-  return base::invalid("session",
-                       R"(exactly one of "session", "ttl_ms" and "persistent" must be given)");
+  if (draft.holders != 1) {
+    return base::invalid(
+        "session", R"(exactly one of "session", "ttl_ms", "check" and "persistent" must be given)");
+  }
+  const core::Registration& registration = draft.registration;
+  if (registration.check.empty() || net::may_probe(registration.address)) return {};
+  return base::invalid("address", "can't be checked: that takes the IP address of a single host");
 }
 
 Result<core::Input> operation_from(Draft&& draft) {
@@ -256,7 +203,7 @@ Result<core::Input> operation_from(Draft&& draft) {
     return core::Input(core::DeregisterInstance{std::move(key), {}, holder.session});
   }
   if (draft.holders != 0) {
-    return base::invalid("op", "only \"register\" takes ttl_ms or persistent");
+    return base::invalid("op", "only \"register\" takes ttl_ms, check or persistent");
   }
   if (heartbeat) return core::Input(core::RefreshInstance{std::move(key)});
   return base::invalid("op", R"(must be "register", "deregister" or "heartbeat")");

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "core/check_rule.h"
 #include "net/http_message.h"
 
 namespace callbook::native {
@@ -38,6 +39,25 @@ TEST(JsonInput, ReadsAWholeRegistration) {
   EXPECT_EQ(metadata, "a=1;b=\xc3\xa9\n;");
 }
 
+TEST(JsonInput, ReadsAWholeCheck) {
+  JsonInput input;
+  const auto read = input.registration(Padded(
+      R"({"address":"10.0.0.7","port":80,"check":{"interval_ms":9000,"timeout_ms":800,"failures":2,
+          "successes":4,"remove_after_ms":60000,"http":{"path":"/health","port":81}}})"));
+  ASSERT_TRUE(read.ok()) << read.error().to_string();
+  EXPECT_EQ(read->holder, (core::Holder{core::HolderKind::kTtl, {}, 9'000}));
+  const core::CheckRule rule{core::CheckRule::Kind::kHttp, 81, 800, 2, 4, 60'000, "/health"};
+  EXPECT_EQ(core::decode_check(read->check), rule);
+}
+
+TEST(JsonInput, AShortIntervalShortensTheDefaultTimeOut) {
+  JsonInput input;
+  const auto read = input.registration(
+      Padded(R"({"address":"10.0.0.7","port":80,"check":{"tcp":{},"interval_ms":600}})"));
+  ASSERT_TRUE(read.ok()) << read.error().to_string();
+  EXPECT_EQ(core::decode_check(read->check)->timeout_ms, 600);
+}
+
 struct Fault {
   const char* body;
   const char* field;
@@ -55,6 +75,23 @@ TEST(JsonInput, RefusesWhatIsWrongNamingTheField) {
       {R"({"address":"a"})", "session"},
       {R"({"address":"a","persistent":true,"ttl_ms":5000})", "session"},
       {R"({"address":"a","persistent":false})", "persistent"},
+      {R"({"address":"::1","check":{"tcp":{}},"ttl_ms":5000})", "session"},
+      {R"({"address":"::1","check":{}})", "check"},
+      {R"({"address":"::1","check":"tcp"})", "check"},
+      {R"({"address":"::1","check":{"tcp":{},"http":{"path":"/"}}})", "check"},
+      {R"({"address":"::1","check":{"tcp":{},"tcp":{}}})", "tcp"},
+      {R"({"address":"::1","check":{"udp":{}}})", "udp"},
+      {R"({"address":"::1","check":{"tcp":8080}})", "check.tcp"},
+      {R"({"address":"::1","check":{"tcp":{"port":"80"}}})", "check.tcp.port"},
+      {R"({"address":"::1","check":{"tcp":{"path":"/"}}})", "check.tcp.path"},
+      {R"({"address":"::1","check":{"http":{}}})", "check.http.path"},
+      {R"({"address":"::1","check":{"http":{"path":7}}})", "check.http.path"},
+      {R"({"address":"::1","check":{"http":{"path":"/","host":"x"}}})", "host"},
+      {R"({"address":"::1","check":{"tcp":{},"interval_ms":"5s"}})", "check.interval_ms"},
+      {R"({"address":"::1","check":{"tcp":{},"timeout_ms":-1}})", "check.timeout_ms"},
+      {R"({"address":"::1","check":{"tcp":{},"failures":1.5}})", "check.failures"},
+      {R"({"address":"orders.example","check":{"tcp":{}}})", "address"},
+      {R"({"address":"169.254.169.254","check":{"tcp":{}}})", "address"},
       {R"({"address":7,"persistent":true})", "address"},
       {R"({"address":"a","address":"b","persistent":true})", "address"},
       {R"({"address":"a","colour":"red","persistent":true})", "colour"},
