@@ -37,15 +37,9 @@ struct Limits {
   uint32_t max_publications = 1'000;  ///< in flight to the bus at once
 };
 
-/// Timing rules that an operator may change.
-struct Timing {
-  int64_t heartbeat_ms = 2'000;               ///< the shortest that the server asks for by itself
-  uint32_t max_heartbeats_per_s = 20'000;     ///< above it, heartbeats are spread out
-  uint32_t missed_heartbeats = 3;             ///< a session's TTL in heartbeats
-  int64_t tombstone_ms = 24LL * 3600 * 1000;  ///< how long a departure is remembered
-  int64_t lost_stamps_ms = 10'000;  ///< skipped by a restart while the clock is behind the store
-
-  // Of those that are not heard of.
+/// What becomes of those that are not heard of. May differ from service to service; of a process
+/// with instances of several the most patient counts.
+struct ServiceTiming {
   uint32_t probe_rounds = 3;          ///< in a burst; 0: nobody is probed, who lapses is removed
   int64_t probe_interval_ms = 500;    ///< in the burst, then growing …
   int64_t probe_longest_ms = 30'000;  ///< … up to this
@@ -55,6 +49,17 @@ struct Timing {
   uint32_t reports = 3;                 ///< of so many consumers …
   int64_t reports_within_ms = 10'000;   ///< … within this time cause a probe; reports 0: none do
   BreakerRule breaker;
+};
+
+/// Timing rules that an operator may change. What a service has of its own is in
+/// RegistryOptions::service_timing.
+struct Timing : ServiceTiming {
+  int64_t heartbeat_ms = 2'000;               ///< the shortest that the server asks for by itself
+  uint32_t max_heartbeats_per_s = 20'000;     ///< above it, heartbeats are spread out
+  uint32_t missed_heartbeats = 3;             ///< a session's TTL in heartbeats
+  int64_t tombstone_ms = 24LL * 3600 * 1000;  ///< how long a departure is remembered
+  int64_t lost_stamps_ms = 10'000;  ///< skipped by a restart while the clock is behind the store
+
   int64_t breaker_period_ms = 1'800'000;  ///< "lately" is between one and two of these
   DoubtRule doubt;
 

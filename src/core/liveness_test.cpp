@@ -346,6 +346,55 @@ const Transcript kTranscripts[] = {
 )"},
 };
 
+TEST(ServiceTiming, IsEachServicesOwnAndOfAProcessWithSeveralServicesTheMostPatientCounts) {
+  RegistryOptions options;
+  ServiceTiming patient = options.timing;
+  patient.silent_removal_ms = 60'000;
+  patient.probe_rounds = 5;
+  options.service_timing[{kDefaultNamespace, "ledger"}] = patient;
+  ServiceTiming hasty = options.timing;
+  hasty.silent_removal_ms = 5'000;
+  hasty.breaker = {100, 0, 0};
+  options.service_timing[{kDefaultNamespace, "cache"}] = hasty;
+  LivenessScript script(options);
+  const std::string text = R"(
+> process a service=cache
+  cache: a-1
+> process b service=cache
+  cache: a-1 b-1
+> process c service=ledger
+  ledger: c-1
+> process d service=ledger
+  ledger: c-1 d-1
+> process e
+  orders: e-1
+> process f
+  orders: e-1 f-1
+> process a service=ledger
+  ledger: a-1 c-1 d-1
+> advance 4000
+> lose a b c e
+> advance 80000
+  6100 ms: cache: a-1[suspect] b-1[suspect]
+  6100 ms: ledger: a-1[suspect] c-1[suspect] d-1
+  6100 ms: orders: e-1[suspect] f-1
+  7600 ms: cache: a-1[suspect] b-1[down]
+  7600 ms: orders: e-1[down] f-1
+  8600 ms: cache: a-1[down] b-1[down]
+  8600 ms: ledger: a-1[down] c-1[protected] d-1
+  9100 ms: cache: a-1[protected] b-1[down]
+  9100 ms: ledger: a-1[protected] c-1[protected] d-1
+  12600 ms: ended probe_timed_out instances=1
+  12600 ms: cache: a-1[protected]
+  37600 ms: ended probe_timed_out instances=1
+  37600 ms: orders: f-1
+  68600 ms: ended probe_timed_out instances=2
+  68600 ms: ledger: c-1[protected] d-1
+  68600 ms: cache: nothing
+)";
+  EXPECT_EQ(script.run(text), text.substr(1));
+}
+
 INSTANTIATE_TEST_SUITE_P(Rules, LivenessRules, testing::ValuesIn(kTranscripts),
                          [](const auto& tested) { return std::string(tested.param.name); });
 

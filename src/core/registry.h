@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <deque>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -32,6 +33,7 @@ struct RegistryOptions {
   std::string datacenter = "dc1";
   Limits limits;
   Timing timing;
+  std::map<ServiceKey, ServiceTiming> service_timing;  ///< of those that have one of their own
   bool clustered = false;  ///< shares its records with other nodes over a bus
   uint64_t boot = 0;       ///< differs from start to start; chosen outside, at random
 };
@@ -222,6 +224,8 @@ class Registry {
   void set_health(Session& session, Health health, Cause cause, base::Now now, Outputs& out);
   void set_health(const Instance& instance, Health health, Cause cause, base::Now now,
                   Outputs& out);
+  const ServiceTiming& timing_of(const Service& service) const;
+  ServiceTiming timing_of(LeaseOwner owner);
   bool probes() const { return options_.timing.probe_rounds > 0; }
   void suspect(LeaseOwner owner, Cause cause, base::Now now, Outputs& out);
   void begin_suspicion(LeaseOwner owner, bool reported, base::Now now);
@@ -238,7 +242,7 @@ class Registry {
   bool in_doubt(base::Now now) const;
   void excuse_suspects(base::Now now);
   void watch_own_hearing(base::Now now);
-  std::vector<Probe> targets_of(const Suspect& suspect);
+  std::vector<Probe> targets_of(const Suspect& suspect, int64_t timeout_ms);
   void begin_round(uint64_t number, Suspect& suspect, base::Now now, Outputs& out);
   void conclude_round(uint64_t number, Suspect& suspect, base::Now now, Outputs& out);
   void conclude_silence(Suspect& suspect, base::Now now, Outputs& out);

@@ -29,17 +29,19 @@ void Registry::for_each_group(LeaseOwner owner, Visit visit) {
 bool Registry::breakers_allow(LeaseOwner owner, Now now) {
   struct Share {
     const BreakerGroup* group = nullptr;
+    const BreakerRule* rule = nullptr;
     uint32_t count = 0;
   };
   std::map<std::pair<uint32_t, std::string_view>, Share> shares;  // by service and zone
   for_each_group(owner, [&](Service& service, std::string_view zone, BreakerGroup& group) {
     Share& share = shares[{service.index(), zone}];
     share.group = &group;
+    share.rule = &timing_of(service).breaker;
     ++share.count;
   });
   return std::all_of(shares.begin(), shares.end(), [&](const auto& entry) {
     const Share& share = entry.second;
-    return share.group->may_remove(share.count, options_.timing.breaker, now.mono_ms, now.wall_ms);
+    return share.group->may_remove(share.count, *share.rule, now.mono_ms, now.wall_ms);
   });
 }
 
@@ -57,7 +59,7 @@ void Registry::follow_breaker(LeaseOwner owner, Cause cause, Now now, Outputs& o
 /// Begins or ends the hold of a group; whether it holds.
 bool Registry::follow_group(const Service& service, std::string_view zone, BreakerGroup& group,
                             Now now, Outputs& out) {
-  const bool overdrawn = group.overdrawn(options_.timing.breaker);
+  const bool overdrawn = group.overdrawn(timing_of(service).breaker);
   if (overdrawn && group.held_since_wall_ms == 0) {
     group.held_since_wall_ms = std::max<int64_t>(now.wall_ms, 1);
     ++counters_.breakers_tripped;
@@ -101,12 +103,13 @@ void Registry::load_breaker(const BreakerRecord& record, Now now) {
     if (ended != nullptr) ended->held_since_wall_ms = 0;
     return;
   }
-  BreakerGroup& group = catalog_.find_or_add(record.service).breaker().find_or_add(record.zone);
+  Service& service = catalog_.find_or_add(record.service);
+  BreakerGroup& group = service.breaker().find_or_add(record.zone);
   group.peak = std::max(group.peak, record.largest);
   group.held_since_wall_ms = record.held_since_wall_ms;
   group.released = record.released;
   // Who was removed within the last minute is not stored: as many as may have been.
-  group.removals_ms.assign(group.budget(options_.timing.breaker), now.mono_ms);
+  group.removals_ms.assign(group.budget(timing_of(service).breaker), now.mono_ms);
 }
 
 Result<Reply> Registry::apply(const ReleaseBreaker& input, Now, Outputs& out) {

@@ -46,6 +46,34 @@ uint64_t& Registry::suspicion_of(LeaseOwner owner) {
                                            : catalog_.ttl_suspect(owner.slot);
 }
 
+const ServiceTiming& Registry::timing_of(const Service& service) const {
+  if (options_.service_timing.empty()) return options_.timing;
+  const auto own = options_.service_timing.find(ServiceKey(service.key()));
+  return own == options_.service_timing.end() ? options_.timing : own->second;
+}
+
+/// What holds for all of its instances: the most patient of each.
+ServiceTiming Registry::timing_of(LeaseOwner owner) {
+  ServiceTiming most = options_.timing;
+  if (options_.service_timing.empty()) return most;
+  bool first = true;
+  const auto raise = [](auto& held, auto other) { held = std::max(held, other); };
+  for_each_instance(owner, kMostLookedAt, [&](const Instance& instance) {
+    const ServiceTiming& one = timing_of(*catalog_.at(instance.service));
+    if (std::exchange(first, false)) {
+      most = one;
+      return;
+    }
+    raise(most.probe_rounds, one.probe_rounds);
+    raise(most.probe_interval_ms, one.probe_interval_ms);
+    raise(most.probe_longest_ms, one.probe_longest_ms);
+    raise(most.probe_timeout_ms, one.probe_timeout_ms);
+    raise(most.refused_removal_ms, one.refused_removal_ms);
+    raise(most.silent_removal_ms, one.silent_removal_ms);
+  });
+  return most;
+}
+
 /// Whether the owner is still the one that was suspected, lives, and has its home here.
 bool Registry::stands(uint64_t number, LeaseOwner owner) {
   const bool lives = owner.kind == LeaseKind::kSession
@@ -117,7 +145,7 @@ bool Registry::confirm(uint64_t number, Health health, Now now) {
   if (suspect == nullptr || !suspect->reported) return false;
   ++counters_.suspected;
   suspect->reported = false;
-  const Timing& timing = options_.timing;
+  const ServiceTiming timing = timing_of(suspect->owner);
   if (health == Health::kRefused) suspect->remove_ms = now.mono_ms + timing.refused_removal_ms;
   if (is_unreachable(health)) suspect->remove_ms = now.mono_ms + timing.silent_removal_ms;
   return true;
@@ -232,7 +260,7 @@ void Registry::excuse_suspects(Now now) {
     suspect.next_round_ms = now.mono_ms;
     if (suspect.remove_ms != 0) {
       const bool refused = liveness_of(suspect.owner).health == Health::kRefused;
-      const Timing& timing = options_.timing;
+      const ServiceTiming timing = timing_of(suspect.owner);
       suspect.remove_ms =
           now.mono_ms + (refused ? timing.refused_removal_ms : timing.silent_removal_ms);
     }
@@ -267,7 +295,7 @@ void Registry::watch_own_hearing(Now now) {
 
 // --- Probing ---
 
-std::vector<Probe> Registry::targets_of(const Suspect& suspect) {
+std::vector<Probe> Registry::targets_of(const Suspect& suspect, int64_t timeout_ms) {
   std::vector<Probe> targets;
   for_each_instance(suspect.owner, kMostLookedAt, [&](const Instance& instance) {
     if (instance.port() == 0 || targets.size() == kMostTargets) return;
@@ -275,14 +303,14 @@ std::vector<Probe> Registry::targets_of(const Suspect& suspect) {
       return probe.address == instance.address() && probe.port == instance.port();
     });
     if (known) return;
-    targets.push_back({0, std::string(instance.address()), instance.port(),
-                       options_.timing.probe_timeout_ms, std::nullopt});
+    targets.push_back(
+        {0, std::string(instance.address()), instance.port(), timeout_ms, std::nullopt});
   });
   return targets;
 }
 
 void Registry::begin_round(uint64_t number, Suspect& suspect, Now now, Outputs& out) {
-  const Timing& timing = options_.timing;
+  const ServiceTiming timing = timing_of(suspect.owner);
   ++suspect.rounds;
   const bool in_burst = suspect.rounds < timing.probe_rounds;
   suspect.interval_ms = in_burst
@@ -291,7 +319,7 @@ void Registry::begin_round(uint64_t number, Suspect& suspect, Now now, Outputs& 
                                        timing.probe_longest_ms);
   suspect.next_round_ms = now.mono_ms + suspect.interval_ms;
   suspect.answered = suspect.refused = suspect.silent = 0;
-  std::vector<Probe> targets = targets_of(suspect);
+  std::vector<Probe> targets = targets_of(suspect, timing.probe_timeout_ms);
   suspect.outstanding = static_cast<uint32_t>(targets.size());
   for (Probe& probe : targets) {
     // Only the results of the round under way count.
@@ -349,7 +377,7 @@ void Registry::conclude_round(uint64_t number, Suspect& suspect, Now now, Output
     const bool known =
         liveness_of(suspect.owner).health == Health::kRefused && suspect.remove_ms != 0;
     if (!suspect.reported && !known) {
-      suspect.remove_ms = now.mono_ms + options_.timing.refused_removal_ms;
+      suspect.remove_ms = now.mono_ms + timing_of(suspect.owner).refused_removal_ms;
     }
     return set_health(suspect.owner, Health::kRefused, Cause::kProbeRefused, now, out);
   }
@@ -359,7 +387,7 @@ void Registry::conclude_round(uint64_t number, Suspect& suspect, Now now, Output
 }
 
 void Registry::conclude_silence(Suspect& suspect, Now now, Outputs& out) {
-  const Timing& timing = options_.timing;
+  const ServiceTiming timing = timing_of(suspect.owner);
   const Health before = liveness_of(suspect.owner).health;
   ++suspect.silent_rounds;
   if (suspect.silent_rounds < timing.probe_rounds) {
@@ -388,7 +416,7 @@ Result<Reply> Registry::apply(const ReportInstance& input, Now now, Outputs& out
     return base::Error{base::ErrorCode::kNotFound, "id",
                        fmt::format("'{}' is not registered", input.key.id), std::nullopt};
   }
-  const Timing& timing = options_.timing;
+  const ServiceTiming& timing = timing_of(*service);
   const uint32_t reports = reports_.add(service->index(), input.key.id, base::xxh64(input.by),
                                         timing.reports_within_ms, now.mono_ms);
   if (probes() && timing.reports > 0 && reports >= timing.reports) {

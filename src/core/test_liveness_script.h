@@ -22,7 +22,7 @@ namespace callbook::core {
 /// A registry with providers that send heartbeats every two seconds and listen on ports, run from
 /// lines of commands; after each stands what consumers see, with the time since its beginning.
 ///
-///   process p [n] [zone=z] [service=s]   opens session p and registers s/p-1 … s/p-n
+///   process p [n] [zone=z] [service=s]   opens session p and registers s/p-1 … s/p-n; again: more of it
 ///   attach p               ties the session to a connection (no heartbeats)
 ///   kill p…                the process is gone: connections break, ports refuse
 ///   lose p…                the host is gone: nothing breaks, nothing answers
@@ -39,7 +39,7 @@ namespace callbook::core {
 ///   advance 3000 | release s
 class LivenessScript {
  public:
-  LivenessScript() { begin(); }
+  explicit LivenessScript(RegistryOptions options = {}) : options_(std::move(options)) { begin(); }
 
   std::string run(std::string_view text) {
     return run_script(text, [this](const std::string& line) { return run_line(line); });
@@ -56,7 +56,7 @@ class LivenessScript {
   };
 
   void begin() {
-    registry_ = std::make_unique<Registry>(RegistryOptions{});
+    registry_ = std::make_unique<Registry>(options_);
     uint64_t last = 0;
     for (const auto& [version, item] : log_) {
       last = version;
@@ -115,9 +115,10 @@ class LivenessScript {
 
   void add_process(const std::vector<std::string>& words) {
     const std::string& name = words.at(0);
+    const bool known = processes_.contains(name);
     Process& process = processes_[name];
     process.session = {base::xxh64(name), 1};
-    process.address = fmt::format("10.0.0.{}", processes_.size());
+    if (!known) process.address = fmt::format("10.0.0.{}", processes_.size());
     std::string service = "orders";
     std::string zone;
     int count = 1;
@@ -132,7 +133,7 @@ class LivenessScript {
         count = std::stoi(words[i]);
       }
     }
-    step(OpenSession{process.session, 6'000, name});
+    if (!known) step(OpenSession{process.session, 6'000, name});
     for (int i = 1; i <= count; ++i) {
       RegisterInstance input;
       input.key = {{kDefaultNamespace, service}, fmt::format("{}-{}", name, i)};
@@ -271,6 +272,7 @@ class LivenessScript {
         after_ms == 0 ? fmt::format("  {}\n", text) : fmt::format("  {} ms: {}\n", after_ms, text);
   }
 
+  const RegistryOptions options_;
   std::unique_ptr<Registry> registry_;
   base::Now now_{1'000'000, 1'700'000'000'000};
   std::map<uint64_t, std::pair<std::string, std::string>> log_;

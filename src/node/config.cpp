@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "base/name.h"
+#include "node/settings.h"
 
 namespace callbook::node {
 
@@ -49,6 +50,14 @@ base::Status check(const Config& config) {
   if (!config.dev && config.data.empty()) return base::invalid("data", "must name a directory");
   if (config.limits.min_ttl_ms > config.limits.max_ttl_ms) {
     return base::invalid("min_ttl_ms", "is above max_ttl_ms");
+  }
+  const core::BreakerRule& breaker = config.timing.breaker;
+  if (breaker.percent > 100) return base::invalid("breaker_percent", "is above 100");
+  if (breaker.floor_percent > 100) return base::invalid("breaker_floor_percent", "is above 100");
+  for (const auto& [service, timing] : service_timing(config)) {
+    if (timing.breaker.percent <= 100 && timing.breaker.floor_percent <= 100) continue;
+    return base::invalid(fmt::format("service.{}", service.name),
+                         "has a breaker_percent or breaker_floor_percent above 100");
   }
   return {};
 }

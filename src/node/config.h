@@ -1,8 +1,11 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
+#include <vector>
 
+#include "core/key.h"
 #include "core/limits.h"
 #include "dialects/native/native_dialect.h"
 #include "net/http_server.h"
@@ -26,6 +29,13 @@ struct Config {
   int64_t sync_interval_ms = 1'000;  ///< fdatasync at least this often while there are writes
   core::Limits limits;
   core::Timing timing;
+  /// What the file says of single services, to be laid over `timing` (service_timing() below).
+  struct ServiceSetting {
+    core::ServiceKey service;
+    std::string key;
+    std::string text;
+  };
+  std::vector<ServiceSetting> service_settings;
   net::ProbeLimits probe_limits;
   net::HttpLimits http_limits;
   native::NativeLimits native_limits;

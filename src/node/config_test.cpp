@@ -76,6 +76,32 @@ TEST(Settings, TheEnvironmentWinsOverTheFile) {
   EXPECT_EQ(config.limits.max_weight, 11u);
 }
 
+TEST(Settings, AServiceMayHaveTimingOfItsOwnOverTheNodes) {
+  const File file(
+      "[service.orders]\nsilent_removal_ms = 60000\n"
+      "[service.\"billing/orders\"]\nbreaker_percent = 50\n"
+      "[timing]\nrefused_removal_ms = 7000\n");
+  Config config;
+  ASSERT_TRUE(apply_file(config, file.path()).ok());
+  const auto made = service_timing(config);
+  ASSERT_EQ(made.size(), 2u);
+  const core::ServiceTiming& orders = made.at({core::kDefaultNamespace, "orders"});
+  EXPECT_EQ(orders.silent_removal_ms, 60'000);
+  EXPECT_EQ(orders.refused_removal_ms, 7'000);
+  EXPECT_EQ(orders.breaker.percent, 10u);
+  EXPECT_EQ(made.at({"billing", "orders"}).breaker.percent, 50u);
+  EXPECT_EQ(config.timing.breaker.percent, 10u);
+}
+
+TEST(Config, SharesAreAtMostWhole) {
+  Config config;
+  config.timing.breaker.percent = 101;
+  EXPECT_EQ(check(config).error().field, "breaker_percent");
+  config.timing.breaker.percent = 100;
+  config.service_settings = {{{"default", "orders"}, "breaker_floor_percent", "101"}};
+  EXPECT_EQ(check(config).error().field, "service.orders");
+}
+
 TEST(Settings, MistakesInTheFileAreNamed) {
   const std::map<std::string, std::string> mistakes = {
       {"colour = \"red\"\n", "colour"},
@@ -88,6 +114,11 @@ TEST(Settings, MistakesInTheFileAreNamed) {
       {"[limits]\nmax_services = [1]\n", "limits.max_services"},
       {"dev = 1\n", "dev"},
       {"node = \n", "config"},
+      {"[service]\norders = 7\n", "service.orders"},
+      {"[service.orders]\ndoubt_percent = 7\n", "service.orders.doubt_percent"},
+      {"[service.orders]\nreports = \"7\"\n", "service.orders.reports"},
+      {"[service.orders]\nprobe_rounds = 0\n", "service.orders.probe_rounds"},
+      {"[service.\"a b\"]\nreports = 7\n", "service"},
   };
   for (const auto& [text, field] : mistakes) {
     const File file(text);

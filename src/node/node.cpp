@@ -16,6 +16,7 @@
 #include "node/core_driver.h"
 #include "node/io_front.h"
 #include "node/prober.h"
+#include "node/settings.h"
 #include "node/store_keeper.h"
 #include "node/worker.h"
 #include "store/file_system.h"
@@ -128,7 +129,8 @@ Node::Impl::~Impl() {
 }
 
 void Node::Impl::make_lanes() {
-  core::RegistryOptions options{facts_.name, config_.datacenter, config_.limits, config_.timing};
+  core::RegistryOptions options{facts_.name, config_.datacenter, config_.limits, config_.timing,
+                                service_timing(config_)};
   const size_t count = thread_count(config_);
   for (size_t i = 0; i < count; ++i) lanes_.push_back(std::make_unique<Lane>());
   driver_ = std::make_unique<CoreDriver>(

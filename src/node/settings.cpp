@@ -8,6 +8,9 @@
 #define TOML_EXCEPTIONS 0
 #include <toml++/toml.h>
 
+#include "base/check.h"
+#include "base/name.h"
+
 namespace callbook::node {
 namespace {
 
@@ -39,6 +42,18 @@ Setting number(std::string_view section, std::string_view key, std::string_view 
   };
   setting.get = [=](const Config& config) {
     return fmt::format("{}", place(const_cast<Config&>(config)));
+  };
+  return setting;
+}
+
+/// One of the section `timing` that a service may have of its own.
+template <typename Place>
+Setting of_service(std::string_view key, std::string_view help, Place place) {
+  Setting setting =
+      number("timing", key, help, [=](Config& c) -> auto& { return place(c.timing); });
+  using Number = std::remove_reference_t<decltype(place(std::declval<core::ServiceTiming&>()))>;
+  setting.set_for_service = [=](core::ServiceTiming& timing, std::string_view text) {
+    return read_number<Number>(key, text, Number{1}, place(timing));
   };
   return setting;
 }
@@ -180,6 +195,34 @@ std::vector<Setting> transport_limits() {
   };
 }
 
+std::vector<Setting> service_settings() {
+  return {
+      of_service("probe_rounds", "probes of who is not heard of; 0: removed at once",
+                 [](core::ServiceTiming& t) -> auto& { return t.probe_rounds; }),
+      of_service("probe_interval_ms", "between the first probes; then growing",
+                 [](core::ServiceTiming& t) -> auto& { return t.probe_interval_ms; }),
+      of_service("probe_longest_ms", "longest time between probes",
+                 [](core::ServiceTiming& t) -> auto& { return t.probe_longest_ms; }),
+      of_service("probe_timeout_ms", "how long a probe waits",
+                 [](core::ServiceTiming& t) -> auto& { return t.probe_timeout_ms; }),
+      of_service("refused_removal_ms", "from a refused probe to removal",
+                 [](core::ServiceTiming& t) -> auto& { return t.refused_removal_ms; }),
+      of_service("silent_removal_ms", "from the last of the first probes to removal",
+                 [](core::ServiceTiming& t) -> auto& { return t.silent_removal_ms; }),
+      of_service("reports", "consumers whose reports cause a probe; 0: none do",
+                 [](core::ServiceTiming& t) -> auto& { return t.reports; }),
+      of_service("reports_within_ms", "within this time",
+                 [](core::ServiceTiming& t) -> auto& { return t.reports_within_ms; }),
+      of_service("breaker_percent",
+                 "of a service or zone: so many may be removed a minute for silence",
+                 [](core::ServiceTiming& t) -> auto& { return t.breaker.percent; }),
+      of_service("breaker_floor_percent", "of a service or zone: fewer are never left",
+                 [](core::ServiceTiming& t) -> auto& { return t.breaker.floor_percent; }),
+      of_service("breaker_hold_ms", "how long the floor holds",
+                 [](core::ServiceTiming& t) -> auto& { return t.breaker.hold_ms; }),
+  };
+}
+
 std::vector<Setting> timing_and_store() {
   return {
       number("timing", "heartbeat_ms", "shortest heartbeat that clients are asked for",
@@ -191,29 +234,6 @@ std::vector<Setting> timing_and_store() {
              [](Config& c) -> auto& { return c.timing.missed_heartbeats; }),
       number("timing", "tombstone_ms", "how long a departure is remembered",
              [](Config& c) -> auto& { return c.timing.tombstone_ms; }),
-      number("timing", "probe_rounds", "probes of who is not heard of; 0: removed at once",
-             [](Config& c) -> auto& { return c.timing.probe_rounds; }),
-      number("timing", "probe_interval_ms", "between the first probes; then growing",
-             [](Config& c) -> auto& { return c.timing.probe_interval_ms; }),
-      number("timing", "probe_longest_ms", "longest time between probes",
-             [](Config& c) -> auto& { return c.timing.probe_longest_ms; }),
-      number("timing", "probe_timeout_ms", "how long a probe waits",
-             [](Config& c) -> auto& { return c.timing.probe_timeout_ms; }),
-      number("timing", "refused_removal_ms", "from a refused probe to removal",
-             [](Config& c) -> auto& { return c.timing.refused_removal_ms; }),
-      number("timing", "silent_removal_ms", "from the last of the first probes to removal",
-             [](Config& c) -> auto& { return c.timing.silent_removal_ms; }),
-      number("timing", "reports", "consumers whose reports cause a probe; 0: none do",
-             [](Config& c) -> auto& { return c.timing.reports; }),
-      number("timing", "reports_within_ms", "within this time",
-             [](Config& c) -> auto& { return c.timing.reports_within_ms; }),
-      number("timing", "breaker_percent",
-             "of a service or zone: so many may be removed a minute for silence",
-             [](Config& c) -> auto& { return c.timing.breaker.percent; }),
-      number("timing", "breaker_floor_percent", "of a service or zone: fewer are never left",
-             [](Config& c) -> auto& { return c.timing.breaker.floor_percent; }),
-      number("timing", "breaker_hold_ms", "how long the floor holds",
-             [](Config& c) -> auto& { return c.timing.breaker.hold_ms; }),
       number("timing", "doubt_sessions", "with fewer sessions a node never doubts its hearing",
              [](Config& c) -> auto& { return c.timing.doubt.least_sessions; }),
       number("timing", "doubt_percent", "of the expected heartbeats: with fewer it does",
@@ -232,6 +252,22 @@ std::vector<Setting> timing_and_store() {
   };
 }
 
+/// The value as the text that the setting takes.
+base::Result<std::string> text_of(const Setting& setting, std::string_view where,
+                                  const toml::node& value) {
+  using Kind = Setting::Kind;
+  if (setting.kind == Kind::kText && value.is_string()) return value.as_string()->get();
+  if (setting.kind == Kind::kNumber && value.is_integer()) {
+    return fmt::format("{}", value.as_integer()->get());
+  }
+  if (setting.kind == Kind::kSwitch && value.is_boolean()) {
+    return std::string(value.as_boolean()->get() ? "true" : "false");
+  }
+  constexpr std::string_view kExpected[] = {"a string", "a whole number", "true or false"};
+  return base::invalid(where,
+                       fmt::format("must be {}", kExpected[static_cast<size_t>(setting.kind)]));
+}
+
 Status apply_value(Config& config, std::string_view section, std::string_view key,
                    const toml::node& value) {
   const auto& all = settings();
@@ -240,20 +276,48 @@ Status apply_value(Config& config, std::string_view section, std::string_view ke
   });
   const std::string where = section.empty() ? std::string(key) : fmt::format("{}.{}", section, key);
   if (found == all.end()) return base::invalid(where, "unknown setting in the configuration file");
-  using Kind = Setting::Kind;
-  std::string shown;
-  if (found->kind == Kind::kText && value.is_string()) {
-    shown = value.as_string()->get();
-  } else if (found->kind == Kind::kNumber && value.is_integer()) {
-    shown = fmt::format("{}", value.as_integer()->get());
-  } else if (found->kind == Kind::kSwitch && value.is_boolean()) {
-    shown = value.as_boolean()->get() ? "true" : "false";
-  } else {
-    constexpr std::string_view kExpected[] = {"a string", "a whole number", "true or false"};
-    return base::invalid(where,
-                         fmt::format("must be {}", kExpected[static_cast<size_t>(found->kind)]));
+  const auto shown = text_of(*found, where, value);
+  return shown.ok() ? found->set(config, *shown) : Status(shown.error());
+}
+
+/// One value of the section `service.NAME`, or `service."NAMESPACE/NAME"`.
+Status apply_service_value(Config& config, std::string_view name, std::string_view key,
+                           const toml::node& value) {
+  const size_t slash = name.find('/');
+  const bool in_default = slash == std::string_view::npos;
+  const core::ServiceKey service(in_default ? core::kDefaultNamespace : name.substr(0, slash),
+                                 in_default ? name : name.substr(slash + 1));
+  const std::string where = fmt::format("service.{}.{}", name, key);
+  const auto& all = settings();
+  const auto found = std::find_if(
+      all.begin(), all.end(), [&](const Setting& s) { return s.set_for_service && s.key == key; });
+  if (found == all.end()) return base::invalid(where, "is no setting that a service can have");
+  const auto shown = text_of(*found, where, value);
+  if (!shown.ok()) return shown.error();
+  core::ServiceTiming ignored;
+  if (auto status = found->set_for_service(ignored, *shown); !status.ok()) {
+    return base::invalid(where, status.error().detail);
   }
-  return found->set(config, shown);
+  config.service_settings.push_back({service, std::string(key), *shown});
+  return {};
+}
+
+Status apply_service_table(Config& config, const toml::table& services) {
+  for (const auto& [name, entry] : services) {
+    const auto* values = entry.as_table();
+    if (values == nullptr) {
+      return base::invalid(fmt::format("service.{}", name.str()), "must be a table");
+    }
+    if (auto status = base::check_name("service", name.str().substr(name.str().find('/') + 1));
+        !status.ok()) {
+      return status;
+    }
+    for (const auto& [key, value] : *values) {
+      auto status = apply_service_value(config, name.str(), key.str(), value);
+      if (!status.ok()) return status;
+    }
+  }
+  return {};
 }
 
 Status apply_table(Config& config, const toml::table& table) {
@@ -261,6 +325,10 @@ Status apply_table(Config& config, const toml::table& table) {
     const auto* section = value.as_table();
     if (section == nullptr) {
       if (auto status = apply_value(config, "", key.str(), value); !status.ok()) return status;
+      continue;
+    }
+    if (key.str() == "service") {
+      if (auto status = apply_service_table(config, *section); !status.ok()) return status;
       continue;
     }
     for (const auto& [inner, inner_value] : *section) {
@@ -289,12 +357,26 @@ std::string Setting::variable() const {
 const std::vector<Setting>& settings() {
   static const std::vector<Setting> kSettings = [] {
     std::vector<Setting> all = node_settings();
-    for (auto& part : {catalog_limits(), check_limits(), transport_limits(), timing_and_store()}) {
+    for (auto& part : {catalog_limits(), check_limits(), transport_limits(), service_settings(),
+                       timing_and_store()}) {
       all.insert(all.end(), part.begin(), part.end());
     }
     return all;
   }();
   return kSettings;
+}
+
+std::map<core::ServiceKey, core::ServiceTiming> service_timing(const Config& config) {
+  std::map<core::ServiceKey, core::ServiceTiming> made;
+  for (const Config::ServiceSetting& one : config.service_settings) {
+    core::ServiceTiming& timing = made.try_emplace(one.service, config.timing).first->second;
+    for (const Setting& setting : settings()) {
+      if (!setting.set_for_service || setting.key != one.key) continue;
+      const Status status = setting.set_for_service(timing, one.text);
+      CALLBOOK_CHECK(status.ok());
+    }
+  }
+  return made;
 }
 
 Status apply_file(Config& config, const std::string& path) {

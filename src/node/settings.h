@@ -20,6 +20,8 @@ struct Setting {
   Kind kind = Kind::kNumber;  ///< a switch takes no value as a flag
   std::function<base::Status(Config&, std::string_view text)> set;
   std::function<std::string(const Config&)> get;
+  /// Of one that the file's section `service.NAME` may hold as well; empty otherwise.
+  std::function<base::Status(core::ServiceTiming&, std::string_view text)> set_for_service;
 
   std::string flag() const;      ///< "--max-services"
   std::string variable() const;  ///< "CALLBOOK_MAX_SERVICES"
@@ -30,6 +32,9 @@ const std::vector<Setting>& settings();
 
 /// Applies the TOML file at `path`. Unknown keys are refused, naming them.
 base::Status apply_file(Config& config, const std::string& path);
+
+/// The timing of each service that the file gives one of its own, over the node's.
+std::map<core::ServiceKey, core::ServiceTiming> service_timing(const Config& config);
 
 /// Applies CALLBOOK_* variables; `lookup` is getenv or a test's own.
 base::Status apply_environment(Config& config,
