@@ -9,7 +9,7 @@
 #include "core/limits.h"
 #include "dialects/native/native_dialect.h"
 #include "net/http_server.h"
-#include "net/tcp_prober.h"
+#include "net/prober.h"
 #include "store/log.h"
 
 namespace callbook::node {

@@ -23,7 +23,7 @@ core::ProbeResult::Outcome to_core(net::ProbeOutcome outcome) {
 }  // namespace
 
 Prober::Prober(net::ProbeLimits limits, Deliver deliver) : deliver_(std::move(deliver)) {
-  prober_ = std::make_unique<net::TcpProber>(loop_, limits);
+  prober_ = std::make_unique<net::Prober>(loop_, limits);
   thread_ = std::thread([this] { loop_.run(); });
 }
 

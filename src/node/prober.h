@@ -8,7 +8,7 @@
 #include "core/input.h"
 #include "core/output.h"
 #include "net/event_loop.h"
-#include "net/tcp_prober.h"
+#include "net/prober.h"
 
 namespace callbook::node {
 
@@ -33,7 +33,7 @@ class Prober {
 
   const Deliver deliver_;
   net::EventLoop loop_;
-  std::unique_ptr<net::TcpProber> prober_;  // the thread's
+  std::unique_ptr<net::Prober> prober_;     // the thread's
   std::vector<core::ProbeResult> results_;  // the thread's
   std::thread thread_;
 };

@@ -27,12 +27,12 @@ struct ProbeLimits {
 /// Tries TCP connections, many at once, to see whether anybody listens; each is reset as soon as it
 /// is made. Only IP addresses are asked, and none that names no host of its own: unspecified,
 /// multicast, link-local, and those where clouds keep their metadata. Lives on `loop`'s thread.
-class TcpProber {
+class Prober {
  public:
-  TcpProber(EventLoop& loop, ProbeLimits limits);
-  ~TcpProber();
-  TcpProber(const TcpProber&) = delete;
-  TcpProber& operator=(const TcpProber&) = delete;
+  Prober(EventLoop& loop, ProbeLimits limits);
+  ~Prober();
+  Prober(const Prober&) = delete;
+  Prober& operator=(const Prober&) = delete;
 
   /// Calls `done` once, later, on the loop's thread. Not after destruction.
   void probe(const std::string& address, uint16_t port, int64_t timeout_ms,

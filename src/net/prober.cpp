@@ -1,4 +1,4 @@
-#include "net/tcp_prober.h"
+#include "net/prober.h"
 
 #include <algorithm>
 #include <array>
@@ -57,7 +57,7 @@ bool may_probe(const std::string& address) {
   return !v6.is_unspecified() && !v6.is_multicast() && !v6.is_link_local() && !is_metadata(v6);
 }
 
-class TcpProber::Impl : public std::enable_shared_from_this<Impl> {
+class Prober::Impl : public std::enable_shared_from_this<Impl> {
  public:
   Impl(EventLoop& loop, ProbeLimits limits) : io_(loop.impl().io), limits_(limits) {}
 
@@ -162,15 +162,14 @@ class TcpProber::Impl : public std::enable_shared_from_this<Impl> {
   bool stopped_ = false;
 };
 
-TcpProber::TcpProber(EventLoop& loop, ProbeLimits limits)
-    : impl_(std::make_shared<Impl>(loop, limits)) {}
+Prober::Prober(EventLoop& loop, ProbeLimits limits) : impl_(std::make_shared<Impl>(loop, limits)) {}
 
-TcpProber::~TcpProber() {
+Prober::~Prober() {
   impl_->stop();
 }
 
-void TcpProber::probe(const std::string& address, uint16_t port, int64_t timeout_ms,
-                      std::function<void(ProbeOutcome)> done) {
+void Prober::probe(const std::string& address, uint16_t port, int64_t timeout_ms,
+                   std::function<void(ProbeOutcome)> done) {
   impl_->add(address, port, timeout_ms, std::move(done));
 }
 

@@ -1,4 +1,4 @@
-#include "net/tcp_prober.h"
+#include "net/prober.h"
 
 #include <optional>
 #include <vector>
@@ -42,7 +42,7 @@ std::vector<ProbeOutcome> probe_all(ProbeLimits limits,
   EventLoop loop;
   std::vector<ProbeOutcome> outcomes(targets.size());
   size_t left = targets.size();
-  std::optional<TcpProber> prober;
+  std::optional<Prober> prober;
   loop.post([&] {
     prober.emplace(loop, limits);
     for (size_t i = 0; i < targets.size(); ++i) {
@@ -56,7 +56,7 @@ std::vector<ProbeOutcome> probe_all(ProbeLimits limits,
   return outcomes;
 }
 
-TEST(TcpProber, TellsWhoAnswersFromWhoRefuses) {
+TEST(Prober, TellsWhoAnswersFromWhoRefuses) {
   const Port open(true);
   const Port shut(false);
   const auto outcomes =
@@ -66,7 +66,7 @@ TEST(TcpProber, TellsWhoAnswersFromWhoRefuses) {
   EXPECT_EQ(outcomes[2], ProbeOutcome::kUntested);
 }
 
-TEST(TcpProber, WhoeverHasNoPlaceWaits) {
+TEST(Prober, WhoeverHasNoPlaceWaits) {
   const Port open(true);
   const std::vector<std::pair<std::string, uint16_t>> targets(200, {"127.0.0.1", open.number()});
   for (const ProbeOutcome outcome : probe_all({8, 2, 1'000}, targets)) {
@@ -74,7 +74,7 @@ TEST(TcpProber, WhoeverHasNoPlaceWaits) {
   }
 }
 
-TEST(TcpProber, AFullListenQueueIsSilence) {
+TEST(Prober, AFullListenQueueIsSilence) {
   // A listener that accepts nothing, with room for one: the kernel drops what comes then.
   const Port open(true);
   const int backlog_of_one = ::socket(AF_INET, SOCK_STREAM, 0);
@@ -96,7 +96,7 @@ TEST(TcpProber, AFullListenQueueIsSilence) {
   ::close(backlog_of_one);
 }
 
-TEST(TcpProber, AsksNobodyWhoIsNotAHostOfItsOwn) {
+TEST(Prober, AsksNobodyWhoIsNotAHostOfItsOwn) {
   for (const char* address :
        {"169.254.169.254", "169.254.1.1", "fe80::1", "::ffff:169.254.169.254", "fd00:ec2::254",
         "100.100.100.200", "0.0.0.0", "::", "224.0.0.1", "ff02::1", "255.255.255.255", "localhost",
