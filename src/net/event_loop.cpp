@@ -115,9 +115,13 @@ EventLoop::EventLoop() : impl_(std::make_unique<Impl>()) {}
 EventLoop::~EventLoop() = default;
 
 void EventLoop::run() {
-  const auto work = asio::make_work_guard(impl_->io);
-  impl_->io.run();
-  impl_->io.restart();  // so that run() can be called again after a stop()
+  {
+    const auto work = asio::make_work_guard(impl_->io);
+    impl_->io.run();
+  }
+  // So that run() can be called again after a stop(). The guard's end is one too, if it was the
+  // last.
+  impl_->io.restart();
 }
 
 void EventLoop::stop() {

@@ -21,6 +21,19 @@ TEST(EventLoop, KeepsTheOrderOfOneThreadsTasks) {
   for (int i = 0; i < 100; ++i) EXPECT_EQ(seen[static_cast<size_t>(i)], i);
 }
 
+TEST(EventLoop, RunsAgainAfterAStopThatLeftNothingToDo) {
+  EventLoop loop;
+  int runs = 0;
+  for (int i = 0; i < 3; ++i) {
+    loop.post([&] {
+      ++runs;
+      loop.stop();
+    });
+    loop.run();
+  }
+  EXPECT_EQ(runs, 3);
+}
+
 TEST(EventLoop, TakesTasksFromManyThreads) {
   EventLoop loop;
   int count = 0;
