@@ -14,6 +14,8 @@ core::ProbeResult::Outcome to_core(net::ProbeOutcome outcome) {
       return Outcome::kRefused;
     case net::ProbeOutcome::kSilent:
       return Outcome::kSilent;
+    case net::ProbeOutcome::kFailed:
+      return Outcome::kFailed;
     case net::ProbeOutcome::kUntested:
       break;
   }
@@ -35,9 +37,9 @@ Prober::~Prober() {
 void Prober::probe(std::vector<core::Probe> probes) {
   auto held = std::make_shared<std::vector<core::Probe>>(std::move(probes));
   loop_.post([this, held] {
-    for (const core::Probe& one : *held) {
+    for (core::Probe& one : *held) {
       prober_->probe(
-          one.address, one.port, one.timeout_ms,
+          {std::move(one.address), one.port, one.timeout_ms, std::move(one.http_path)},
           [this, ticket = one.ticket](net::ProbeOutcome outcome) { finished(ticket, outcome); });
     }
   });
