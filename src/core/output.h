@@ -141,7 +141,7 @@ struct Probe {
   uint16_t port = 0;
   int64_t timeout_ms = 0;
   /// GET this and want 2xx; none: a connection is enough.
-  std::optional<std::string> http_path;
+  std::optional<std::string> http_path = std::nullopt;
 };
 
 /// What steps produced besides their replies. Reused from batch to batch.

@@ -51,6 +51,11 @@ base::Status check(const Config& config) {
   if (config.limits.min_ttl_ms > config.limits.max_ttl_ms) {
     return base::invalid("min_ttl_ms", "is above max_ttl_ms");
   }
+  if (config.limits.max_check_path_bytes > net::kMaxProbePathBytes) {
+    return base::over_limit("max_check_path_bytes",
+                            fmt::format("is above {}", net::kMaxProbePathBytes),
+                            net::kMaxProbePathBytes);
+  }
   const core::BreakerRule& breaker = config.timing.breaker;
   if (breaker.percent > 100) return base::invalid("breaker_percent", "is above 100");
   if (breaker.floor_percent > 100) return base::invalid("breaker_floor_percent", "is above 100");

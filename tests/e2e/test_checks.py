@@ -70,9 +70,16 @@ def http(port, **more):
     return {"http": {"path": "/health", "port": port}, **more}
 
 
+def add_companions(node):
+    """Others of the service: a lone one that fails would be protected."""
+    for name in ("db-2", "db-3", "db-4"):
+        node.register("db", name, persistent=True, address="127.0.0.1", port=9)
+
+
 class TestHttp:
     def test_it_is_up_while_it_answers_with_2xx(self, make_node, service):
         node = make_node(*FAST).start()
+        add_companions(node)
         stream = node.stream("/v1/watch?service=db").open()
         lists = Lists()
         lists.follow(stream, lambda l: l["db"].whole)
@@ -91,15 +98,14 @@ class TestHttp:
     def test_a_redirect_is_not_followed_and_no_success(self, make_node, service):
         service.status = 302
         node = make_node(*FAST).start()
+        add_companions(node)
         register(node, "db", "db-1", http(service.port), ports={"admin": service.port})
         until(lambda: state(node, "db", "db-1") == "down" or None)
         assert set(service.paths) == {"/health"}
 
     def test_one_that_hangs_times_out(self, make_node, service):
         node = make_node(*FAST).start()
-        # Of more than one: a lone one that is silent is protected.
-        for name in ("db-2", "db-3", "db-4"):
-            node.register("db", name, persistent=True, address="127.0.0.1", port=9)
+        add_companions(node)
         register(node, "db", "db-1", http(service.port), ports={"admin": service.port})
         until(lambda: state(node, "db", "db-1") == "up" or None)
         service.gate.clear()

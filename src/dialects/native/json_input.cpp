@@ -10,7 +10,7 @@
 #include "dialects/native/json_fields.h"
 #include "dialects/native/json_output.h"
 #include "net/http_message.h"
-#include "net/tcp_prober.h"
+#include "net/probe_address.h"
 
 namespace callbook::native {
 namespace {
@@ -179,7 +179,7 @@ Status check_whole(const Draft& draft) {
         "session", R"(exactly one of "session", "ttl_ms", "check" and "persistent" must be given)");
   }
   const core::Registration& registration = draft.registration;
-  if (registration.check.empty() || net::may_probe(registration.address)) return {};
+  if (registration.check.empty() || net::ProbeAddress::parse(registration.address)) return {};
   return base::invalid("address", "can't be checked: that takes the IP address of a single host");
 }
 
