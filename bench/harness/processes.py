@@ -87,6 +87,11 @@ class Server:
                 return int(line.split()[1]) * 1024
         raise BenchFailure("the server has ended")
 
+    def cpu_s(self):
+        """Of all its threads, since it was started: exact, not in the ticks of /proc."""
+        clock = (~self.pid << 3) | 2  # what clock_getcpuclockid() makes of a process
+        return time.clock_gettime(clock)
+
     def settled_rss_bytes(self, timeout_s=20):
         """Once it has changed by less than 0.5 % for a second."""
         deadline = time.monotonic() + timeout_s
@@ -100,10 +105,10 @@ class Server:
 
 
 class RawServer:
-    """One of raw-echo's servers; ends when its standard input does."""
+    """A raw server, of raw-echo or probe-bench; ends when its standard input does."""
 
-    def __init__(self, binary, mode, *arguments):
-        self.process = subprocess.Popen([str(binary), mode, "--timeout-s", "3600", *arguments],
+    def __init__(self, binary, *arguments):
+        self.process = subprocess.Popen([str(binary), *arguments],
                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self.port = int(await_line(self.process, "ready ", 10).split("port=")[1])
 
@@ -123,7 +128,8 @@ class Tools:
         self.callbook = binaries / "callbook"
         self.load_program = binaries / "callbook-load"
         self.raw_program = binaries / "raw-echo"
-        for program in (self.callbook, self.load_program, self.raw_program):
+        self.probe_program = binaries / "probe-bench"
+        for program in (self.callbook, self.load_program, self.raw_program, self.probe_program):
             if not os.access(program, os.X_OK):
                 raise SystemExit(f"bench: {program} is not built; run make bench")
         folder.mkdir(parents=True, exist_ok=True)
@@ -135,7 +141,7 @@ class Tools:
 
     def raw_server(self, mode):
         if mode not in self.raw_servers:
-            self.raw_servers[mode] = RawServer(self.raw_program, mode)
+            self.raw_servers[mode] = RawServer(self.raw_program, mode, "--timeout-s", "3600")
         return self.raw_servers[mode]
 
     def close(self):

@@ -7,6 +7,7 @@
 //   --every-ms N     each is probed so often (5000)
 //   --beat-ms N      probes are asked for in batches, as many as are due at each beat (10)
 //   --seconds N      after one that does not count (10)
+//   --listen 1       no load: prints "ready port=N" and answers, until its standard input ends
 
 #include <csignal>
 #include <cstdlib>
@@ -189,6 +190,15 @@ class Rounds {
 
 int run(int argc, char** argv) {
   Options options(argc, argv, 1);
+  if (options.number("listen", 0) != 0) {
+    options.finish();
+    const Listener listener;
+    fmt::print("ready port={}\n", listener.port());
+    std::fflush(stdout);
+    char ignored = 0;
+    while (::read(STDIN_FILENO, &ignored, 1) > 0) continue;
+    return 0;
+  }
   Plan plan;
   plan.http = options.number("http", 1) != 0;
   plan.targets = options.number("targets", 20'000);
