@@ -49,7 +49,9 @@ def is_test(path):
 
 # State machines: outputs depend on inputs alone. Of the sdk those parts that build without net.
 PURE = ("src/core/", "src/sdk/directory", "src/sdk/instance", "src/sdk/list_",
-        "src/sdk/registration_plan", "src/sdk/sse_reader", "src/sdk/backoff")
+        "src/sdk/registration_plan", "src/sdk/sse_reader", "src/sdk/backoff", "src/sdk/selection",
+        "src/sdk/member", "src/sdk/key_choice", "src/sdk/hash_ring", "src/sdk/alias_table",
+        "src/sdk/turn_order", "src/sdk/split_mix")
 
 
 def is_pure(path):
