@@ -36,8 +36,6 @@ class Backoff {
     bound_ms_ = first_ms_;
     failures_ = 0;
   }
-  /// Whether no attempt has failed since.
-  bool is_fresh() const { return bound_ms_ == first_ms_ && failures_ == 0; }
 
  private:
   Random random_;
