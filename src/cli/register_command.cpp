@@ -69,7 +69,7 @@ int run_register(const RegisterOptions& options, const std::vector<std::string>&
   if (!instance.ok()) return report(instance.error());
 
   ProviderRun::Options run;
-  run.registration.endpoint = endpoint.value();
+  run.registration.registries = sdk::single_registry(endpoint.value());
   run.registration.client = fmt::format("{}@{}", options.service, host_name());
   run.registration.entries = {{{options.name_space, options.service}, instance.value()}};
   run.registration.ttl_ms = options.ttl_ms;

@@ -87,7 +87,7 @@ int run_watch(const WatchOptions& options) {
   WatchPrinter printer(loop, options);
   const auto stop = loop.on_signals({SIGINT, SIGTERM, SIGHUP}, [&loop](int) { loop.stop(); });
   const sdk::Watcher watcher(loop,
-                             {.endpoint = endpoint.value(),
+                             {.registries = sdk::single_registry(endpoint.value()),
                               .name_space = options.name_space,
                               .services = options.services},
                              sdk::system_random(), printer);

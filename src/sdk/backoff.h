@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <utility>
@@ -17,20 +18,31 @@ class Backoff {
   static constexpr int64_t kFirstMs = 100;
   static constexpr int64_t kLargestMs = 5'000;
 
-  explicit Backoff(Random random) : random_(std::move(random)) {}
+  explicit Backoff(Random random, int64_t first_ms = kFirstMs, int64_t largest_ms = kLargestMs)
+      : random_(std::move(random)), first_ms_(first_ms), largest_ms_(largest_ms) {}
 
-  int64_t next_ms() {
-    const int64_t bound_ms = std::exchange(bound_ms_, std::min(bound_ms_ * 2, kLargestMs));
+  /// An attempt failed: how long to wait. The bound grows when `servers` have failed in a row, each
+  /// of which is asked in its turn: that one of them is gone is no reason to wait for the others.
+  int64_t next_ms(size_t servers = 1) {
+    const int64_t bound_ms = bound_ms_;
+    if (++failures_ >= servers) {
+      failures_ = 0;
+      bound_ms_ = std::min(bound_ms_ * 2, largest_ms_);
+    }
     return static_cast<int64_t>(random_() * static_cast<double>(bound_ms));
   }
   /// The attempt succeeded for good.
-  void reset() { bound_ms_ = kFirstMs; }
-  /// Whether no attempt has failed since.
-  bool is_fresh() const { return bound_ms_ == kFirstMs; }
+  void reset() {
+    bound_ms_ = first_ms_;
+    failures_ = 0;
+  }
 
  private:
   Random random_;
-  int64_t bound_ms_ = kFirstMs;
+  const int64_t first_ms_;
+  const int64_t largest_ms_;
+  int64_t bound_ms_ = first_ms_;
+  size_t failures_ = 0;  ///< since the bound last grew
 };
 
 }  // namespace callbook::sdk

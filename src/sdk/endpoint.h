@@ -19,6 +19,8 @@ struct Endpoint {
   std::string to_string() const;
   /// Whether it is this machine's own, as far as the text says.
   bool is_loopback() const;
+
+  bool operator==(const Endpoint&) const = default;
 };
 
 /// Reads "HOST:PORT", "HOST", "[V6]:PORT" or "[V6]". kInvalid on field "registry".

@@ -8,7 +8,8 @@
 namespace callbook::sdk {
 
 // Reads what the server says of lists. Fields that are not known are passed over, since a newer
-// server may send them; what is known but malformed is kInvalid and names the field.
+// server may send them; what is known but malformed is kInvalid and names the field. Where only a
+// record of one instance is malformed or absurd, that record is left out and counted (`skipped`).
 
 /// A snapshot: an event's data, or the document of GET /v1/services/{service}.
 base::Result<SnapshotPart> decode_snapshot(std::string_view json);

@@ -59,35 +59,11 @@ TEST(EventCodec, ReadsADelta) {
 
 TEST(EventCodec, MalformedSnapshotsAreErrors) {
   for (const char* json :
-       {"",
-        "{",
-        "[]",
-        "null",
-        "7",
-        "\"x\"",
-        R"({"service":"s"} trailing)",
-        "\xff\xfe",
-        R"({})",
-        R"({"service":7})",
-        R"({"service":""})",
-        R"({"service":"s","digest":"short"})",
-        R"({"service":"s","digest":9})",
-        R"({"service":"s","part":-1})",
-        R"({"service":"s","part":4294967296})",
-        R"({"service":"s","instances":{}})",
-        R"({"service":"s","instances":[7]})",
-        R"({"service":"s","instances":[{}]})",
-        R"({"service":"s","instances":[{"id":"a"}]})",
-        R"({"service":"s","instances":[{"address":"a"}]})",
-        R"({"service":"s","instances":[{"id":"a","address":"b","port":65536}]})",
-        R"({"service":"s","instances":[{"id":"a","address":"b","port":"80"}]})",
-        R"({"service":"s","instances":[{"id":"a","address":"b","port":1.5}]})",
-        R"({"service":"s","instances":[{"id":"a","address":"b","weight":-1}]})",
-        R"({"service":"s","instances":[{"id":"a","address":"b","ports":[]}]})",
-        R"({"service":"s","instances":[{"id":"a","address":"b","ports":{"x":99999}}]})",
-        R"({"service":"s","instances":[{"id":"a","address":"b","metadata":{"x":1}}]})",
-        R"({"service":"s","empty":[]})",
-        R"({"service":"s","empty":{"causes":{"x":"3"}}})"}) {
+       {"", "{", "[]", "null", "7", "\"x\"", R"({"service":"s"} trailing)", "\xff\xfe", R"({})",
+        R"({"service":7})", R"({"service":""})", R"({"service":"s","digest":"short"})",
+        R"({"service":"s","digest":9})", R"({"service":"s","part":-1})",
+        R"({"service":"s","part":4294967296})", R"({"service":"s","instances":{}})",
+        R"({"service":"s","empty":[]})", R"({"service":"s","empty":{"causes":{"x":"3"}}})"}) {
     const auto part = decode_snapshot(json);
     ASSERT_FALSE(part.ok()) << json;
     EXPECT_EQ(part.error().code, base::ErrorCode::kInvalid) << json;
@@ -96,13 +72,72 @@ TEST(EventCodec, MalformedSnapshotsAreErrors) {
 
 TEST(EventCodec, MalformedDeltasAreErrors) {
   for (const char* json :
-       {"", "{}", R"({"service":"s","put":[]})", R"({"service":"s","put":{"a":1}})",
-        R"({"service":"s","put":{"a":{}}})", R"({"service":"s","put":{"":{"address":"x"}}})",
-        R"({"service":"s","gone":["a"]})", R"({"service":"s","gone":{"a":1}})",
-        R"({"service":"s","state":{"a":[]}})", R"({"service":"s","state":{"a":"suspect"}})",
-        R"({"service":"s","state":{"a":[1]}})", R"({"service":"s","digest":"AAAAAAAAAAB"})"}) {
+       {"", "{}", R"({"service":"s","put":[]})", R"({"service":"s","gone":["a"]})",
+        R"({"service":"s","state":["a"]})", R"({"service":"s","digest":"AAAAAAAAAAB"})"}) {
     EXPECT_FALSE(decode_delta(json).ok()) << json;
   }
+}
+
+TEST(EventCodec, MalformedRecordsAreLeftOutAndCounted) {
+  const std::string long_name(129, 'a');
+  for (const std::string& record : {
+           std::string("7"),
+           std::string("{}"),
+           std::string(R"({"id":"a"})"),
+           std::string(R"({"address":"h"})"),
+           std::string(R"({"id":7,"address":"h"})"),
+           std::string(R"({"id":"a\u0001","address":"h"})"),
+           R"({"id":")" + long_name + R"(","address":"h"})",
+           std::string(R"({"id":"a","address":"no address"})"),
+           std::string(R"({"id":"a","address":"b","port":65536})"),
+           std::string(R"({"id":"a","address":"b","port":-1})"),
+           std::string(R"({"id":"a","address":"b","port":"80"})"),
+           std::string(R"({"id":"a","address":"b","port":1.5})"),
+           std::string(R"({"id":"a","address":"b","weight":-1})"),
+           std::string(R"({"id":"a","address":"b","weight":65536})"),
+           std::string(R"({"id":"a","address":"b","weight":4294967296})"),
+           R"({"id":"a","address":"b","zone":")" + long_name + R"("})",
+           R"({"id":"a","address":"b","state":")" + long_name + R"("})",
+           std::string(R"({"id":"a","address":"b","state":""})"),
+           std::string(R"({"id":"a","address":"b","ports":[]})"),
+           std::string(R"({"id":"a","address":"b","ports":{"x":99999}})"),
+           std::string(R"({"id":"a","address":"b","ports":{"x":0}})"),
+           std::string(R"({"id":"a","address":"b","metadata":{"x":1}})"),
+           std::string(R"({"id":"a","address":"b","metadata":{"x":"\n"}})"),
+       }) {
+    const auto part = decode_snapshot(
+        R"({"service":"s","digest":"AAAAAAAAAAA","instances":[{"id":"0","address":"h"},)" + record +
+        R"(,{"id":"z","address":"h"}]})");
+    ASSERT_TRUE(part.ok()) << record;
+    EXPECT_EQ(part->instances.size(), 2u) << record;
+    EXPECT_EQ(part->skipped.count, 1u) << record;
+    EXPECT_NE(part->skipped.why, "") << record;
+  }
+}
+
+TEST(EventCodec, UnknownStatesAreKept) {
+  const auto part = decode_snapshot(
+      R"({"service":"s","instances":[{"id":"a","address":"h","weight":65535,"state":"resting"}]})");
+  ASSERT_TRUE(part.ok());
+  ASSERT_EQ(part->instances.size(), 1u);
+  EXPECT_EQ(part->instances[0].state, "resting");
+  EXPECT_EQ(part->instances[0].weight, 65'535u);
+}
+
+TEST(EventCodec, MalformedRecordsOfADeltaAreLeftOutAndCounted) {
+  const auto delta = decode_delta(
+      R"({"service":"s","put":{"a":1,"b":{},"":{"address":"x"},"c":{"address":"h","port":70000},
+          "ok":{"address":"h"}},"gone":{"d":1,"e":"drained"},
+          "state":{"f":[],"g":"suspect","h":[1],"i":["up",2],"j":["down",""],"k":[""]}})");
+  ASSERT_TRUE(delta.ok()) << delta.error().to_string();
+  EXPECT_EQ(delta->skipped.count, 10u);
+  EXPECT_EQ(delta->skipped.why, "'a': invalid: put: the registry's put is no object");
+  ASSERT_EQ(delta->put.size(), 1u);
+  EXPECT_EQ(delta->put[0].instance.id, "ok");
+  ASSERT_EQ(delta->gone.size(), 1u);
+  EXPECT_EQ(delta->gone[0].id, "e");
+  ASSERT_EQ(delta->states.size(), 1u);
+  EXPECT_EQ(delta->states[0].id, "j");
 }
 
 TEST(EventCodec, DeepNestingIsAnErrorNotACrash) {

@@ -87,12 +87,20 @@ class ObjectReader {
     if (status_.ok())
       status_ = base::invalid(name, fmt::format("the registry's {} {}", name, what));
   }
+  void check(const base::Status& status) const {
+    if (status_.ok() && !status.ok()) status_ = status;
+  }
 
   /// A reader of the object `element`, sharing this one's status; nothing if it is no object.
   std::optional<ObjectReader> nested(std::string_view name, Element element) const {
+    return nested(name, element, status_);
+  }
+  /// The same with a status of its own, so that what is wrong in there concerns nothing else.
+  static std::optional<ObjectReader> nested(std::string_view name, Element element,
+                                            base::Status& status) {
     Object object;
-    if (element.get(object) == simdjson::SUCCESS) return ObjectReader(object, status_);
-    fail(name, "is no object");
+    if (element.get(object) == simdjson::SUCCESS) return ObjectReader(object, status);
+    status = base::invalid(name, fmt::format("the registry's {} is no object", name));
     return std::nullopt;
   }
 

@@ -20,6 +20,12 @@ struct Emptiness {
   bool operator==(const Emptiness&) const = default;
 };
 
+/// Records that could not be read, and were left out.
+struct Skipped {
+  uint64_t count = 0;
+  std::string why;  ///< of the first
+};
+
 /// A snapshot, or one part of a long one.
 struct SnapshotPart {
   std::string service;
@@ -27,6 +33,7 @@ struct SnapshotPart {
   std::vector<Instance> instances;
   std::optional<uint64_t> digest;  ///< present when the list is complete with this part
   std::optional<Emptiness> empty;
+  Skipped skipped = {};
 };
 
 /// Changes to a list.
@@ -49,6 +56,7 @@ struct Delta {
   std::vector<Gone> gone;
   std::vector<NewState> states;
   std::optional<uint64_t> digest;  ///< present when the list is complete with this delta
+  Skipped skipped = {};
 };
 
 }  // namespace callbook::sdk

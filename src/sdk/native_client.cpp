@@ -147,6 +147,9 @@ void NativeClient::get_service(const ServiceName& service, const InstanceFilter&
                         [](const std::string& body) -> base::Result<ServiceDocument> {
                           base::Result<SnapshotPart> snapshot = decode_snapshot(body);
                           if (!snapshot.ok()) return snapshot.error();
+                          if (snapshot->skipped.count > 0) {
+                            return base::invalid("instances", snapshot->skipped.why);
+                          }
                           return ServiceDocument{std::move(*snapshot), body};
                         });
 }

@@ -15,6 +15,12 @@ constexpr int64_t kRequestTimeoutMs = 5'000;
 /// The stream says that it is alive every heartbeat; a session lives for three.
 constexpr int64_t kSilentHeartbeats = 3;
 
+/// Whether another server may do better.
+bool is_the_servers_fault(base::ErrorCode code) {
+  return code == base::ErrorCode::kIo || code == base::ErrorCode::kOverloaded ||
+         code == base::ErrorCode::kNotReady;
+}
+
 template <typename T>
 base::Status status_of(const base::Result<T>& result) {
   if (result.ok()) return {};
@@ -40,17 +46,61 @@ RegistrationKeeper::RegistrationKeeper(net::EventLoop& loop, Options options, Ra
     : loop_(loop),
       options_(std::move(options)),
       owner_(owner),
+      registries_(*options_.registries),
       plan_(options_.entries.size(), std::move(random)),
-      client_(loop, options_.endpoint, kRequestTimeoutMs),
       reader_(std::make_unique<StreamReader>(*this)) {
   CALLBOOK_CHECK(!options_.entries.empty());
-  perform(plan_.start());
+  if (registries_.is_waiting()) {
+    listener_ = std::make_shared<std::function<void()>>([this] { begin(); });
+    registries_.when_looked_up(listener_);
+  } else {
+    begin();
+  }
 }
 
 RegistrationKeeper::~RegistrationKeeper() = default;
 
+void RegistrationKeeper::begin() {
+  follow_pool();
+  perform(plan_.start());
+}
+
 void RegistrationKeeper::stop() {
+  follow_pool();  // if one that failed is to be left, then before the session is closed
   perform(plan_.stop());
+}
+
+void RegistrationKeeper::follow_pool() {
+  const Endpoint* const current = registries_.current();
+  plan_.set_servers(std::max<size_t>(registries_.size(), 1));
+  if (!left_ || current == nullptr || !plan_.running()) return;
+  left_ = false;
+  if (endpoint_ == *current) return;
+  const bool first = !endpoint_;
+  endpoint_ = *current;
+  client_ = std::make_unique<NativeClient>(loop_, *endpoint_, kRequestTimeoutMs);
+  if (!first) perform(plan_.moved());
+}
+
+void RegistrationKeeper::retry() {
+  follow_pool();
+  perform(plan_.retry_due());
+}
+
+void RegistrationKeeper::open_session() {
+  if (!client_) {
+    const base::Error error = registries_.nobody();
+    registries_.found_none();
+    retry_ = loop_.after(0, [this, error] { perform(plan_.opened(error)); });
+    return;
+  }
+  client_->open_session(options_.ttl_ms, options_.client, [this](auto result) {
+    if (result.ok()) {
+      silence_ms_ = result->heartbeat_ms * kSilentHeartbeats;
+      registries_.learned(result->nodes, *endpoint_);
+    }
+    perform(plan_.opened(std::move(result)));
+  });
 }
 
 void RegistrationKeeper::perform(RegistrationPlan::Actions actions) {
@@ -60,10 +110,7 @@ void RegistrationKeeper::perform(RegistrationPlan::Actions actions) {
 void RegistrationKeeper::perform(const PlanAction& action) {
   switch (action.kind) {
     case Kind::kOpenSession:
-      client_.open_session(options_.ttl_ms, options_.client, [this](auto result) {
-        if (result.ok()) silence_ms_ = result->heartbeat_ms * kSilentHeartbeats;
-        perform(plan_.opened(std::move(result)));
-      });
+      open_session();
       return;
     case Kind::kRegister:
       send_registration(action);
@@ -75,16 +122,16 @@ void RegistrationKeeper::perform(const PlanAction& action) {
       stream_.reset();
       return;
     case Kind::kHeartbeat:
-      client_.heartbeat(action.session, [this](const auto& result) {
+      client_->heartbeat(action.session, [this](const auto& result) {
         perform(plan_.heartbeat_answered(status_of(result)));
       });
       return;
     case Kind::kCloseSession:
-      client_.close_session(
+      client_->close_session(
           action.session, [this](const auto& result) { perform(plan_.closed(status_of(result))); });
       return;
     case Kind::kStartRetry:
-      retry_ = loop_.after(action.delay_ms, [this] { perform(plan_.retry_due()); });
+      retry_ = loop_.after(action.delay_ms, [this] { retry(); });
       return;
     case Kind::kStartBeat:
       beat_ = loop_.after(action.delay_ms, [this] { perform(plan_.beat_due()); });
@@ -102,29 +149,43 @@ void RegistrationKeeper::perform(const PlanAction& action) {
 
 void RegistrationKeeper::tell(const PlanAction& action) {
   if (action.kind == Kind::kTellRegistered) return owner_.on_registered();
-  if (action.kind == Kind::kTellTrouble) return owner_.on_trouble(*action.error);
+  if (action.kind == Kind::kTellTrouble) return tell_trouble(*action.error);
   owner_.on_finished(action.error ? base::Status(*action.error) : base::Status());
+}
+
+void RegistrationKeeper::tell_trouble(base::Error error) {
+  if (endpoint_ && is_the_servers_fault(error.code)) {
+    registries_.failed(*endpoint_, error);
+    left_ = true;
+    // While none of several answers, each is named with its reason.
+    if (registries_.size() > 1 && error.code == base::ErrorCode::kIo) {
+      error.detail = registries_.tried();
+    }
+  }
+  owner_.on_trouble(error);
 }
 
 void RegistrationKeeper::send_registration(const PlanAction& action) {
   const Entry& entry = options_.entries[action.index];
-  client_.register_instance(entry.service, entry.instance, action.session,
-                            [this, round = action.round, index = action.index](const auto& result) {
-                              perform(plan_.registered(round, index, status_of(result)));
-                            });
+  client_->register_instance(
+      entry.service, entry.instance, action.session,
+      [this, round = action.round, index = action.index](const auto& result) {
+        perform(plan_.registered(round, index, status_of(result)));
+      });
 }
 
 void RegistrationKeeper::attach(const PlanAction& action) {
   net::ClientRequest request = attach_request(action.session);
   request.timeout_ms = kRequestTimeoutMs;
-  stream_ = std::make_unique<EventStream>(loop_, options_.endpoint, std::move(request), silence_ms_,
-                                          *reader_);
+  stream_ =
+      std::make_unique<EventStream>(loop_, *endpoint_, std::move(request), silence_ms_, *reader_);
 }
 
 void RegistrationKeeper::on_event(const ServerEvent& event) {
   if (event.name == "attached") {
     perform(plan_.attached());
   } else if (event.name == "alive") {
+    registries_.succeeded(*endpoint_);
     perform(plan_.alive());
   } else if (event.name == "ended") {
     perform(plan_.ended(decode_problem(409, event.data)));

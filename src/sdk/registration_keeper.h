@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -11,12 +12,14 @@
 #include "sdk/event_stream.h"
 #include "sdk/native_client.h"
 #include "sdk/registration_plan.h"
+#include "sdk/registry_pool.h"
 
 namespace callbook::sdk {
 
 /// Keeps the instances of one process registered through one session, until stop(). It outlives
-/// restarts of the registry and breaks of the network; see RegistrationPlan for what it does when.
-/// Loop's thread only.
+/// restarts of registries and breaks of the network; see RegistrationPlan for what it does when.
+/// While a registry can't be reached, or can't serve, it goes on at the next of the pool, with the
+/// same session; the pool learns what registries name when they grant one. Loop's thread only.
 class RegistrationKeeper {
  public:
   /// Must not destroy the keeper within a call.
@@ -38,7 +41,7 @@ class RegistrationKeeper {
     Instance instance;
   };
   struct Options {
-    Endpoint endpoint;
+    RegistryPoolPtr registries;
     std::string client;  ///< how this process is called in the registry: "orders@host-7"
     std::vector<Entry> entries;
     int64_t ttl_ms = 0;  ///< 0: the server chooses
@@ -60,9 +63,15 @@ class RegistrationKeeper {
  private:
   class StreamReader;
 
+  void begin();
+  /// Turns to whoever the pool says.
+  void follow_pool();
+  void retry();
+  void open_session();
   void perform(RegistrationPlan::Actions actions);
   void perform(const PlanAction& action);
   void tell(const PlanAction& action);
+  void tell_trouble(base::Error error);
   void send_registration(const PlanAction& action);
   void attach(const PlanAction& action);
   void on_event(const ServerEvent& event);
@@ -70,8 +79,12 @@ class RegistrationKeeper {
   net::EventLoop& loop_;
   const Options options_;
   Owner& owner_;
+  RegistryPool& registries_;
   RegistrationPlan plan_;
-  NativeClient client_;
+  std::optional<Endpoint> endpoint_;  ///< none: no registry is known yet
+  bool left_ = true;                  ///< endpoint_ has failed: on to whoever is next
+  std::unique_ptr<NativeClient> client_;
+  RegistryPool::Listener listener_;
   int64_t silence_ms_ = 0;
   std::unique_ptr<StreamReader> reader_;
   std::unique_ptr<EventStream> stream_;

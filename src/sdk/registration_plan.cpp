@@ -142,6 +142,17 @@ RegistrationPlan::Actions RegistrationPlan::deadline_due() {
   return flush();
 }
 
+RegistrationPlan::Actions RegistrationPlan::moved() {
+  if (phase_ != Phase::kRunning) return {};
+  drop_stream();
+  opening_ = false;
+  beating_ = false;
+  owe_all();
+  resend_ =
+      session_.has_value();  // only once that server has shown, by attaching, that it knows it
+  return flush();
+}
+
 void RegistrationPlan::advance() {
   if (phase_ != Phase::kRunning || retry_pending_) return;
   if (!session_) {
@@ -187,7 +198,7 @@ void RegistrationPlan::drop_stream() {
 
 void RegistrationPlan::retry_later(const base::Error& error) {
   if (std::exchange(retry_pending_, true)) return;
-  add_timer(Kind::kStartRetry, backoff_.next_ms());
+  add_timer(Kind::kStartRetry, backoff_.next_ms(servers_));
   add_error(Kind::kTellTrouble, error);
 }
 

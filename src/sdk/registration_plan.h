@@ -68,6 +68,13 @@ class RegistrationPlan {
   Actions beat_due();
   Actions deadline_due();
 
+  /// It is another server's turn: nothing that is under way will be answered. The session goes on
+  /// there if that server knows it. Only while running.
+  Actions moved();
+  /// How many servers take turns: the waits grow when all of them have failed in a row.
+  void set_servers(size_t servers) { servers_ = servers; }
+
+  bool running() const { return phase_ == Phase::kRunning; }
   bool finished() const { return phase_ == Phase::kFinished; }
 
  private:
@@ -90,6 +97,7 @@ class RegistrationPlan {
   void finish(std::optional<base::Error> error);
 
   Backoff backoff_;
+  size_t servers_ = 1;
   Actions actions_;
   Phase phase_ = Phase::kRunning;
   std::optional<SessionGrant> session_;

@@ -1,11 +1,11 @@
 #include "sdk/watcher.h"
 
 #include <algorithm>
-#include <iterator>
 #include <utility>
 
 #include <fmt/format.h>
 
+#include "base/check.h"
 #include "sdk/event_codec.h"
 #include "sdk/native_client.h"
 
@@ -24,40 +24,108 @@ class Watcher::StreamReader final : public EventStream::Reader {
 Watcher::Watcher(net::EventLoop& loop, Options options, Random random, Observer& observer)
     : loop_(loop),
       options_(std::move(options)),
+      clock_(options_.clock == nullptr ? system_clock_ : *options_.clock),
       observer_(observer),
-      backoff_(std::move(random)),
+      registries_(*options_.registries),
+      backoff_(random),
+      refresh_backoff_(random, kFirstRefreshMs, kLargestRefreshMs),
       reader_(std::make_unique<StreamReader>(*this)) {
   for (const std::string& service : options_.services) {
-    followed_.emplace(service, Followed{Directory(service), {}, false});
+    Followed& followed =
+        followed_.emplace(service, Followed{Directory(service), 0, false, false}).first->second;
+    const auto restored = options_.restored.find(service);
+    if (restored == options_.restored.end()) continue;
+    followed.directory.restore(restored->second.list, restored->second.source);
+    followed.current_wall_ms = restored->second.current_wall_ms;
   }
-  connect();
+  if (registries_.current() != nullptr) {
+    connect();
+  } else {
+    retry_ = loop_.after(0, [this] { connect(); });
+  }
 }
 
 Watcher::~Watcher() = default;
 
+const Directory* Watcher::find(const std::string& service) const {
+  const auto at = followed_.find(service);
+  return at == followed_.end() ? nullptr : &at->second.directory;
+}
+
+int64_t Watcher::current_wall_ms(const std::string& service) const {
+  const auto at = followed_.find(service);
+  return at == followed_.end() ? 0 : current_wall_ms(at->second);
+}
+
+int64_t Watcher::current_wall_ms(const Followed& followed) const {
+  const bool whole = followed.directory.whole();
+  return whole ? std::max(followed.current_wall_ms, complete_wall_ms_) : followed.current_wall_ms;
+}
+
 void Watcher::connect() {
-  std::vector<WatchedService> wanted;
+  if (registries_.current() == nullptr) return await_registries();
+  endpoint_ = *registries_.current();
+  std::vector<WatchedService> services;
+  const int64_t now_ms = now_wall_ms();
   for (auto& [service, followed] : followed_) {
-    followed.directory.stream_lost();
-    const bool holds = followed.directory.known() && !followed.directory.mismatch();
-    wanted.push_back({service, std::nullopt});
-    if (holds) wanted.back().digest = followed.directory.instances().digest();
+    services.push_back(wanted(service, followed, now_ms));
   }
   connected_ = false;
-  stream_ = std::make_unique<EventStream>(loop_, options_.endpoint,
-                                          watch_request(options_.name_space, wanted),
-                                          options_.silence_ms, *reader_);
+  complete_ = false;
+  good_since_ms_.reset();
+  last_id_.clear();
+  stream_ =
+      std::make_unique<EventStream>(loop_, *endpoint_, watch_request(options_.name_space, services),
+                                    options_.silence_ms, *reader_);
+}
+
+void Watcher::await_registries() {
+  if (!registries_.is_waiting()) {
+    const base::Error error = registries_.nobody();
+    registries_.found_none();
+    return retry(error);
+  }
+  listener_ = std::make_shared<std::function<void()>>([this] { connect(); });
+  registries_.when_looked_up(listener_);
+}
+
+WatchedService Watcher::wanted(const std::string& service, Followed& followed,
+                               int64_t now_wall_ms) {
+  Directory& directory = followed.directory;
+  directory.stream_lost();
+  const bool dated = directory.source() == Directory::Source::kCache ||
+                     directory.source() == Directory::Source::kRegistry;
+  if (dated && now_wall_ms - current_wall_ms(followed) >= kRegistryMemoryMs) {
+    directory.may_be_forgotten();
+  }
+  if (!directory.can_resume()) return {service, std::nullopt};
+  return {service, directory.instances().digest()};
 }
 
 void Watcher::on_event(const ServerEvent& event) {
   if (!std::exchange(connected_, true)) observer_.on_connected();
+  const bool alive = event.name == "alive";
+  const bool has_id = event.last_id != last_id_;
+  last_id_ = event.last_id;
   if (event.name == "snapshot") {
     take(decode_snapshot(event.data));
   } else if (event.name == "delta") {
     take(decode_delta(event.data));
-  } else if (event.name == "alive") {
-    note_success();
   }
+  if (stream_ && (alive || has_id)) on_complete();
+}
+
+/// The server says that all lists are up to date: by an id, or because it has nothing to send.
+void Watcher::on_complete() {
+  complete_wall_ms_ = now_wall_ms();
+  if (!std::exchange(complete_, true)) {
+    for (auto& [service, followed] : followed_) {
+      if (followed.directory.whole()) continue;
+      followed.directory.confirmed();
+      if (followed.directory.whole() && !followed.reported) report(followed, {});
+    }
+  }
+  note_success();
 }
 
 template <typename Event>
@@ -66,28 +134,68 @@ void Watcher::take(base::Result<Event> event) {
   const auto at = followed_.find(event->service);
   if (at == followed_.end()) return;  // not asked for
   Followed& followed = at->second;
-  std::vector<Change> changes = followed.directory.take(std::move(*event));
-  followed.unreported.insert(followed.unreported.end(), std::make_move_iterator(changes.begin()),
-                             std::make_move_iterator(changes.end()));
-  if (followed.directory.mismatch()) {
+  const int64_t current_before_ms = current_wall_ms(followed);
+  const std::vector<Change> changes = followed.directory.take(std::move(*event));
+  const Directory& directory = followed.directory;
+  if (directory.mismatch() || directory.refused()) {
+    followed.current_wall_ms = current_before_ms;
     return retry({base::ErrorCode::kCorrupt,
                   {},
-                  fmt::format("the list of {} does not agree with its digest", at->first),
+                  fmt::format("{}: the list of {} is not taken over: {}", endpoint_->to_string(),
+                              at->first, directory.complaint()),
                   {}});
   }
-  if (!followed.directory.whole()) return;
+  if (directory.impaired()) {
+    report(followed, changes);
+    return note_impairment(followed);
+  }
+  if (!directory.whole()) return;
+  followed.current_wall_ms = now_wall_ms();
+  followed.impairment_told = false;
   note_success();
+  report(followed, changes);
+}
+
+void Watcher::report(Followed& followed, const std::vector<Change>& changes) {
   const bool first = !std::exchange(followed.reported, true);
-  changes = std::exchange(followed.unreported, {});
   if (first || !changes.empty()) observer_.on_change(followed.directory, changes);
 }
 
+void Watcher::note_impairment(Followed& followed) {
+  if (!std::exchange(refresh_pending_, true)) {
+    refresh_ = loop_.after(refresh_backoff_.next_ms(), [this] { refresh(); });
+  }
+  if (std::exchange(followed.impairment_told, true)) return;
+  const Directory& directory = followed.directory;
+  observer_.on_trouble(
+      {base::ErrorCode::kCorrupt,
+       {},
+       fmt::format("{}: {} of the list of {} can't be read and {} left out: {}",
+                   endpoint_->to_string(), directory.skipped(), directory.service(),
+                   directory.skipped() == 1 ? "is" : "are", directory.complaint()),
+       {}});
+}
+
+/// The stream was kept meanwhile: the rest of an impaired list goes on being followed.
+void Watcher::refresh() {
+  refresh_pending_ = false;
+  const bool impaired = std::any_of(followed_.begin(), followed_.end(), [](const auto& entry) {
+    return entry.second.directory.impaired();
+  });
+  if (!impaired) return refresh_backoff_.reset();
+  if (!stream_) return;  // asked anew as soon as there is one
+  stream_.reset();
+  connect();
+}
+
 void Watcher::note_success() {
-  if (backoff_.is_fresh()) return;
+  if (good_since_ms_) return;
   const auto in_doubt = [](const auto& entry) {
-    return !entry.second.directory.whole() || entry.second.directory.mismatch();
+    return !entry.second.directory.whole() && !entry.second.directory.impaired();
   };
-  if (std::none_of(followed_.begin(), followed_.end(), in_doubt)) backoff_.reset();
+  if (std::any_of(followed_.begin(), followed_.end(), in_doubt)) return;
+  good_since_ms_ = clock_.now().mono_ms;
+  registries_.succeeded(*endpoint_);
 }
 
 void Watcher::on_closed(const base::Error& error) {
@@ -98,9 +206,21 @@ void Watcher::on_closed(const base::Error& error) {
   retry(error);
 }
 
-void Watcher::retry(const base::Error& error) {
+void Watcher::retry(base::Error error) {
   stream_.reset();
-  retry_ = loop_.after(backoff_.next_ms(), [this] { connect(); });
+  if (endpoint_) {
+    registries_.failed(*endpoint_, error);
+    // While none of several answers, each is named with its reason.
+    if (registries_.size() > 1 && error.code == base::ErrorCode::kIo) {
+      error.detail = registries_.tried();
+    }
+  }
+  const bool was_good =
+      good_since_ms_ && clock_.now().mono_ms - *good_since_ms_ >= Backoff::kLargestMs;
+  if (was_good) backoff_.reset();
+  good_since_ms_.reset();
+  const size_t servers = std::max<size_t>(registries_.size(), 1);
+  retry_ = loop_.after(backoff_.next_ms(servers), [this] { connect(); });
   observer_.on_trouble(error);
 }
 

@@ -73,7 +73,7 @@ WatchRequest Consumer::request() {
   for (const List& list : lists_) {
     WatchRequest::Service service;
     service.key = checkers_.truth().service(list.service);
-    if (list.directory.whole()) service.digest = list.directory.instances().digest();
+    if (list.directory.can_resume()) service.digest = list.directory.instances().digest();
     by_digest |= service.digest.has_value();
     wanted.services.push_back(std::move(service));
   }
@@ -136,6 +136,7 @@ void Consumer::read_on() {
 
 void Consumer::read(Unread& one) {
   if (!one.event) {
+    for (List& list : lists_) list.directory.confirmed();
     checkers_.consumers().sign_of_life(*this);
     backoff_.reset();
     return;
@@ -163,7 +164,10 @@ void Consumer::take(WatchEvent& event, const EventId& id) {
     checkers_.consumers().contradicted(*this, index);
     return go_on(true);
   }
+  // Not believed: what others say will tell.
+  if (found->directory.refused()) return go_on(false);
   if (id) {
+    for (List& list : lists_) list.directory.confirmed();
     const bool other_boot = last_id_ && last_id_node_ == node_ && last_id_->first != id->first;
     if (other_boot) checkers_.count(Rule::kBootChanged);
     last_id_ = id;

@@ -156,8 +156,9 @@ void FakeRegistry::open_stream(net::HttpExchange exchange, std::string first) {
 }
 
 std::string FakeRegistry::session_json(const std::string& session) const {
-  return fmt::format(R"({{"session":"{}","ttl_ms":6000,"heartbeat_ms":{},"nodes":[]}})", session,
-                     heartbeat_ms);
+  const std::string named = nodes.empty() ? "" : fmt::format("\"{}\"", fmt::join(nodes, "\",\""));
+  return fmt::format(R"({{"session":"{}","ttl_ms":6000,"heartbeat_ms":{},"nodes":[{}]}})", session,
+                     heartbeat_ms, named);
 }
 
 }  // namespace callbook::sdk::testing

@@ -46,6 +46,7 @@ class FakeRegistry final : public net::HttpHandler {
   /// What a new watch is sent first, by the body that asked for it.
   std::function<std::string(const std::string& body)> on_watch;
   int64_t heartbeat_ms = 2'000;
+  std::vector<std::string> nodes;  ///< named with each session
 
  private:
   class Stream;

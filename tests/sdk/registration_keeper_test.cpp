@@ -25,7 +25,7 @@ class RegistrationKeeperTest : public ::testing::Test {
  protected:
   void keep(std::vector<std::string> ids) {
     RegistrationKeeper::Options options;
-    options.endpoint = registry.endpoint();
+    options.registries = registries ? registries : single_registry(registry.endpoint());
     for (const std::string& id : ids) {
       Instance instance;
       instance.id = id;
@@ -46,7 +46,14 @@ class RegistrationKeeperTest : public ::testing::Test {
   }
 
   net::EventLoop loop;
+  /// Both, `registry` first.
+  void use(FakeRegistry& other) {
+    registries = std::make_shared<RegistryPool>(
+        RegistryPool::Endpoints{registry.endpoint(), other.endpoint()}, [] { return 0.999; });
+  }
+
   FakeRegistry registry{loop};
+  RegistryPoolPtr registries;
   Owner owner;
   std::unique_ptr<RegistrationKeeper> keeper;
   Scenario scenario{loop};
@@ -173,6 +180,109 @@ TEST_F(RegistrationKeeperTest, ASessionEndedByOthersIsOpenedAnew) {
       .when("registered again", registered(2))
       .run();
   EXPECT_EQ(registry.sessions, std::set<std::string>{"s2"});
+}
+
+// --- Several registries ---
+
+TEST_F(RegistrationKeeperTest, GoesOnWithItsSessionAtTheNextRegistry) {
+  FakeRegistry other(loop);
+  use(other);
+  other.sessions.insert("s1");  // one cluster
+  keep({"o-1"});
+  scenario
+      .when(
+          "attached", [&] { return owner.registered == 1 && registry.streams() == 1; },
+          [&] { registry.kill(); })
+      .when(
+          "registered there", [&] { return owner.registered == 2 && other.streams() == 1; }, stop())
+      .when("finished", finished())
+      .run();
+  EXPECT_EQ(owner.finished, "ok");
+  EXPECT_EQ(other.count("POST /v1/sessions"), 0u);
+  EXPECT_EQ(other.count("GET /v1/sessions/s1/attach"), 1u);
+  EXPECT_EQ(other.count("PUT /v1/services/orders/instances/o-1"), 1u);
+  EXPECT_EQ(other.count("DELETE /v1/sessions/s1"), 1u);
+}
+
+TEST_F(RegistrationKeeperTest, OpensAnewAtARegistryThatDoesNotKnowItsSession) {
+  FakeRegistry other(loop);
+  use(other);
+  keep({"o-1"});
+  scenario
+      .when(
+          "attached", [&] { return owner.registered == 1 && registry.streams() == 1; },
+          [&] { registry.kill(); })
+      .when("registered there", registered(2))
+      .run();
+  EXPECT_EQ(other.count("POST /v1/sessions"), 1u);
+  EXPECT_TRUE(other.instances.contains("orders/o-1"));
+}
+
+TEST_F(RegistrationKeeperTest, LeavesARegistryThatDoesNotAnswerItsRequests) {
+  FakeRegistry other(loop);
+  use(other);
+  registry.problems["/v1/sessions"] = {503, "not_ready"};
+  keep({"o-1"});
+  scenario.when("registered", registered(1)).run();
+  EXPECT_EQ(registry.count("POST /v1/sessions"), 1u);
+  EXPECT_EQ(owner.troubles, (std::vector{ErrorCode::kNotReady}));
+  EXPECT_TRUE(other.instances.contains("orders/o-1"));
+}
+
+TEST_F(RegistrationKeeperTest, TurnsToTheNodesThatAreNamedWithTheSession) {
+  FakeRegistry other(loop);
+  other.sessions.insert("s1");
+  registry.nodes = {registry.endpoint().to_string(), other.endpoint().to_string()};
+  keep({"o-1"});
+  scenario
+      .when(
+          "attached", [&] { return owner.registered == 1 && registry.streams() == 1; },
+          [&] { registry.kill(); })
+      .when("registered there", registered(2))
+      .run();
+  EXPECT_TRUE(other.instances.contains("orders/o-1"));
+}
+
+TEST_F(RegistrationKeeperTest, LeavesByTheNextRegistryWhenItsOwnIsGone) {
+  FakeRegistry other(loop);
+  use(other);
+  other.sessions.insert("s1");
+  keep({"o-1"});
+  scenario
+      .when(
+          "attached", [&] { return owner.registered == 1 && registry.streams() == 1; },
+          [&] { registry.kill(); })
+      .when(
+          "noticed", [&] { return !owner.troubles.empty(); }, stop())
+      .when("finished", finished())
+      .run();
+  EXPECT_EQ(owner.finished, "ok");
+  EXPECT_TRUE(other.sessions.empty());
+}
+
+TEST_F(RegistrationKeeperTest, WaitsForWhereTheRegistriesAre) {
+  RegistryPool::LookedUp looked_up;
+  registries = std::make_shared<RegistryPool>(
+      "dns:r", [&](RegistryPool::LookedUp done) { looked_up = std::move(done); },
+      [] { return 0.0; });
+  keep({"o-1"});
+  const auto answer = loop.after(5, [&] {
+    looked_up(base::Error{ErrorCode::kIo, {}, "r: not known", {}});
+  });
+  scenario
+      .when(
+          "said", [&] { return !owner.troubles.empty(); },
+          [&] { looked_up(RegistryPool::Endpoints{registry.endpoint()}); })
+      .when("registered", registered(1))
+      .run();
+}
+
+TEST_F(RegistrationKeeperTest, EndsAtOnceWhileItLooksForRegistries) {
+  registries = std::make_shared<RegistryPool>(
+      "dns:r", [](const RegistryPool::LookedUp&) {}, [] { return 0.0; });
+  keep({"o-1"});
+  keeper->stop();
+  EXPECT_EQ(owner.finished, "ok");
 }
 
 }  // namespace
