@@ -30,9 +30,9 @@ struct CallPolicy {
   /// It does no harm if it is served twice: repeated after kFailed too.
   bool idempotent = false;
   /// For Choice::kConsistentHash.
-  std::string key;
+  std::string key = {};
   /// Only instances of which it says true.
-  std::function<bool(const Instance&)> filter;
+  std::function<bool(const Instance&)> filter = {};
 };
 
 struct CallResult {

@@ -13,7 +13,7 @@ constexpr int kTicksToConnect = 20;  // one second, then a new attempt
 
 }  // namespace
 
-PortProbe::PortProbe(net::EventLoop& loop, const SocketAddress& address,
+PortProbe::PortProbe(net::EventLoop& loop, const sdk::SocketAddress& address,
                      std::function<void()> on_open)
     : address_(address), on_open_(std::move(on_open)) {
   timer_ = loop.every(kPeriodMs, [this] { on_tick(); });

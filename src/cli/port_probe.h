@@ -5,7 +5,7 @@
 #include <memory>
 #include <string>
 
-#include "cli/socket_address.h"
+#include "sdk/socket_address.h"
 #include "net/event_loop.h"
 
 namespace callbook::cli {
@@ -16,7 +16,7 @@ class PortProbe {
   static constexpr int64_t kPeriodMs = 50;
 
   /// Calls `on_open` once; destroying the probe, within that call too, ends it. Borrows `loop`.
-  PortProbe(net::EventLoop& loop, const SocketAddress& address, std::function<void()> on_open);
+  PortProbe(net::EventLoop& loop, const sdk::SocketAddress& address, std::function<void()> on_open);
   ~PortProbe();
   PortProbe(const PortProbe&) = delete;
   PortProbe& operator=(const PortProbe&) = delete;
@@ -27,7 +27,7 @@ class PortProbe {
   bool connected();
   void close();
 
-  const SocketAddress address_;
+  const sdk::SocketAddress address_;
   const std::function<void()> on_open_;
   int socket_ = -1;       ///< a connection under way
   int ticks_waited_ = 0;  ///< for it

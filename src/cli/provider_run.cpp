@@ -66,7 +66,7 @@ base::Status ProviderRun::start_command() {
 }
 
 base::Status ProviderRun::wait_for_port() {
-  const auto address = resolve(instance().address, instance().port);
+  const auto address = sdk::resolve(instance().address, instance().port);
   if (!address.ok()) return base::invalid("address", address.error().detail);
   wait_timeout_ = loop_.after(options_.wait_timeout_ms, [this] {
     complain(fmt::format("nothing listens on {}:{} after {} ms; stopping the command",

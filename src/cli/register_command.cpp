@@ -5,7 +5,7 @@
 #include <fmt/format.h>
 
 #include "cli/commands.h"
-#include "cli/local_address.h"
+#include "sdk/local_address.h"
 #include "cli/name_value.h"
 #include "cli/provider_run.h"
 #include "cli/registry_options.h"
@@ -43,11 +43,11 @@ base::Result<sdk::Instance> instance_of(const RegisterOptions& options,
                                         const sdk::Endpoint& endpoint) {
   sdk::Instance instance;
   instance.id = options.id.empty()
-                    ? fmt::format("{}-{}-{}", options.service, host_name(), options.port)
+                    ? fmt::format("{}-{}-{}", options.service, sdk::host_name(), options.port)
                     : options.id;
   instance.address = options.address;
   if (instance.address.empty()) {
-    auto address = local_address_towards(endpoint);
+    auto address = sdk::local_address_towards(endpoint);
     if (!address.ok()) return address.error();
     instance.address = std::move(*address);
   }
@@ -70,7 +70,7 @@ int run_register(const RegisterOptions& options, const std::vector<std::string>&
 
   ProviderRun::Options run;
   run.registration.registries = sdk::single_registry(endpoint.value());
-  run.registration.client = fmt::format("{}@{}", options.service, host_name());
+  run.registration.client = fmt::format("{}@{}", options.service, sdk::host_name());
   run.registration.entries = {{{options.name_space, options.service}, instance.value()}};
   run.registration.ttl_ms = options.ttl_ms;
   run.command = wrapped;

@@ -9,7 +9,8 @@ namespace callbook::sdk {
 /// stands in, however its registration changes, and by the picks of it. Thread-safe.
 struct Candidate {
   std::atomic<uint32_t> outstanding{0};  ///< calls under way
-  /// It has failed lately, so that the next success is news (LocalHealth).
+  /// A call to it has failed, and it has not been reached since: set by whoever sees it first, so
+  /// that others choose somebody else before the client's thread has heard of it (LocalHealth).
   std::atomic<bool> doubted{false};
 };
 

@@ -42,13 +42,10 @@ void LocalHealth::eject(Doubted& doubted, int64_t now_ms, Actions& actions) {
   doubted.fitness = Fitness::kEjected;
   doubted.since_ms = now_ms;
   actions.changed = true;
-  if (doubted.instance->port == 0) {
-    // There is nothing to probe: it comes back by itself, little by little.
-    doubted.ticket = 0;
-    doubted.due_ms = now_ms + rule_.rest_ms;
-    return;
-  }
-  probe(doubted, now_ms, actions);
+  doubted.untested = doubted.instance->port == 0;
+  if (!doubted.untested) return probe(doubted, now_ms, actions);
+  doubted.ticket = 0;
+  doubted.due_ms = now_ms + rule_.rest_ms;
 }
 
 void LocalHealth::probe(Doubted& doubted, int64_t now_ms, Actions& actions) {
@@ -88,7 +85,8 @@ void LocalHealth::probed(uint64_t ticket, std::optional<bool> answered, int64_t 
   // Between half of the wait and all of it, so that not all consumers ask at once.
   const auto share = 0.5 + random_() / 2;
   doubted.due_ms = now_ms + static_cast<int64_t>(share * static_cast<double>(doubted.wait_ms));
-  if (answered) doubted.wait_ms = std::min(doubted.wait_ms * 2, rule_.probe_longest_ms);
+  doubted.wait_ms = std::min(doubted.wait_ms * 2, rule_.probe_longest_ms);
+  doubted.untested = !answered;
 }
 
 void LocalHealth::begin_return(Doubted& doubted, int64_t now_ms, Actions& actions) {
@@ -109,7 +107,7 @@ void LocalHealth::advance(int64_t now_ms, Actions& actions) {
 /// Does what is due; whether it is fit again.
 bool LocalHealth::attend(Doubted& doubted, int64_t now_ms, Actions& actions) {
   if (doubted.fitness == Fitness::kEjected) {
-    if (doubted.instance->port == 0) {
+    if (doubted.untested) {
       begin_return(doubted, now_ms, actions);
     } else {
       probe(doubted, now_ms, actions);

@@ -51,7 +51,8 @@ class LocalHealth {
   void failed(InstancePtr instance, int64_t now_ms, Actions& actions);
   void refused(InstancePtr instance, int64_t now_ms, Actions& actions);
   void succeeded(std::string_view id, int64_t now_ms, Actions& actions);
-  /// What came of a probe. One that could not be made (`answered` empty) says nothing.
+  /// What came of a probe. One that can't be made (`answered` empty) says nothing: then time alone
+  /// brings the instance back.
   void probed(uint64_t ticket, std::optional<bool> answered, int64_t now_ms, Actions& actions);
   /// Time has passed; due at next_ms().
   void advance(int64_t now_ms, Actions& actions);
@@ -74,10 +75,11 @@ class LocalHealth {
   struct Doubted {
     Fitness fitness = Fitness::kEjected;
     InstancePtr instance;
-    int64_t since_ms = 0;  ///< in this fitness
-    int64_t due_ms = 0;    ///< of its next probe, step of its return, or the end of its rest
-    int64_t wait_ms = 0;   ///< before the probe after the next
-    uint64_t ticket = 0;   ///< of the probe under way; 0: none
+    int64_t since_ms = 0;   ///< in this fitness
+    int64_t due_ms = 0;     ///< of its next probe, step of its return, or the end of its rest
+    int64_t wait_ms = 0;    ///< before the probe after the next
+    uint64_t ticket = 0;    ///< of the probe under way; 0: none
+    bool untested = false;  ///< it can't be probed: it comes back by itself, little by little
   };
   using ById = std::map<std::string, Doubted, std::less<>>;
 

@@ -125,6 +125,14 @@ void NativeClient::remove_override(const ServiceName& service, const std::string
                  [](std::string_view body) { return decode_number(body, "version"); });
 }
 
+void NativeClient::report(const ServiceName& service, const std::string& id, const std::string& by,
+                          Callback<uint64_t> done) {
+  std::string target = instance_target(service, id, "/report");
+  add_query(target, "by", by);
+  call<uint64_t>(Method::kPost, std::move(target), {}, std::move(done),
+                 [](std::string_view body) { return decode_number(body, "reports"); });
+}
+
 void NativeClient::release(const ServiceName& service, Callback<uint64_t> done) {
   std::string target = service_target(service) + "/release" + namespace_query(service.name_space);
   call<uint64_t>(Method::kPost, std::move(target), {}, std::move(done),

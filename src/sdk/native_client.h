@@ -67,6 +67,10 @@ class NativeClient {
   void remove_override(const ServiceName& service, const std::string& id, const std::string& by,
                        const std::string& reason, Callback<uint64_t> done);
 
+  /// Says that calls to the instance fail here. Yields how many consumers have said so lately.
+  void report(const ServiceName& service, const std::string& id, const std::string& by,
+              Callback<uint64_t> done);
+
   /// Yields how many groups were held by the breaker.
   void release(const ServiceName& service, Callback<uint64_t> done);
 

@@ -1,4 +1,4 @@
-#include "cli/local_address.h"
+#include "sdk/local_address.h"
 
 #include <cerrno>
 #include <cstring>
@@ -7,12 +7,12 @@
 #include <netdb.h>
 #include <unistd.h>
 
-#include "cli/socket_address.h"
+#include "sdk/socket_address.h"
 
-namespace callbook::cli {
+namespace callbook::sdk {
 namespace {
 
-base::Error unknown_address(const sdk::Endpoint& endpoint, const char* reason) {
+base::Error unknown_address(const Endpoint& endpoint, const char* reason) {
   return base::invalid("address",
                        fmt::format("cannot tell this machine's address towards {}: {}; give "
                                    "--address",
@@ -21,7 +21,7 @@ base::Error unknown_address(const sdk::Endpoint& endpoint, const char* reason) {
 
 }  // namespace
 
-base::Result<std::string> local_address_towards(const sdk::Endpoint& endpoint) {
+base::Result<std::string> local_address_towards(const Endpoint& endpoint) {
   if (endpoint.is_loopback()) return std::string("127.0.0.1");
   const auto remote = resolve(endpoint.host, endpoint.port);
   if (!remote.ok()) return remote.error();
@@ -50,4 +50,4 @@ std::string host_name() {
   return name;
 }
 
-}  // namespace callbook::cli
+}  // namespace callbook::sdk

@@ -7,7 +7,7 @@
 
 #include "base/result.h"
 
-namespace callbook::cli {
+namespace callbook::sdk {
 
 /// An address of the kernel's, of either family.
 struct SocketAddress {
@@ -22,4 +22,4 @@ struct SocketAddress {
 /// with what the resolver said.
 base::Result<SocketAddress> resolve(const std::string& host, uint16_t port);
 
-}  // namespace callbook::cli
+}  // namespace callbook::sdk

@@ -1,4 +1,4 @@
-#include "cli/socket_address.h"
+#include "sdk/socket_address.h"
 
 #include <cstring>
 #include <memory>
@@ -6,7 +6,7 @@
 #include <fmt/format.h>
 #include <netdb.h>
 
-namespace callbook::cli {
+namespace callbook::sdk {
 
 base::Result<SocketAddress> resolve(const std::string& host, uint16_t port) {
   addrinfo hints{};
@@ -25,4 +25,4 @@ base::Result<SocketAddress> resolve(const std::string& host, uint16_t port) {
   return address;
 }
 
-}  // namespace callbook::cli
+}  // namespace callbook::sdk

@@ -1,0 +1,154 @@
+#include "callbook/client.h"
+
+#include <stdexcept>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "base/name.h"
+#include "sdk/client_core.h"
+#include "sdk/local_address.h"
+#include "sdk/registration_state.h"
+
+namespace callbook {
+namespace {
+
+void require(const base::Status& status) {
+  if (!status.ok()) throw std::invalid_argument(status.error().to_string());
+}
+
+void require_service(const std::string& name_space, const std::string& name) {
+  require(base::check_name("namespace", name_space));
+  require(base::check_name("service", name));
+}
+
+/// The registry through which this host's own address is found out.
+std::optional<sdk::Endpoint> some_registry(const sdk::RegistryPlace& place) {
+  if (!place.listed.empty()) return place.listed.front();
+  if (place.kind == sdk::RegistryPlace::Kind::kDns) return place.name;
+  return std::nullopt;
+}
+
+/// What is registered, with what was left out filled in.
+Instance completed(Instance instance, const std::string& service, const sdk::RegistryPlace& place) {
+  if (instance.address.empty()) {
+    const auto registry = some_registry(place);
+    if (!registry)
+      throw std::invalid_argument("address: must be given where registries are in a file");
+    auto address = sdk::local_address_towards(*registry);
+    if (!address.ok()) throw std::invalid_argument(address.error().to_string());
+    instance.address = std::move(*address);
+  }
+  if (instance.id.empty()) {
+    instance.id = fmt::format("{}-{}-{}", service, sdk::host_name(), instance.port);
+  }
+  require(base::check_name("id", instance.id));
+  require(base::check_address("address", instance.address));
+  return instance;
+}
+
+}  // namespace
+
+Client::Client(ClientOptions options) {
+  if (options.name.empty()) options.name = sdk::host_name();
+  core_ = std::make_shared<sdk::ClientCore>(std::move(options));
+}
+
+Client::~Client() = default;
+
+Service Client::service(const std::string& name, ServiceOptions options) {
+  require_service(options.name_space, name);
+  const sdk::ServiceName key{options.name_space, name};
+  return Service(core_->follow(key, std::move(options)));
+}
+
+Registration Client::register_instance(RegistrationOptions options) {
+  require_service(options.name_space, options.service);
+  Instance instance = completed(std::move(options.instance), options.service, core_->place());
+  return Registration(std::make_unique<sdk::RegistrationState>(
+      core_, sdk::ServiceName{options.name_space, options.service}, std::move(instance),
+      options.ttl_ms, std::move(options.served), options.drain_timeout));
+}
+
+// --- Service ---
+
+Service::Service(std::shared_ptr<sdk::ServiceState> state) : state_(std::move(state)) {}
+
+const std::string& Service::name() const {
+  return state_->name().service;
+}
+
+std::optional<Pick> Service::pick(const PickOptions& options) const {
+  return state_->pick(options);
+}
+
+std::vector<InstancePtr> Service::instances() const {
+  return state_->instances();
+}
+
+Source Service::source() const {
+  return state_->source();
+}
+
+std::optional<std::chrono::milliseconds> Service::age() const {
+  return state_->age();
+}
+
+bool Service::wait(std::chrono::milliseconds timeout) const {
+  return state_->wait(timeout);
+}
+
+std::string Service::trouble() const {
+  return state_->trouble();
+}
+
+Service::Subscription Service::on_change(std::function<void(const Service&)> changed) const {
+  // Not a handle of its own service: that would keep itself alive.
+  const std::weak_ptr<sdk::ServiceState> state = state_;
+  return state_->on_change([state, changed = std::move(changed)] {
+    if (auto present = state.lock()) changed(Service(std::move(present)));
+  });
+}
+
+// --- Registration ---
+
+Registration::Registration(std::unique_ptr<sdk::RegistrationState> state)
+    : state_(std::move(state)) {}
+
+Registration::Registration(Registration&&) noexcept = default;
+
+Registration& Registration::operator=(Registration&& other) noexcept {
+  Registration ended(std::move(*this));  // drains
+  state_ = std::move(other.state_);
+  return *this;
+}
+
+Registration::~Registration() {
+  if (state_ != nullptr && !state_->drained()) state_->drain(state_->drain_timeout());
+}
+
+const Instance& Registration::instance() const {
+  return state_->instance();
+}
+
+bool Registration::registered() const {
+  return state_->registered();
+}
+
+bool Registration::wait(std::chrono::milliseconds timeout) const {
+  return state_->wait(timeout);
+}
+
+std::string Registration::trouble() const {
+  return state_->trouble();
+}
+
+Guard& Registration::guard() const {
+  return state_->guard();
+}
+
+Registration::Drained Registration::drain(std::chrono::milliseconds timeout) {
+  return state_->drain(timeout);
+}
+
+}  // namespace callbook

@@ -1,0 +1,53 @@
+#pragma once
+
+#include <chrono>
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <string>
+
+#include "callbook/client.h"
+
+#include "sdk/client_core.h"
+#include "sdk/registration_keeper.h"
+
+namespace callbook::sdk {
+
+/// What a Registration is made of: its keeper lives on the client's thread, the rest is for the
+/// thread that holds it. Thread-safe, but for its destruction, which drains nothing.
+class RegistrationState {
+ public:
+  RegistrationState(std::shared_ptr<ClientCore> core, ServiceName service, Instance instance,
+                    int64_t ttl_ms, std::vector<std::string> served,
+                    std::chrono::milliseconds drain_timeout);
+  ~RegistrationState();
+  RegistrationState(const RegistrationState&) = delete;
+  RegistrationState& operator=(const RegistrationState&) = delete;
+
+  const Instance& instance() const { return instance_; }
+  std::chrono::milliseconds drain_timeout() const { return drain_timeout_; }
+  Guard& guard() { return guard_; }
+  bool registered() const;
+  bool wait(std::chrono::milliseconds timeout) const;
+  std::string trouble() const;
+  bool drained() const { return drained_; }
+  Registration::Drained drain(std::chrono::milliseconds timeout);
+
+ private:
+  struct Shared;
+  class Keeper;
+
+  bool tell_consumers(std::chrono::milliseconds timeout);
+  void stop(std::chrono::milliseconds timeout);
+
+  const std::shared_ptr<ClientCore> core_;
+  const ServiceName service_;
+  const Instance instance_;
+  const std::chrono::milliseconds drain_timeout_;
+  Guard guard_;
+  const std::shared_ptr<Shared> shared_;
+  const std::shared_ptr<Keeper> keeper_;
+  bool drained_ = false;
+};
+
+}  // namespace callbook::sdk

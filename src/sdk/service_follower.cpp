@@ -1,0 +1,121 @@
+#include "sdk/service_follower.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "sdk/shares.h"
+#include "sdk/system_random.h"
+
+namespace callbook::sdk {
+
+ServiceFollower::ServiceFollower(std::shared_ptr<ServiceState> state, std::string own_zone,
+                                 net::EventLoop& loop, net::Prober& prober, Report report)
+    : state_(std::move(state)),
+      own_zone_(std::move(own_zone)),
+      loop_(loop),
+      prober_(prober),
+      report_(std::move(report)),
+      health_(LocalHealthRule{}, system_random()) {}
+
+void ServiceFollower::take(const InstanceList& list, Source source) {
+  list_ = list;
+  source_ = source;
+  std::erase_if(candidates_, [&](const auto& entry) { return list_.find(entry.first) == nullptr; });
+  LocalHealth::Actions actions;
+  health_.take_list(list_, actions);
+  perform(actions);
+  publish();
+  state_->call_subscribers();
+}
+
+void ServiceFollower::take(const Feedback& feedback) {
+  const InstancePtr present = list_.find(feedback.instance->id);
+  // One that has moved since is another.
+  if (present == nullptr || present->address != feedback.instance->address ||
+      present->port != feedback.instance->port) {
+    return;
+  }
+  LocalHealth::Actions actions;
+  switch (feedback.kind) {
+    case Feedback::Kind::kSucceeded:
+      health_.succeeded(present->id, now_ms(), actions);
+      break;
+    case Feedback::Kind::kFailed:
+      health_.failed(present, now_ms(), actions);
+      break;
+    case Feedback::Kind::kRefused:
+      health_.refused(present, now_ms(), actions);
+      break;
+  }
+  perform(actions);
+  if (actions.changed) publish();
+}
+
+void ServiceFollower::perform(const LocalHealth::Actions& actions) {
+  for (const LocalHealth::Probe& wanted : actions.probes) probe(wanted);
+  for (const std::string& id : actions.reports) report_(state_->name(), id);
+  set_timer();
+}
+
+void ServiceFollower::probe(const LocalHealth::Probe& wanted) {
+  net::ProbeTarget target{wanted.address, wanted.port, LocalHealthRule{}.probe_timeout_ms, {}};
+  const auto done = [this, alive = std::weak_ptr<bool>(alive_),
+                     ticket = wanted.ticket](net::ProbeOutcome outcome) {
+    if (alive.expired()) return;
+    std::optional<bool> answered;
+    if (outcome != net::ProbeOutcome::kUntested) answered = outcome == net::ProbeOutcome::kAnswered;
+    LocalHealth::Actions actions;
+    health_.probed(ticket, answered, now_ms(), actions);
+    perform(actions);
+    if (actions.changed) publish();
+  };
+  prober_.probe(std::move(target), done);
+}
+
+void ServiceFollower::set_timer() {
+  const auto due_ms = health_.next_ms();
+  if (!due_ms) return timer_.reset();
+  timer_ = loop_.after(std::max<int64_t>(*due_ms - now_ms(), 1), [this] {
+    LocalHealth::Actions actions;
+    health_.advance(now_ms(), actions);
+    perform(actions);
+    if (actions.changed) publish();
+  });
+}
+
+/// What is registered in the own zone against what of it may be called.
+Selection::Home ServiceFollower::home_of(const std::vector<Member>& members) const {
+  Selection::Home home{own_zone_, 0, 0};
+  if (own_zone_.empty()) return home;
+  for (const InstanceList::Held& held : list_) {
+    const Instance& instance = *held.instance;
+    const bool meant = instance.state != "draining" && instance.state != "out_of_service";
+    if (instance.zone == own_zone_ && meant) home.registered_weight += instance.weight;
+  }
+  for (const Member& member : members) {
+    // Without what it lacks while it returns: that is not the zone's fault.
+    if (member.instance->zone == own_zone_) home.usable_weight += member.instance->weight;
+  }
+  return home;
+}
+
+void ServiceFollower::publish() {
+  std::vector<Member> members;
+  for (Share& share : shares_of(list_, health_, now_ms())) {
+    auto& candidate = candidates_[share.instance->id];
+    if (candidate == nullptr) candidate = std::make_shared<Candidate>();
+    members.push_back({std::move(share.instance), candidate, share.weight});
+  }
+  for (const auto& [id, candidate] : candidates_) {
+    candidate->doubted.store(health_.fitness(id) == LocalHealth::Fitness::kEjected,
+                             std::memory_order_relaxed);
+  }
+  std::vector<InstancePtr> instances;
+  instances.reserve(list_.size());
+  for (const InstanceList::Held& held : list_) instances.push_back(held.instance);
+  Selection::Settings settings{state_->options().choice, home_of(members), state_->next_turn()};
+  state_->publish(std::unique_ptr<const ServiceState::View>(new ServiceState::View{
+      Selection(std::move(members), settings), std::move(instances), source_}));
+}
+
+}  // namespace callbook::sdk

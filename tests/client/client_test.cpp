@@ -1,0 +1,291 @@
+// The client library as programs use it, with real registries that start, die and come back.
+
+#include "callbook/client.h"
+
+#include <atomic>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <stdexcept>
+#include <thread>
+
+#include "callbook/call.h"
+#include <arpa/inet.h>
+#include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "tests/client/registry_process.h"
+
+namespace callbook::testing {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+constexpr seconds kSoon{20};
+
+/// Looks again at each change of the service, and now and then, until `holds()`.
+bool until(const Service& service, const std::function<bool()>& holds) {
+  std::mutex mutex;
+  std::condition_variable changed;
+  const auto subscription = service.on_change([&](const Service&) {
+    const std::lock_guard<std::mutex> lock(mutex);
+    changed.notify_all();
+  });
+  const auto end = std::chrono::steady_clock::now() + kSoon;
+  std::unique_lock<std::mutex> lock(mutex);
+  while (!holds()) {
+    if (std::chrono::steady_clock::now() > end) return false;
+    changed.wait_for(lock, milliseconds(20));
+  }
+  return true;
+}
+
+/// A port that listens, as a provider's does.
+class Listener {
+ public:
+  Listener() : socket_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof address;
+    EXPECT_EQ(::bind(socket_, reinterpret_cast<sockaddr*>(&address), size), 0);
+    EXPECT_EQ(::listen(socket_, 4'000), 0);  // nobody accepts: the kernel alone answers
+    EXPECT_EQ(::getsockname(socket_, reinterpret_cast<sockaddr*>(&address), &size), 0);
+    port_ = ntohs(address.sin_port);
+  }
+  ~Listener() { close(); }
+  Listener(const Listener&) = delete;
+  Listener& operator=(const Listener&) = delete;
+  void close() {
+    if (socket_ >= 0) ::close(socket_);
+    socket_ = -1;
+  }
+  uint16_t port() const { return port_; }
+
+ private:
+  int socket_;
+  uint16_t port_ = 0;
+};
+
+/// An attempt that only connects.
+Outcome connect_to(const Pick& pick, milliseconds) {
+  const int socket = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(pick.instance().port);
+  ::inet_pton(AF_INET, pick.instance().address.c_str(), &address.sin_addr);
+  const bool connected =
+      ::connect(socket, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0;
+  ::close(socket);
+  return connected ? Outcome::kAnswered : Outcome::kNotSent;
+}
+
+RegistrationOptions orders(const std::string& id, uint16_t port) {
+  RegistrationOptions options;
+  options.service = "orders";
+  options.instance.id = id;
+  options.instance.port = port;
+  return options;
+}
+
+class ClientTest : public ::testing::Test {
+ protected:
+  void SetUp() override { registry.start(); }
+  ClientOptions options(const std::string& cache = {}) {
+    ClientOptions made;
+    made.registry = registry.endpoint();
+    made.cache_directory = cache;
+    made.log = [this](const std::string& message) {
+      const std::lock_guard<std::mutex> lock(mutex);
+      logged += message + "\n";
+    };
+    return made;
+  }
+  std::string log() {
+    const std::lock_guard<std::mutex> lock(mutex);
+    return logged;
+  }
+
+  std::mutex mutex;
+  std::string logged;
+  RegistryProcess registry;
+};
+
+TEST_F(ClientTest, RegistersAndDiscoversInFiveLines) {
+  Client client(options());
+  Registration registration = client.register_instance(orders("o-1", 8'080));
+  Service service = client.service("orders");
+  ASSERT_TRUE(until(service, [&] { return service.pick().has_value(); })) << service.trouble();
+  EXPECT_EQ(service.pick()->endpoint(), "127.0.0.1:8080");
+  EXPECT_TRUE(registration.wait(kSoon));
+  EXPECT_EQ(service.source(), Source::kRegistry);
+  EXPECT_EQ(service.trouble(), "");
+  EXPECT_EQ(registration.trouble(), "");
+}
+
+TEST_F(ClientTest, GoesOnWithoutARegistryAndRegistersAgainWhenItIsBack) {
+  Listener listener;
+  Client client(options());
+  Service service = client.service("orders");
+  Registration registration = client.register_instance(orders("o-1", listener.port()));
+  ASSERT_TRUE(until(service, [&] { return service.pick().has_value(); }));
+  registry.kill9();
+  ASSERT_TRUE(until(service, [&] { return !service.trouble().empty(); }));
+  EXPECT_NE(service.trouble().find(registry.endpoint()), std::string::npos) << service.trouble();
+  EXPECT_GT(service.age()->count(), -1);
+  for (int i = 0; i < 100; ++i) ASSERT_TRUE(call(service, {}, connect_to));
+  registry.start();
+  ASSERT_TRUE(until(service, [&] { return service.trouble().empty(); }));
+  EXPECT_TRUE(until(service, [&] { return registration.registered(); })) << registration.trouble();
+  EXPECT_TRUE(call(service, {}, connect_to));
+}
+
+TEST_F(ClientTest, AfterItsOwnRestartWithoutARegistryItHasTheListOfBefore) {
+  const TemporaryDirectory cache;
+  Listener listener;
+  {
+    Client client(options(cache.path()));
+    Registration registration = client.register_instance(orders("o-1", listener.port()));
+    Client consumer(options(cache.path()));
+    Service service = consumer.service("orders");
+    ASSERT_TRUE(until(service, [&] { return service.pick().has_value(); }));
+    registry.kill9();  // so that nobody hears that it leaves
+  }
+  Client client(options(cache.path()));
+  Service service = client.service("orders");
+  EXPECT_EQ(service.source(), Source::kCache);
+  EXPECT_TRUE(service.wait(milliseconds(0)));
+  ASSERT_TRUE(service.age().has_value());
+  EXPECT_TRUE(call(service, {}, connect_to));
+}
+
+TEST_F(ClientTest, ADamagedCacheIsIgnoredWithAWarning) {
+  const TemporaryDirectory cache;
+  {
+    Client client(options(cache.path()));
+    Registration registration = client.register_instance(orders("o-1", 8'080));
+    Service service = client.service("orders");
+    ASSERT_TRUE(until(service, [&] { return service.pick().has_value(); }));
+  }
+  int files = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(cache.path())) {
+    std::ofstream(entry.path(), std::ios::trunc) << "not a list";
+    ++files;
+  }
+  ASSERT_EQ(files, 1);
+  registry.kill9();
+  Client client(options(cache.path()));
+  Service service = client.service("orders");
+  EXPECT_EQ(service.source(), Source::kNone);
+  EXPECT_NE(log().find("it is not used"), std::string::npos) << log();
+}
+
+TEST_F(ClientTest, WithNeitherRegistryNorCacheThereIsTheFallbackOrAClearWord) {
+  registry.kill9();
+  Listener listener;
+  Client client(options());
+  ServiceOptions with_fallback;
+  Instance known;
+  known.id = "o-1";
+  known.address = "127.0.0.1";
+  known.port = listener.port();
+  with_fallback.fallback = {known};
+  Service orders = client.service("orders", with_fallback);
+  EXPECT_EQ(orders.source(), Source::kFallback);
+  EXPECT_TRUE(call(orders, {}, connect_to));
+  Service billing = client.service("billing");
+  EXPECT_FALSE(billing.pick().has_value());
+  ASSERT_TRUE(until(billing, [&] {
+    return billing.trouble().find(registry.endpoint()) != std::string::npos;
+  })) << billing.trouble();
+  CallPolicy hasty;
+  hasty.deadline = milliseconds(50);
+  const CallResult result = call(billing, hasty, connect_to);
+  EXPECT_FALSE(result);
+  EXPECT_EQ(result.error, "there is nobody to call");
+}
+
+TEST_F(ClientTest, WhoFailsIsLeftOutAtOnceAlsoWithoutARegistry) {
+  Listener alive;
+  Listener other;
+  auto dying = std::make_unique<Listener>();
+  Client client(options());
+  Service service = client.service("orders");
+  Registration one = client.register_instance(orders("o-1", alive.port()));
+  Registration two = client.register_instance(orders("o-2", dying->port()));
+  Registration three = client.register_instance(orders("o-3", other.port()));
+  ASSERT_TRUE(until(service, [&] { return service.instances().size() == 3; }));
+  registry.kill9();
+  dying.reset();
+  uint32_t attempts = 0;
+  for (int i = 0; i < 300; ++i) {
+    const CallResult result = call(service, {}, connect_to);
+    ASSERT_TRUE(result) << result.error;
+    attempts += result.attempts;
+  }
+  EXPECT_LE(attempts, 300u + 5);
+}
+
+TEST_F(ClientTest, ADrainTellsConsumersFirstThenShutsTheDoorAndWaitsForCalls) {
+  Listener listener;
+  Client consumer(options());
+  Service service = consumer.service("orders");
+  Client provider(options());
+  Registration staying = provider.register_instance(orders("o-1", listener.port()));
+  Registration leaving = provider.register_instance(orders("o-2", listener.port()));
+  ASSERT_TRUE(until(service, [&] { return service.instances().size() == 2; }));
+  auto admission = std::make_unique<Guard::Admission>(leaving.guard().admit("orders"));
+  ASSERT_TRUE(*admission);
+  std::atomic<bool> drained{false};
+  std::thread drain([&] {
+    const Registration::Drained result = leaving.drain(seconds(20));
+    EXPECT_TRUE(result.seen);
+    EXPECT_TRUE(result.idle);
+    drained = true;
+  });
+  // Told, but not shut out: until the door shuts a late call is let in.
+  ASSERT_TRUE(until(service, [&] {
+    for (const InstancePtr& one : service.instances()) {
+      if (one->id == "o-2" && one->state == "draining") return true;
+    }
+    return false;
+  }));
+  for (int i = 0; i < 50; ++i) EXPECT_EQ(service.pick()->id(), "o-1");
+  ASSERT_TRUE(until(service, [&] { return leaving.guard().draining(); }));
+  EXPECT_EQ(leaving.guard().admit("orders").refusal(), Refusal::kDraining);
+  EXPECT_FALSE(drained);
+  admission.reset();
+  drain.join();
+  EXPECT_TRUE(until(service, [&] { return service.instances().size() == 1; }));
+}
+
+TEST_F(ClientTest, PicksAndServicesOutliveTheirClient) {
+  Listener listener;
+  auto client = std::make_unique<Client>(options());
+  Service service = client->service("orders");
+  auto registration =
+      std::make_unique<Registration>(client->register_instance(orders("o-1", listener.port())));
+  ASSERT_TRUE(until(service, [&] { return service.pick().has_value(); }));
+  std::optional<Pick> pick = service.pick();
+  // A registration keeps the client's thread; without it that ends.
+  registration.reset();
+  client.reset();
+  pick->failed("nobody hears it");
+  EXPECT_NE(service.trouble(), "");
+  EXPECT_NO_THROW(service.pick());
+}
+
+TEST_F(ClientTest, WhatCannotBeRightIsRefusedAtOnce) {
+  EXPECT_THROW(Client({.registry = "127.0.0.1:notaport"}), std::invalid_argument);
+  Client client(options());
+  EXPECT_THROW(client.service("a b"), std::invalid_argument);
+  EXPECT_THROW(client.register_instance({}), std::invalid_argument);
+  RegistrationOptions bad = orders("o 1", 80);
+  EXPECT_THROW(client.register_instance(std::move(bad)), std::invalid_argument);
+}
+
+}  // namespace
+}  // namespace callbook::testing
