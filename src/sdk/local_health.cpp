@@ -89,7 +89,7 @@ void LocalHealth::probed(uint64_t ticket, std::optional<bool> answered, int64_t 
   doubted.untested = !answered;
 }
 
-void LocalHealth::begin_return(Doubted& doubted, int64_t now_ms, Actions& actions) {
+void LocalHealth::begin_return(Doubted& doubted, int64_t now_ms, Actions& actions) const {
   doubted.fitness = Fitness::kReturning;
   doubted.ticket = 0;
   doubted.since_ms = now_ms;

@@ -86,7 +86,7 @@ class LocalHealth {
   void eject(Doubted& doubted, int64_t now_ms, Actions& actions);
   void probe(Doubted& doubted, int64_t now_ms, Actions& actions);
   bool attend(Doubted& doubted, int64_t now_ms, Actions& actions);
-  void begin_return(Doubted& doubted, int64_t now_ms, Actions& actions);
+  void begin_return(Doubted& doubted, int64_t now_ms, Actions& actions) const;
 
   const LocalHealthRule rule_;
   Random random_;
