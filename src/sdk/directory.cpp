@@ -70,6 +70,7 @@ void Directory::restore(InstanceList list, Source source) {
 }
 
 std::vector<Change> Directory::take(SnapshotPart part) {
+  dropped_ = false;
   const std::optional<uint64_t> digest = part.digest;
   if (part.part == 1) {
     incoming_.emplace();
@@ -92,6 +93,7 @@ std::vector<Change> Directory::take(SnapshotPart part) {
 }
 
 std::vector<Change> Directory::take(Delta delta) {
+  dropped_ = false;
   const std::optional<uint64_t> digest = delta.digest;
   if (has_duplicates(delta)) {
     contradict("a change speaks of an id twice");
@@ -267,6 +269,7 @@ void Directory::contradict(std::string why) {
   staged_.clear();
   proven_ = false;
   mismatch_ = true;
+  dropped_ = true;
   complaint_ = std::move(why);
 }
 
@@ -274,6 +277,7 @@ void Directory::refuse(std::string why) {
   incoming_.reset();
   staged_.clear();
   refused_ = true;
+  dropped_ = true;
   refused_on_this_stream_ = true;
   complaint_ = std::move(why);
 }

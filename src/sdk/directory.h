@@ -74,6 +74,10 @@ class Directory {
   bool known() const { return known_; }
   /// Whether the list is, as far as this process heard, the present one and proven by its digest.
   bool whole() const { return proven_ && staged_.empty() && !refused_; }
+  /// Whether the latest event was not taken in, for a mismatch() or because it was refused(): what
+  /// follows on the same stream is worth nothing. (Those two last longer: while the parts of a
+  /// better answer come in they are still so.)
+  bool dropped() const { return dropped_; }
   /// Whether what was received contradicts itself: ask again, without a digest. Lasts until a
   /// digest agrees.
   bool mismatch() const { return mismatch_; }
@@ -118,6 +122,7 @@ class Directory {
   size_t staged_records_ = 0;
   std::optional<Emptiness> emptiness_;
   bool known_ = false;
+  bool dropped_ = false;
   bool proven_ = false;
   bool mismatch_ = false;
   bool refused_ = false;

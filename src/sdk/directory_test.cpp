@@ -243,6 +243,24 @@ TEST(Directory, PartsFollowOneAnother) {
   EXPECT_TRUE(directory.instances().empty());
 }
 
+TEST(Directory, ABetterAnswerMayComeInParts) {
+  const uint64_t digest = digest_of({instance("a"), instance("b"), instance("c")});
+  Directory directory("orders");
+  directory.take(snapshot({instance("a"), instance("b"), instance("c")}));
+  for (const bool contradict : {true, false}) {
+    directory.take(contradict ? part(2, {instance("a")}) : snapshot({}));
+    EXPECT_TRUE(directory.dropped());
+    EXPECT_EQ(directory.mismatch(), contradict);
+    EXPECT_EQ(directory.refused(), !contradict);
+    directory.stream_lost();
+    directory.take(part(1, {instance("a"), instance("b")}));
+    EXPECT_FALSE(directory.dropped());
+    directory.take(part(2, {instance("c")}, digest));
+    EXPECT_FALSE(directory.dropped());
+    EXPECT_TRUE(directory.whole());
+  }
+}
+
 TEST(Directory, AChangeThatSpeaksOfAnIdTwiceIsDroppedWhole) {
   Directory directory("orders");
   directory.take(snapshot({instance("a")}));

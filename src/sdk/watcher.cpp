@@ -137,7 +137,7 @@ void Watcher::take(base::Result<Event> event) {
   const int64_t current_before_ms = current_wall_ms(followed);
   const std::vector<Change> changes = followed.directory.take(std::move(*event));
   const Directory& directory = followed.directory;
-  if (directory.mismatch() || directory.refused()) {
+  if (directory.dropped()) {
     followed.current_wall_ms = current_before_ms;
     return retry({base::ErrorCode::kCorrupt,
                   {},

@@ -160,12 +160,12 @@ void Consumer::take(WatchEvent& event, const EventId& id) {
   } else {
     found->directory.take(std::move(*event.delta));
   }
-  if (found->directory.mismatch()) {
+  if (found->directory.dropped() && found->directory.mismatch()) {
     checkers_.consumers().contradicted(*this, index);
     return go_on(true);
   }
   // Not believed: what others say will tell.
-  if (found->directory.refused()) return go_on(false);
+  if (found->directory.dropped()) return go_on(false);
   if (id) {
     for (List& list : lists_) list.directory.confirmed();
     const bool other_boot = last_id_ && last_id_node_ == node_ && last_id_->first != id->first;

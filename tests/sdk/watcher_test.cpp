@@ -171,6 +171,27 @@ TEST_F(WatcherTest, AsksAnewForAListThatADigestContradicts) {
   EXPECT_EQ(observer.told, (Told{"orders: +o-1"}));  // what was contradicted was never in force
 }
 
+TEST_F(WatcherTest, ACorrectedListMayComeInParts) {
+  const std::string first =
+      "event:snapshot\ndata:{\"service\":\"orders\",\"part\":1,\"instances\":["
+      "{\"id\":\"o-1\",\"address\":\"h\"}]}\n\n";
+  registry.on_watch = [&](const std::string&) {
+    return registry.watch_bodies.size() == 1
+               ? snapshot("orders", {"o-1"})
+               : first + fmt::format(
+                             "event:snapshot\ndata:{{\"service\":\"orders\",\"part\":2,"
+                             "\"digest\":\"{}\",\"instances\":[{{\"id\":\"o-2\","
+                             "\"address\":\"h\"}}]}}\n\n",
+                             digest_text(part("o-1") + part("o-2")));
+  };
+  watch({"orders"});
+  scenario.when("the list", told(1), [&] { registry.push(put("o-2", part("o-1"))); })
+      .when("corrected", told(2))
+      .run();
+  EXPECT_EQ(registry.watch_bodies.size(), 2u);
+  EXPECT_EQ(observer.told.back(), "orders: +o-2");
+}
+
 TEST_F(WatcherTest, MalformedEventsBreakTheStreamNotTheProgram) {
   registry.on_watch = [this](const std::string&) {
     return registry.watch_bodies.size() == 1 ? "event:snapshot\ndata:{\"service\":7}\n\n"
