@@ -218,6 +218,8 @@ bool Catalog::merge_facets(Service& service, const KeyState& present, const Inst
             present.body, record.cause, holder, liveness, waiting, now.mono_ms);
   } else if (holder.kind == HolderKind::kTtl) {
     TtlSlot& slot = ttl_slots_[present.body->holder_slot];
+    // Who has gone on elsewhere and come back is not under an old suspicion.
+    if (liveness.epoch != slot.liveness.epoch) slot.suspect = 0;
     slot.liveness = liveness;
     follow_home(slot, present.body->holder_slot, now.mono_ms);
     if (service.set_health(*present.body, liveness.health, liveness.cause, version)) touch(service);
@@ -308,13 +310,16 @@ void Catalog::bury(Service& service, std::string_view id, Tombstone tombstone, u
   const std::string key(id);  // `id` may point into what is buried
   const Instance* live = service.find_live(key);
   const Instance* body = live != nullptr ? live : service.find_waiting(key);
+  const InstanceState state = live == nullptr ? InstanceState::kUp : service.state_for(*live);
+  const bool counted =
+      live != nullptr && state != InstanceState::kOutOfService && state != InstanceState::kDraining;
   drain(service, key, 0);
   if (body != nullptr) {
     tombstone.replica_part = body->replica_part;
     tombstone.round = body->round;
     const bool unreached =
         tombstone.cause == Cause::kProbeTimedOut || tombstone.cause == Cause::kCheckFailed;
-    if (live != nullptr && unreached) {
+    if (counted && unreached) {
       service.breaker().note_removal(PackedBody(live->packed(), interner_).zone(), now_ms_);
     }
     release_holder(*body);

@@ -325,6 +325,49 @@ const Transcript kTranscripts[] = {
   16100 ms: ended probe_refused instances=1
   16100 ms: orders: q-1[unattended]
 )"},
+    {"AHoldEndsWithItsMassDeath", R"(
+> process a
+  orders: a-1
+> process b
+  orders: a-1 b-1
+> process c
+  orders: a-1 b-1 c-1
+> process d
+  orders: a-1 b-1 c-1 d-1
+> advance 2000
+> lose b c d
+> advance 10000
+  6100 ms: orders: a-1 b-1[suspect] c-1[suspect] d-1[suspect]
+  7600 ms: orders: a-1 b-1[down] c-1[protected] d-1[protected]
+  8100 ms: orders: a-1 b-1[protected] c-1[protected] d-1[protected]
+> back b c d
+  orders: a-1 b-1 c-1 d-1
+> advance 3700000
+> lose b c d
+> advance 200000
+  6100 ms: orders: a-1 b-1[suspect] c-1[suspect] d-1[suspect]
+  7600 ms: orders: a-1 b-1[down] c-1[protected] d-1[protected]
+  8100 ms: orders: a-1 b-1[protected] c-1[protected] d-1[protected]
+  37600 ms: ended probe_timed_out instances=1
+  37600 ms: orders: a-1 c-1[protected] d-1[protected]
+  97600 ms: ended probe_timed_out instances=1
+  97600 ms: orders: a-1 d-1[protected]
+)"},
+    {"WhoIsMissedAfterReportsIsAskedAnew", R"(
+> process p
+  orders: p-1
+> process q
+  orders: p-1 q-1
+> advance 2000
+> shut p
+> report p-1 x y z
+> advance 21000
+  100 ms: orders: p-1[down] q-1
+> hang p
+> advance 10000
+  5100 ms: orders: p-1[unattended] q-1
+> advance 10000
+)"},
     {"OneOutOfServiceCountsOnNeitherSide", R"(
 > process a
   orders: a-1

@@ -5,6 +5,7 @@
 #include <deque>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -229,7 +230,7 @@ class Registry {
   bool probes() const { return options_.timing.probe_rounds > 0; }
   void suspect(LeaseOwner owner, Cause cause, base::Now now, Outputs& out);
   void begin_suspicion(LeaseOwner owner, bool reported, base::Now now);
-  bool confirm(uint64_t number, Health health, base::Now now);
+  bool confirm(uint64_t number, base::Now now);
   void revive(LeaseOwner owner, base::Now now, Outputs& out);
   void revive(const Session& session, base::Now now, Outputs& out);
   void advance_suspects(base::Now now, Outputs& out);
@@ -272,6 +273,7 @@ class Registry {
   void load_breaker(const BreakerRecord& record, base::Now now);
   void dump_breakers(DumpCursor& cursor, size_t end, RecordBatch& out) const;
   void tend_breakers(base::Now now);
+  void end_holds(Outputs& out);
 
   // Operators' word: registry_overrides.cpp.
   base::Result<Reply> apply(const SetOverride& input, base::Now now, Outputs& out);
@@ -438,6 +440,7 @@ class Registry {
   Reports reports_;
   Doubt doubt_;
   uint32_t tended_breaker_ = 0;
+  std::set<uint32_t> holding_;  // services of which a breaker holds
   int64_t breakers_since_ms_ = 0;
   Counters counters_;
 

@@ -1,6 +1,7 @@
 // Whether so many can be dead: the breakers of the services, and what an operator says of them.
 
 #include <algorithm>
+#include <iterator>
 #include <map>
 #include <utility>
 
@@ -56,20 +57,39 @@ void Registry::follow_breaker(LeaseOwner owner, Cause cause, Now now, Outputs& o
              now, out);
 }
 
-/// Begins or ends the hold of a group; whether it holds.
+/// Begins the hold of a group; whether it holds.
 bool Registry::follow_group(const Service& service, std::string_view zone, BreakerGroup& group,
                             Now now, Outputs& out) {
   const bool overdrawn = group.overdrawn(timing_of(service).breaker);
   if (overdrawn && group.held_since_wall_ms == 0) {
     group.held_since_wall_ms = std::max<int64_t>(now.wall_ms, 1);
+    holding_.insert(service.index());
     ++counters_.breakers_tripped;
-    write_breaker(service, zone, group, ++version_, out.records);
-  } else if (!overdrawn && group.held_since_wall_ms != 0) {
-    group.held_since_wall_ms = 0;
-    group.released = false;
     write_breaker(service, zone, group, ++version_, out.records);
   }
   return overdrawn && !group.released;
+}
+
+/// A hold ends when so many can be believed dead again, whether or not anybody is suspected then:
+/// the next mass death is another, with an hour of its own.
+void Registry::end_holds(Outputs& out) {
+  for (auto next = holding_.begin(); next != holding_.end();) {
+    Service* service = catalog_.at(*next);
+    bool holds = false;
+    if (service != nullptr) {
+      service->breaker().for_each([&](std::string_view zone, BreakerGroup& group) {
+        if (group.held_since_wall_ms == 0) return;
+        if (group.overdrawn(timing_of(*service).breaker)) {
+          holds = true;
+          return;
+        }
+        group.held_since_wall_ms = 0;
+        group.released = false;
+        write_breaker(*service, zone, group, ++version_, out.records);
+      });
+    }
+    next = holds ? std::next(next) : holding_.erase(next);
+  }
 }
 
 void Registry::write_breaker(const Service& service, std::string_view zone,
@@ -104,6 +124,7 @@ void Registry::load_breaker(const BreakerRecord& record, Now now) {
     return;
   }
   Service& service = catalog_.find_or_add(record.service);
+  holding_.insert(service.index());
   BreakerGroup& group = service.breaker().find_or_add(record.zone);
   group.peak = std::max(group.peak, record.largest);
   group.held_since_wall_ms = record.held_since_wall_ms;

@@ -54,7 +54,8 @@ const ServiceTiming& Registry::timing_of(const Service& service) const {
 
 /// What holds for all of its instances: the most patient of each.
 ServiceTiming Registry::timing_of(LeaseOwner owner) {
-  ServiceTiming most = options_.timing;
+  const ServiceTiming& usual = options_.timing;
+  ServiceTiming most = usual;
   if (options_.service_timing.empty()) return most;
   bool first = true;
   const auto raise = [](auto& held, auto other) { held = std::max(held, other); };
@@ -122,7 +123,7 @@ void Registry::suspect(LeaseOwner owner, Cause cause, Now now, Outputs& out) {
   const uint64_t number = suspicion_of(owner);
   if (number == 0) {
     begin_suspicion(owner, false, now);
-  } else if (!confirm(number, before, now)) {
+  } else if (!confirm(number, now)) {
     return;
   }
   if (before != Health::kUp && (number != 0 || before != Health::kUnattended)) return;
@@ -138,16 +139,19 @@ void Registry::begin_suspicion(LeaseOwner owner, bool reported, Now now) {
   suspicion_of(owner) = suspects_.add(suspect, now.mono_ms);
 }
 
-/// Whom only consumers had reported is not heard of either: from now on it may be removed. Returns
-/// whether that is new.
-bool Registry::confirm(uint64_t number, Health health, Now now) {
+/// Whom only consumers had reported is not heard of either: from now on it may be removed, by what
+/// probes say from now on. Returns whether that is new.
+bool Registry::confirm(uint64_t number, Now now) {
   Suspect* suspect = suspects_.find(number);
   if (suspect == nullptr || !suspect->reported) return false;
   ++counters_.suspected;
   suspect->reported = false;
-  const ServiceTiming timing = timing_of(suspect->owner);
-  if (health == Health::kRefused) suspect->remove_ms = now.mono_ms + timing.refused_removal_ms;
-  if (is_unreachable(health)) suspect->remove_ms = now.mono_ms + timing.silent_removal_ms;
+  suspect->interval_ms = 0;
+  suspect->silent_rounds = 0;
+  suspect->outstanding = 0;
+  suspect->remove_ms = 0;
+  suspect->next_round_ms = now.mono_ms;
+  suspects_.schedule(number, now.mono_ms);
   return true;
 }
 
@@ -180,7 +184,7 @@ void Registry::tend_suspect(uint64_t number, Now now, Outputs& out) {
   Suspect& suspect = *suspects_.find(number);
   if (!stands(number, suspect.owner)) return give_up_suspicion(number, suspect);
   const bool is_session = suspect.owner.kind == LeaseKind::kSession;
-  if (is_session && !suspect.reported &&
+  if (is_session && !suspect.reported && phase_ == Phase::kServing &&
       !sessions_.at(suspect.owner.slot).superseded_instance.empty()) {
     // Its owner was to stop, and says nothing any more.
     return end_suspect(number, suspect, Cause::kSessionExpired, now, out);
@@ -398,10 +402,12 @@ void Registry::conclude_silence(Suspect& suspect, Now now, Outputs& out) {
     }
     return;
   }
+  // Refused, unless that was before it was missed, or is all that consumers' reports have shown.
+  const bool refused = before == Health::kRefused && suspect.remove_ms != 0;
   if (!suspect.reported && suspect.remove_ms == 0) {
     suspect.remove_ms = now.mono_ms + timing.silent_removal_ms;
   }
-  if (before == Health::kRefused || is_unreachable(before)) return;
+  if (refused || is_unreachable(before)) return;
   set_health(suspect.owner, Health::kDown, Cause::kProbeTimedOut, now, out);
   follow_breaker(suspect.owner, Cause::kProbeTimedOut, now, out);
 }

@@ -33,6 +33,7 @@ Result<Reply> Registry::apply(const AdvanceTime&, Now now, Outputs& out) {
   end_lapsed(now, out);
   if (probes()) {
     watch_own_hearing(now);
+    end_holds(out);
     advance_suspects(now, out);
     tend_breakers(now);
   }
