@@ -10,6 +10,8 @@ namespace {
 
 /// Operations go on for a moment after the faults, and words travel.
 constexpr int64_t kLateOperationsMs = 15'000;
+/// A burst of probes, a minute of a breaker's budget, and until a node trusts itself again.
+constexpr int64_t kProbedMs = 120'000;
 
 std::string_view name_of(core::Phase phase) {
   switch (phase) {
@@ -52,6 +54,13 @@ void for_each_counter(const core::Registry::Counters& counters, Visit visit) {
   visit("tombstones_aged", counters.tombstones_aged);
   visit("stalls", counters.stalls);
   visit("unchanged", counters.unchanged);
+  visit("suspected", counters.suspected);
+  visit("reported", counters.reported);
+  visit("probes", counters.probes);
+  visit("probes_answered", counters.probes_answered);
+  visit("probes_refused", counters.probes_refused);
+  visit("probes_silent", counters.probes_silent);
+  visit("breakers_tripped", counters.breakers_tripped);
 }
 
 }  // namespace
@@ -72,6 +81,8 @@ Checkers::Checkers(Scheduler& scheduler, const Settings& settings)
       rivals_(evidence_),
       replay_(evidence_),
       overrides_(evidence_),
+      breakers_(evidence_),
+      liveness_(evidence_, breakers_),
       losses_ms_(settings.nodes, kLongAgo),
       dump_due_(settings.nodes, false),
       counters_(settings.nodes) {}
@@ -80,7 +91,7 @@ int64_t Checkers::needed_quiet_ms(const Settings& settings) {
   const core::Timing& timing = settings.timing;
   constexpr int64_t kLongestTtlMs = 20'000;
   return kLateOperationsMs + timing.lost_after_ms + timing.takeover_grace_ms + 2 * kLongestTtlMs +
-         timing.unknown_session_ms;
+         timing.unknown_session_ms + (settings.probes() ? kProbedMs + timing.silent_removal_ms : 0);
 }
 
 void Checkers::say(TraceLine line) {
@@ -92,6 +103,7 @@ void Checkers::say(TraceLine line) {
 
 void Checkers::fault(Fault kind, std::string_view what) {
   evidence_.conditions.fault(kind, what);
+  breakers_.fault(kind, what);
   if (kind == Fault::kSlowConsumer) consumers_.consumers_slowed();
   const bool loses =
       kind == Fault::kBusTailLost || kind == Fault::kBusForked || kind == Fault::kBusRecreated;
@@ -109,6 +121,8 @@ void Checkers::node_started(size_t node, uint64_t boot) {
   evidence_.records.node_started(node);
   evidence_.trace.name_node(node, evidence_.conditions.name(node));
   limits_.node_started(node);
+  breakers_.node_started(node);
+  liveness_.node_started(node);
   dump_due_[node] = false;
   TraceLine line;
   line.event = "starts";
@@ -173,22 +187,28 @@ void Checkers::faults_ended() {
   say(std::move(line));
 }
 
-void Checkers::stepped(size_t node, const core::Registry& registry, const core::Outputs& out) {
+void Checkers::stepped(size_t node, const Step& step) {
   if (evidence_.failed()) return;
+  const core::Registry& registry = step.registry;
+  const core::Outputs& out = step.out;
   evidence_.conditions.name_node(node, registry.options().node);
   enter_phase(node, registry.phase());
+  breakers_.begin_step(node, step);
+  liveness_.begin_step(node, step);
   if (!out.records.empty()) {
     const auto& changes = evidence_.records.take(node, out.records);
     check_reading(node, evidence_.records.error());
-    take_records(changes);
+    take_records(changes, &step);
     limits_.on_step(node, registry, out, changes);
     sections_.on_step(node, out);
   }
   if (dump_due_[node]) {
     dump_due_[node] = false;
-    take_records(evidence_.records.take_dump(node, registry));
+    take_records(evidence_.records.take_dump(node, registry), &step);
     check_reading(node, evidence_.records.error());
   }
+  breakers_.end_step(node, step);
+  liveness_.end_step(node, step);
   const uint64_t rejoined = counters_[node].rejoined_as_new;
   counters_[node] = registry.counters();
   if (counters_[node].rejoined_as_new > rejoined) overrides_.rejoined_as_new();
@@ -196,11 +216,14 @@ void Checkers::stepped(size_t node, const core::Registry& registry, const core::
   joins_.on_step(node);
 }
 
-void Checkers::take_records(const std::vector<RecordChange>& changes) {
+void Checkers::take_records(const std::vector<RecordChange>& changes, const Step* step) {
   for (const RecordChange& change : changes) {
     endings_.on_record(change);
     returns_.on_record(change);
     removals_.on_record(change);
+    if (step == nullptr) continue;
+    breakers_.on_record(change);
+    liveness_.on_record(change, *step);
   }
 }
 
@@ -239,6 +262,8 @@ void Checkers::published(size_t node, const core::ServicePublished& change) {
     left |= !one.after.has_value();
   }
   const auto service = evidence_.listings.last_service();
+  if (service) breakers_.on_published(node, *service);
+  if (service) liveness_.on_published(node, *service);
   if (left && service && evidence_.listings.size(node, *service) == 0) {
     empty_lists_.on_emptied(node, changes);
   }
@@ -315,7 +340,7 @@ void Checkers::answered(OperationIndex index, core::Stamp after) {
 void Checkers::finish(const std::vector<const core::Registry*>& nodes, const Bus* bus) {
   for (size_t node = 0; node < nodes.size(); ++node) {
     if (nodes[node] == nullptr) continue;
-    take_records(evidence_.records.take_dump(node, *nodes[node]));
+    take_records(evidence_.records.take_dump(node, *nodes[node]), nullptr);
     check_reading(node, evidence_.records.error());
   }
   final_.finish();

@@ -13,6 +13,7 @@
 #include "sim/final_checker.h"
 #include "sim/join_checker.h"
 #include "sim/limit_checker.h"
+#include "sim/liveness_checker.h"
 #include "sim/observer.h"
 #include "sim/override_checker.h"
 #include "sim/removal_checker.h"
@@ -36,7 +37,7 @@ class Checkers final : public Observer {
   void node_paused(size_t node, int64_t for_ms) override;
   void phase_changed(size_t node, core::Phase phase) override;
   void published(size_t node, const core::ServicePublished& change) override;
-  void stepped(size_t node, const core::Registry& registry, const core::Outputs& out) override;
+  void stepped(size_t node, const Step& step) override;
   void link_changed(std::string_view what, bool up) override;
   void faults_ended() override;
   /// A node of the next release has published a record with a section of its own.
@@ -75,7 +76,7 @@ class Checkers final : public Observer {
 
  private:
   void enter_phase(size_t node, core::Phase phase);
-  void take_records(const std::vector<RecordChange>& changes);
+  void take_records(const std::vector<RecordChange>& changes, const Step* step);
   void check_reading(size_t node, const std::string& error);
   void note_losses(size_t node);
   bool known_elsewhere(size_t node, const Operation& operation) const;
@@ -97,6 +98,8 @@ class Checkers final : public Observer {
   RivalChecker rivals_;
   ReplayChecker replay_;
   OverrideChecker overrides_;
+  BreakerChecker breakers_;
+  LivenessChecker liveness_;
   std::vector<int64_t> losses_ms_;  ///< by node: when it last died in a way that may lose writes
   std::vector<bool> dump_due_;  ///< by node: it has begun to answer, and its dump was not seen yet
   std::vector<core::Registry::Counters> counters_;  ///< of the process that runs now

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <utility>
 
 #include "base/error.h"
@@ -28,6 +29,10 @@ class ClientEnd {
   virtual int64_t unacknowledged_ms(StreamId stream) = 0;
   /// How many events may be on their way at once.
   virtual size_t window(StreamId stream) = 0;
+
+  /// The node tries to connect to where a client may listen. What comes back, if anything does,
+  /// comes as an answer of the prober's (NodeProcess::probe_answered).
+  virtual void probe(size_t node, uint64_t probe, const std::string& address, uint16_t port) = 0;
 
   /// The node's process has died; if the machine is still there it resets every connection.
   virtual void node_died(size_t node, bool machine_is_up) = 0;

@@ -65,6 +65,10 @@ void ClientNetwork::arrive(uint64_t call, size_t node, ClientId client, core::In
   if (!target.powered()) return;
   if (!calls_.contains(call) && random_.chance(kLateRequestCutOff)) return;
   if (!target.running()) return answer_call(call, node, client, std::nullopt);
+  if (node < loses_requests_.size() && loses_requests_[node] > 0 &&
+      random_.chance(loses_requests_[node])) {
+    return;
+  }
   target.reach(
       [this, call, node, client, ack, wanted = std::move(input)](NodeProcess& process) mutable {
         process.submit(std::move(wanted), ack,
@@ -81,8 +85,62 @@ void ClientNetwork::answer_call(uint64_t call, size_t node, ClientId client, Ans
 }
 
 void ClientNetwork::finish_call(uint64_t call, const Answer& answer) {
+  const auto waiting = calls_.find(call);
+  if (waiting == calls_.end()) return;
+  const int64_t stopped_ms = clients_[waiting->second.client].stopped_until_ms;
+  if (around_.scheduler.now_ms() < stopped_ms) {
+    return around_.scheduler.at(stopped_ms, [this, call, answer] { finish_call(call, answer); });
+  }
   auto found = calls_.extract(call);
   if (!found.empty()) found.mapped().done(answer);
+}
+
+// --- Where clients listen ---
+
+void ClientNetwork::listen(ClientId client, uint32_t process, const std::string& address,
+                           uint16_t port) {
+  machine_at_[address] = client;
+  listening_[{address, port}] = process;
+}
+
+void ClientNetwork::stop_listening(uint32_t process, const std::string& address, uint16_t port) {
+  const auto found = listening_.find({address, port});
+  if (found != listening_.end() && found->second == process) listening_.erase(found);
+}
+
+void ClientNetwork::stop_listening(uint32_t process) {
+  std::erase_if(listening_, [&](const auto& one) { return one.second == process; });
+}
+
+bool ClientNetwork::answers_at(const std::string& address, uint16_t port) const {
+  const auto machine = machine_at_.find(address);
+  if (machine == machine_at_.end()) return false;
+  const auto known = clients_.find(machine->second);
+  if (known != clients_.end() && !known->second.up) return false;
+  if (known != clients_.end() && known->second.stopped_until_ms > around_.scheduler.now_ms()) {
+    return false;
+  }
+  return listening_.contains({address, port});
+}
+
+/// One SYN, and what the machine's kernel says to it: it completes the handshake whatever the
+/// process that listens is doing. A SYN that is lost is sent again after a second, when no probe
+/// waits any more.
+void ClientNetwork::probe(size_t node, uint64_t probe, const std::string& address, uint16_t port) {
+  const auto machine = machine_at_.find(address);
+  if (machine == machine_at_.end()) return;
+  const ClientId client = machine->second;
+  around_.links.send_datagram(
+      Links::node(node), end_of(client), [this, node, probe, client, place = Place(address, port)] {
+        if (!clients_[client].up) return;
+        const bool listens = listening_.contains(place);
+        around_.links.send_datagram(
+            end_of(client), Links::node(node), [this, node, probe, listens] {
+              around_.nodes[node]->reach([probe, listens](NodeProcess& process) {
+                process.probe_answered(probe, listens);
+              });
+            });
+      });
 }
 
 // --- Streams: the client's side ---
@@ -136,6 +194,10 @@ void ClientNetwork::request_arrives(StreamId stream, Request request) {
 void ClientNetwork::give_up_connecting(StreamId stream) {
   const auto found = streams_.find(stream);
   if (found == streams_.end() || found->second.opened || !found->second.sink) return;
+  const int64_t stopped_ms = clients_[found->second.client].stopped_until_ms;
+  if (around_.scheduler.now_ms() < stopped_ms) {
+    return around_.scheduler.at(stopped_ms, [this, stream] { give_up_connecting(stream); });
+  }
   const std::shared_ptr<StreamSink> sink = found->second.sink;
   close_client_end(stream);
   sink->closed(std::nullopt);
@@ -199,9 +261,10 @@ void ClientNetwork::read_in_turn(StreamId stream, Read read) {
   Stream& from = found->second;
   const int64_t now_ms = around_.scheduler.now_ms();
   const int64_t takes_ms = from.watches ? clients_[from.client].read_takes_ms : 0;
-  const int64_t at_ms = std::max(now_ms, from.read_until_ms) + takes_ms;
+  const int64_t stopped_ms = clients_[from.client].stopped_until_ms;
+  const int64_t at_ms = std::max({now_ms, from.read_until_ms, stopped_ms}) + takes_ms;
   // What is to be read at this very moment was sent before.
-  if (from.read_until_ms < now_ms && takes_ms == 0) return read(from);
+  if (from.read_until_ms < now_ms && at_ms == now_ms) return read(from);
   from.read_until_ms = at_ms;
   around_.scheduler.at(at_ms, [this, stream, later = std::move(read)]() mutable {
     const auto still = streams_.find(stream);

@@ -28,6 +28,14 @@ class ClientNetwork final : public ClientPort, public ClientEnd {
                   std::shared_ptr<StreamSink> sink) override;
   StreamId watch(ClientId client, size_t node, WatchRequest request,
                  std::shared_ptr<StreamSink> sink) override;
+  void listen(ClientId client, uint32_t process, const std::string& address,
+              uint16_t port) override;
+  void stop_listening(uint32_t process, const std::string& address, uint16_t port) override;
+  void stop_listening(uint32_t process) override;
+  bool answers_at(const std::string& address, uint16_t port) const override;
+  void stop_reading_until(ClientId client, int64_t until_ms) override {
+    clients_[client].stopped_until_ms = until_ms;
+  }
   void hang_up(StreamId stream) override;
   void client_died(ClientId client, bool with_machine) override;
 
@@ -38,12 +46,18 @@ class ClientNetwork final : public ClientPort, public ClientEnd {
   void write_end(StreamId stream, std::optional<base::Error> error) override;
   int64_t unacknowledged_ms(StreamId stream) override;
   size_t window(StreamId stream) override;
+  void probe(size_t node, uint64_t probe, const std::string& address, uint16_t port) override;
   void node_died(size_t node, bool machine_is_up) override;
 
   /// Those that have ever sent anything, in ascending order.
   std::vector<ClientId> known_clients() const;
   /// Those with a watch stream now, in ascending order.
   std::vector<ClientId> watching_clients() const;
+  /// Until lose_requests(node, 0), so many of the calls to the node are answered with nothing.
+  void lose_requests(size_t node, double share) {
+    loses_requests_.resize(node_count());
+    loses_requests_[node] = share;
+  }
   /// Until slow_down(client, 0), the client takes so long to read each event.
   void slow_down(ClientId client, int64_t per_event_ms) {
     clients_[client].read_takes_ms = per_event_ms;
@@ -54,7 +68,9 @@ class ClientNetwork final : public ClientPort, public ClientEnd {
     bool up = true;
     int64_t down_since_ms = 0;
     int64_t read_takes_ms = 0;
+    int64_t stopped_until_ms = 0;  ///< its process is
   };
+  using Place = std::pair<std::string, uint16_t>;  ///< address and port
   struct Call {
     ClientId client = 0;
     size_t node = 0;
@@ -94,6 +110,9 @@ class ClientNetwork final : public ClientPort, public ClientEnd {
   Surroundings& around_;
   Random random_;
   std::map<ClientId, Machine> clients_;
+  std::map<std::string, ClientId, std::less<>> machine_at_;  ///< by address
+  std::map<Place, uint32_t> listening_;                      ///< which process
+  std::vector<double> loses_requests_;                       ///< by node: so many are lost
   std::map<uint64_t, Call> calls_;
   std::map<StreamId, Stream> streams_;
   uint64_t last_call_ = 0;

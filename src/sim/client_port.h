@@ -72,6 +72,19 @@ class ClientPort {
                           std::shared_ptr<StreamSink> sink) = 0;
   virtual StreamId watch(ClientId client, size_t node, WatchRequest request,
                          std::shared_ptr<StreamSink> sink) = 0;
+  /// The client's machine has the address from now on, and `process` on it listens at the port:
+  /// whoever listened there before does no longer.
+  virtual void listen(ClientId client, uint32_t process, const std::string& address,
+                      uint16_t port) = 0;
+  virtual void stop_listening(uint32_t process, const std::string& address, uint16_t port) = 0;
+  /// At all of its ports.
+  virtual void stop_listening(uint32_t process) = 0;
+  /// Whether a call to the address would be answered, over a network without faults.
+  virtual bool answers_at(const std::string& address, uint16_t port) const = 0;
+  /// SIGSTOP until then: the client reads nothing, but its kernel takes what comes, connections
+  /// too.
+  virtual void stop_reading_until(ClientId client, int64_t until_ms) = 0;
+
   /// The client closes the stream properly. Nothing more is called on its sink.
   virtual void hang_up(StreamId stream) = 0;
   /// The client's process dies: its streams break (the node hears FIN at once, or nothing if the

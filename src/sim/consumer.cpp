@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include <fmt/format.h>
+
 #include "base/hash.h"
 
 namespace callbook::sim {
@@ -36,11 +38,13 @@ class Consumer::WatchSink final : public StreamSink {
   const uint64_t era_;
 };
 
-Consumer::Consumer(Scheduler& scheduler, ClientPort& port, Random random, Checkers& checkers,
-                   ClientId client, std::vector<uint32_t> services)
+Consumer::Consumer(Scheduler& scheduler, ClientPort& port, Random random, const Settings& settings,
+                   Checkers& checkers, ClientId client, std::vector<uint32_t> services)
     : scheduler_(scheduler),
       port_(port),
       random_(random),
+      calls_random_(random.child(1)),
+      reports_(settings.client_reports),
       checkers_(checkers),
       client_(client),
       backoff_([this] { return static_cast<double>(random_.bits() >> 11) * kShareTo1; }) {
@@ -55,6 +59,7 @@ Consumer::~Consumer() = default;
 void Consumer::start() {
   checkers_.consumers().add(*this);
   connect(random_.index(port_.node_count()));
+  if (reports_) call_later();
 }
 
 std::optional<size_t> Consumer::connected() const {
@@ -174,6 +179,45 @@ void Consumer::take(WatchEvent& event, const EventId& id) {
     last_id_node_ = node_;
   }
   checkers_.consumers().took_event(*this, index, proven, id);
+}
+
+// --- Calling those that it holds ---
+
+void Consumer::call_later() {
+  scheduler_.after(calls_random_.between(1'000, 4'000), [this] {
+    if (calls_random_.chance(0.01)) {
+      blind_until_ms_ = scheduler_.now_ms() + calls_random_.between(2'000, 20'000);
+    }
+    call_all();
+    call_later();
+  });
+}
+
+void Consumer::call_all() {
+  constexpr int kMostReports = 3;
+  const bool blind = scheduler_.now_ms() < blind_until_ms_;
+  int left = kMostReports;
+  for (const List& list : lists_) {
+    for (const auto& held : list.directory.instances()) {
+      const sdk::Instance& one = *held.instance;
+      if (left == 0 || (!blind && port_.answers_at(one.address, one.port))) continue;
+      // Whoever is known to be away is not called.
+      if (one.state == "out_of_service" || one.state == "down") continue;
+      // Those of operators stand for what does not speak to the registry.
+      if (one.address.starts_with("10.200.")) continue;
+      --left;
+      report(list.service, one.id);
+    }
+  }
+}
+
+void Consumer::report(uint32_t service, const std::string& id) {
+  constexpr int64_t kTimeoutMs = 2'000;
+  core::ReportInstance input;
+  input.key = {checkers_.truth().service(service), id};
+  input.by = fmt::format("consumer-{}", client_);
+  port_.call(client_, node_, std::move(input), core::Ack::kLocal, kTimeoutMs,
+             [](const ClientPort::Answer&) {});
 }
 
 // --- Going on elsewhere ---

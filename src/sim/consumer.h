@@ -12,6 +12,7 @@
 #include "sim/client_port.h"
 #include "sim/random.h"
 #include "sim/scheduler.h"
+#include "sim/settings.h"
 
 namespace callbook::sim {
 
@@ -19,10 +20,13 @@ namespace callbook::sim {
 /// silence, or a list that its digest contradicts, it goes on, mostly at another node, after a
 /// wait. It brings along the last event id and the digests of its lists, so that the same process
 /// of the same node resumes it exactly and any other by what differs.
+///
+/// Where consumers report, it calls those whom it is told to call every few seconds, and reports
+/// whom it does not reach; now and then nobody at all, by a fault of its own.
 class Consumer final : public ListHolder {
  public:
-  Consumer(Scheduler& scheduler, ClientPort& port, Random random, Checkers& checkers,
-           ClientId client, std::vector<uint32_t> services);
+  Consumer(Scheduler& scheduler, ClientPort& port, Random random, const Settings& settings,
+           Checkers& checkers, ClientId client, std::vector<uint32_t> services);
   ~Consumer() override;
   Consumer(const Consumer&) = delete;
   Consumer& operator=(const Consumer&) = delete;
@@ -65,10 +69,15 @@ class Consumer final : public ListHolder {
   void go_on(bool same_node);
   void watch_silence();
   size_t other_node();
+  void call_later();
+  void call_all();
+  void report(uint32_t service, const std::string& id);
 
   Scheduler& scheduler_;
   ClientPort& port_;
   Random random_;
+  Random calls_random_;
+  const bool reports_;
   Checkers& checkers_;
   const ClientId client_;
   std::vector<List> lists_;
@@ -83,6 +92,7 @@ class Consumer final : public ListHolder {
   size_t last_id_node_ = SIZE_MAX;
   std::vector<Unread> unread_;
   int64_t reads_again_ms_ = 0;
+  int64_t blind_until_ms_ = 0;  ///< it reaches nobody, by its own fault
 };
 
 }  // namespace callbook::sim

@@ -18,6 +18,7 @@ Dispatcher::Dispatcher(Scheduler& scheduler, ClientPort& port, Random random,
     : scheduler_(scheduler),
       port_(port),
       random_(random),
+      releases_random_(random.child(1)),
       settings_(settings),
       checkers_(checkers),
       client_(client) {}
@@ -45,6 +46,23 @@ core::Input Dispatcher::draw_wish(const Said& said) {
     set.weight = static_cast<uint32_t>(random_.between(0, 200));
   }
   return set;
+}
+
+void Dispatcher::start() {
+  if (settings_.breakers_released) release_later();
+}
+
+void Dispatcher::release_later() {
+  scheduler_.after(releases_random_.between(5'000, 120'000), [this] {
+    const Truth& truth = checkers_.truth();
+    const auto service = static_cast<uint32_t>(releases_random_.index(truth.service_count()));
+    // A breaker is each node's own: it is released at all of them.
+    for (size_t node = 0; node < port_.node_count(); ++node) {
+      port_.call(client_, node, core::ReleaseBreaker{truth.service(service)}, core::Ack::kLocal,
+                 kTimeoutMs, [](const ClientPort::Answer&) {});
+    }
+    release_later();
+  });
 }
 
 void Dispatcher::change_one() {

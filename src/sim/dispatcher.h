@@ -21,6 +21,8 @@ class Dispatcher {
   Dispatcher(Scheduler& scheduler, ClientPort& port, Random random, const Settings& settings,
              Checkers& checkers, ClientId client);
 
+  /// From now on releases a breaker now and then, where operators do.
+  void start();
   /// Changes what is said of one instance, if nothing is under way.
   void change_one();
 
@@ -33,6 +35,7 @@ class Dispatcher {
     core::Stamp after;
   };
 
+  void release_later();
   core::Input draw_wish(const Said& said);
   void attempt();
   void answered(const ClientPort::Answer& answer);
@@ -41,6 +44,7 @@ class Dispatcher {
   Scheduler& scheduler_;
   ClientPort& port_;
   Random random_;
+  Random releases_random_;
   const Settings& settings_;
   Checkers& checkers_;
   const ClientId client_;

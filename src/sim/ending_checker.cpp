@@ -104,6 +104,10 @@ void EndingChecker::judge(const Subject& subject, const Life& life, const core::
   line.detail = core::name_of(claim.cause);
   evidence_.trace.add(std::move(line));
   if (claim.ended) return judge_end(subject, life, claim);
+  const bool goes_on = std::any_of(life.seen.begin(), life.seen.end(), [&](const Seen& seen) {
+    return seen.epoch == claim.epoch && seen.home == claim.home && !seen.ended;
+  });
+  if (goes_on) return;  // its health alone has changed
   if (claim.cause == core::Cause::kHomeLost) return judge_takeover(subject, life, claim);
   judge_denial(subject, life, claim);
   if (life.latest.epoch == 0 || claim.epoch <= life.latest.epoch) return;
@@ -162,27 +166,46 @@ void EndingChecker::judge_end(const Subject& subject, const Life& life,
                 "was ended for silence by a node that hears neither the bus nor another");
   }
   if (subject.over) return;
-  for (const Seen& seen : life.seen) {
-    const int64_t held_ms = evidence_.now_ms() - seen.at_ms;
-    if (seen.epoch != claim.epoch || seen.home != claim.home || seen.ended) continue;
-    if (held_ms >= subject.ttl_ms) continue;
+  const int64_t least_ms = least_silence_ms(subject, claim.cause);
+  const auto began = std::find_if(life.seen.begin(), life.seen.end(), [&](const Seen& seen) {
+    return seen.epoch == claim.epoch && seen.home == claim.home && !seen.ended;
+  });
+  const int64_t held_ms = began == life.seen.end() ? least_ms : evidence_.now_ms() - began->at_ms;
+  if (held_ms < least_ms) {
     return fail(subject, author,
-                fmt::format("was ended for silence {} after this node had become its home; its "
-                            "TTL is {}",
-                            seconds(held_ms), seconds(subject.ttl_ms)));
+                fmt::format("was ended ({}) {} after this node had become its home; that takes {} "
+                            "of silence",
+                            core::name_of(claim.cause), seconds(held_ms), seconds(least_ms)));
   }
-  judge_silence(subject, author);
+  if (least_ms > 0) judge_silence(subject, author, least_ms);
 }
 
-void EndingChecker::judge_silence(const Subject& subject, size_t author) {
+int64_t EndingChecker::least_silence_ms(const Subject& subject, core::Cause cause) const {
+  // Probes are counted from when they began, and their answers come within milliseconds.
+  constexpr int64_t kRoundingMs = 100;
+  const core::Timing& timing = evidence_.settings.timing;
+  switch (cause) {
+    case core::Cause::kProbeRefused:
+      return timing.refused_removal_ms - kRoundingMs;
+    case core::Cause::kProbeTimedOut:
+      return timing.silent_removal_ms - kRoundingMs +
+             (timing.probe_rounds - 1) * timing.probe_interval_ms;
+    case core::Cause::kAddressTaken:
+      return 0;
+    default:
+      return subject.ttl_ms;
+  }
+}
+
+void EndingChecker::judge_silence(const Subject& subject, size_t author, int64_t least_ms) {
   const Conditions& conditions = evidence_.conditions;
-  const int64_t since_ms = evidence_.now_ms() - subject.ttl_ms;
+  const int64_t since_ms = evidence_.now_ms() - least_ms;
   const int64_t answered_ms = subject.contacts->answered_ms(author);
   if (answered_ms > since_ms) {
     return fail(subject, author,
                 fmt::format("was ended for silence, but this node has answered a call of it begun "
-                            "at {}, within its TTL of {}",
-                            seconds(answered_ms), seconds(subject.ttl_ms)));
+                            "at {}, within the last {}",
+                            seconds(answered_ms), seconds(least_ms)));
   }
   const bool well = conditions.untroubled_for(author, kStreamWellForMs);
   const int64_t travel_ms = well ? kStreamTravelMs : kTroubledStreamTravelMs;
@@ -190,10 +213,10 @@ void EndingChecker::judge_silence(const Subject& subject, size_t author) {
   if (alive_ms - travel_ms > since_ms) {
     return fail(subject, author,
                 fmt::format("was ended for silence, but its stream brought a sign of life from "
-                            "this node at {}, within its TTL of {}",
-                            seconds(alive_ms), seconds(subject.ttl_ms)));
+                            "this node at {}, within the last {}",
+                            seconds(alive_ms), seconds(least_ms)));
   }
-  const int64_t known_ms = subject.ttl_ms + 2 * kSpreadMs;
+  const int64_t known_ms = least_ms + 2 * kSpreadMs;
   if (!conditions.untroubled_for(author, known_ms)) return;
   for (size_t node = 0; node < evidence_.node_count(); ++node) {
     const int64_t other_ms = subject.contacts->answered_ms(node);
@@ -201,8 +224,8 @@ void EndingChecker::judge_silence(const Subject& subject, size_t author) {
     if (other_ms > evidence_.now_ms() - kSpreadMs) continue;  // word of it may be on its way
     return fail(subject, author,
                 fmt::format("was ended for silence, but {} has answered a call of it begun at {}, "
-                            "within its TTL of {}, and both have been in touch all the while",
-                            conditions.name(node), seconds(other_ms), seconds(subject.ttl_ms)));
+                            "within the last {}, and both have been in touch all the while",
+                            conditions.name(node), seconds(other_ms), seconds(least_ms)));
   }
 }
 

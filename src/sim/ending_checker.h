@@ -16,7 +16,11 @@ namespace callbook::sim {
 ///   it began. A sign of life on the attach stream left the author before it came: so much is
 ///   allowed for the way. A call that another node answered refutes it too, if both had been in
 ///   touch with everybody for longer than the TTL: then the author knew.
-/// - No sooner than a TTL after the author began to be its home.
+/// - No sooner than such a time after the author began to be its home.
+/// - By probes (`probe_refused`, `probe_timed_out`): the same with the time from the first refusal,
+///   or from the first of a burst of probes, to the removal in place of the TTL, which a process
+///   whose connection broke need not be given. What the probes must have said is LivenessChecker's.
+/// - `address_taken`: another process has begun on its machine, or it does not listen everywhere.
 /// - Not at all by a node that is stale, whether the owner lives or not.
 /// - A closing is denied by nobody: a home that still has a connection takes its client's word.
 /// - No late call calls a session back: once its client has been told of an epoch, the next one
@@ -65,7 +69,8 @@ class EndingChecker {
   void judge_denial(const Subject& subject, const Life& life, const core::Liveness& claim);
   void judge_move(const Subject& subject, const Life& life, const core::Liveness& claim);
   void judge_end(const Subject& subject, const Life& life, const core::Liveness& claim);
-  void judge_silence(const Subject& subject, size_t author);
+  int64_t least_silence_ms(const Subject& subject, core::Cause cause) const;
+  void judge_silence(const Subject& subject, size_t author, int64_t least_ms);
   void judge_takeover(const Subject& subject, const Life& life, const core::Liveness& claim);
   void fail(const Subject& subject, size_t node, std::string text);
   std::string name_of(const Subject& subject) const;

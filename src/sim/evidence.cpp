@@ -90,12 +90,13 @@ Focus Evidence::focus_on_session(SessionIndex session) const {
   return focus;
 }
 
-OperationIndex Evidence::registration(KeyIndex key, std::optional<uint32_t> rev,
-                                      core::Stamp stamp) {
+OperationIndex Evidence::registration(KeyIndex key, std::optional<uint32_t> rev, core::Stamp stamp,
+                                      SessionIndex session) {
   const size_t node = conditions.node_of(stamp.node);
-  const OperationIndex maker = truth.maker_of(key, Operation::Kind::kRegister, rev, stamp, node);
+  const OperationIndex maker =
+      truth.maker_of(key, Operation::Kind::kRegister, rev, stamp, node, session);
   if (maker != kNobody || !rev) return maker;
-  const OperationIndex restated = truth.restated(key, *rev, stamp, node);
+  const OperationIndex restated = truth.restated(key, *rev, stamp, node, session);
   if (restated != kNobody) count(Rule::kRestated);
   return restated;
 }

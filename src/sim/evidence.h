@@ -86,7 +86,8 @@ class Evidence {
   Focus focus_on_session(SessionIndex session) const;
 
   /// The operation that made a registration with this stamp; see Truth::maker_of.
-  OperationIndex registration(KeyIndex key, std::optional<uint32_t> rev, core::Stamp stamp);
+  OperationIndex registration(KeyIndex key, std::optional<uint32_t> rev, core::Stamp stamp,
+                              SessionIndex session = kNobody);
 
   const Settings& settings;
   Truth truth;

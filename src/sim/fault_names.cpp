@@ -2,6 +2,29 @@
 
 namespace callbook::sim {
 
+namespace {
+
+std::string_view name_of_liveness(Fault fault) {
+  switch (fault) {
+    case Fault::kClientPaused:
+      return "client_paused";
+    case Fault::kPortClosed:
+      return "port_closed";
+    case Fault::kServiceKilled:
+      return "service_killed";
+    case Fault::kServiceCutOff:
+      return "service_cut_off";
+    case Fault::kServiceLost:
+      return "service_lost";
+    case Fault::kRequestsLost:
+      return "requests_lost";
+    default:
+      return "unknown";
+  }
+}
+
+}  // namespace
+
 std::string_view name_of(Fault fault) {
   switch (fault) {
     case Fault::kMessageDelayed:
@@ -56,10 +79,9 @@ std::string_view name_of(Fault fault) {
       return "bus_compacted";
     case Fault::kNewerNode:
       return "newer_node";
-    case Fault::kCount:
-      break;
+    default:
+      return name_of_liveness(fault);
   }
-  return "unknown";
 }
 
 }  // namespace callbook::sim

@@ -23,7 +23,10 @@ Faults::Faults(Scheduler& scheduler, World& world, Population& population, Obser
       on_newer_record_(std::move(on_newer_record)),
       remedies_(scheduler) {
   for (size_t i = 0; i < settings.faults.size(); ++i) {
-    if (settings.faults[i]) kinds_.push_back(static_cast<Fault>(i));
+    if (!settings.faults[i]) continue;
+    kinds_.push_back(static_cast<Fault>(i));
+    // Few among many: the more often each.
+    if (static_cast<Fault>(i) >= kFirstOfLiveness) kinds_.push_back(static_cast<Fault>(i));
   }
 }
 
@@ -70,6 +73,13 @@ void Faults::begin(Fault kind) {
     case Fault::kMassDeployment:
     case Fault::kMassDeath:
       return begin_load_fault(kind);
+    case Fault::kClientPaused:
+    case Fault::kPortClosed:
+    case Fault::kServiceKilled:
+    case Fault::kServiceCutOff:
+    case Fault::kServiceLost:
+    case Fault::kRequestsLost:
+      return begin_liveness_fault(kind);
     default:
       if (world_.bus() != nullptr) begin_bus_fault(kind);
   }

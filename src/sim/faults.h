@@ -66,6 +66,11 @@ class Faults {
   void fail_disk(Fault kind);
   void restart_all();
 
+  // Of those that are not heard of: faults_liveness.cpp.
+  void begin_liveness_fault(Fault kind);
+  void cut_service_off();
+  void lose_requests();
+
   void fork_bus();
   void publish_as_newer_node();
   void slow_client_down();

@@ -53,6 +53,26 @@ bool FinalChecker::kept_by_another(KeyIndex key, const Operation& last_word) con
   });
 }
 
+bool FinalChecker::may_remain(const Operation& last_word, const Listing& listed) const {
+  if (!evidence_.settings.probes() || last_word.kind != Kind::kRegister) return false;
+  const Truth& truth = evidence_.truth;
+  const TrueProcess& process = truth.process(last_word.owner);
+  const bool ended = process.end != TrueProcess::End::kNone;
+  const bool lost = truth.machine_lost(process.client);
+  // Nobody speaks for what a late call has registered against its owner's later wish.
+  const bool answers = !lost && (!ended || truth.last_began_ms(process.client) > process.began_ms);
+  switch (listed.state) {
+    case core::InstanceState::kProtected:
+      return ended && lost;
+    case core::InstanceState::kUnattended:
+      return answers;
+    case core::InstanceState::kOutOfService:  // which of the two does not show
+      return (ended && lost) || answers;
+    default:
+      return false;
+  }
+}
+
 void FinalChecker::finish() {
   for (KeyIndex key = 0; key < evidence_.truth.key_count(); ++key) judge(key);
 }
@@ -111,10 +131,18 @@ void FinalChecker::judge_at(size_t node, KeyIndex key, OperationIndex best) {
                             text_of(last_word)));
   }
   if (!expected && listed && kept_by_another(key, last_word)) return;
+  if (!expected && listed && may_remain(last_word, *listed)) return;
+  const bool well = !listed || listed->state == core::InstanceState::kUp ||
+                    listed->state == core::InstanceState::kOutOfService;
+  if (expected && !contested && !well) {
+    return fail(node, key,
+                fmt::format("is listed as {}, but its holder lives and has been in touch",
+                            core::name_of(listed->state)));
+  }
   if (!expected && listed) {
     return fail(node, key,
-                fmt::format("is listed with rev {}, but the last word is the {}{}", listed->rev,
-                            text_of(last_word),
+                fmt::format("is listed with rev {} ({}), but the last word is the {}{}",
+                            listed->rev, core::name_of(listed->state), text_of(last_word),
                             last_word.kind == Kind::kRegister ? ", whose holder has ended" : ""));
   }
   if (listed && (listed->rev != last_word.rev || listed->owner != last_word.owner)) {

@@ -17,6 +17,10 @@ namespace callbook::sim {
 ///   of one whose acknowledgement by a local write went down with every machine that knew of it).
 /// - If the last word is a registration whose holder lives, every node lists it with that very rev;
 ///   otherwise no node lists the key. The dead have had time to be found dead.
+/// - A live one is listed as up, or as an operator says. Of the dead one kind may remain: those of
+///   lost machines, flagged as protected, and those for whom somebody answers, flagged as
+///   unattended: another process that has their address, or a living owner that does not want it
+///   any more.
 /// - Where clients bring along what they were told, a live owner's own last acknowledged call on a
 ///   key is the last word, unless a call of the key's stayed in doubt or another process claims it:
 ///   nobody who was told "registered" is missing.
@@ -34,6 +38,7 @@ class FinalChecker {
   void judge_belief(KeyIndex key, const Operation& last_word);
   bool kept_by_another(KeyIndex key, const Operation& last_word) const;
   bool should_be_listed(const Operation& last_word) const;
+  bool may_remain(const Operation& last_word, const Listing& listed) const;
   void fail(size_t node, KeyIndex key, std::string text);
 
   Evidence& evidence_;

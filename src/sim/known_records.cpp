@@ -113,7 +113,12 @@ void KnownRecords::take_instance(size_t index, const core::InstanceRecord& recor
       facts.session = truth_.find_session(record.body.holder.session).value_or(kNobody);
     }
     facts.liveness = record.liveness;
-    if (record.kind == core::RegistrationKind::kBody) facts.rev = rev_of(record.body.metadata);
+    if (record.kind == core::RegistrationKind::kBody) {
+      facts.rev = rev_of(record.body.metadata);
+      facts.address = record.body.address;
+      facts.port = record.body.port;
+      facts.zone = record.body.zone;
+    }
   }
   auto& keys = nodes_[index].keys;
   if (keys.size() <= *key) keys.resize(truth_.key_count());

@@ -26,6 +26,9 @@ struct KeyFacts {
   core::HolderKind holder = core::HolderKind::kPersistent;
   SessionIndex session = kNobody;
   core::Liveness liveness;  ///< of an own TTL
+  std::string address;      ///< of a body, as the next two
+  uint16_t port = 0;
+  std::string zone;
 };
 
 /// What a node's last record of a session says.

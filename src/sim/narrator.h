@@ -17,9 +17,7 @@ class Narrator final : public Observer {
   void node_paused(size_t node, int64_t for_ms) override;
   void phase_changed(size_t node, core::Phase phase) override;
   void published(size_t node, const core::ServicePublished& change) override;
-  void stepped(size_t node, const core::Registry& registry, const core::Outputs& out) override {
-    next_.stepped(node, registry, out);
-  }
+  void stepped(size_t node, const Step& step) override { next_.stepped(node, step); }
   void link_changed(std::string_view what, bool up) override;
   void faults_ended() override;
 

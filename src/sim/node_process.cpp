@@ -66,13 +66,15 @@ NodeProcess::NodeProcess(RegistryNode& node, Surroundings& around, uint64_t boot
       registry_(std::make_unique<core::Registry>(options_of(node, around, boot))),
       streams_(*this, around.scheduler, catalog_, *around.clients, boot,
                draw_part_entries(random.child(1))),
-      source_(*this, random.child(2), [this](size_t to, SnapshotPartPtr part) {
-        RegistryNode* other = around_.nodes[to].get();
-        around_.links.send_datagram(
-            Links::node(index_), Links::node(to), [other, part = std::move(part)] {
-              other->reach([part](NodeProcess& process) { process.take_snapshot(part); });
-            });
-      }) {
+      source_(*this, random.child(2),
+              [this](size_t to, SnapshotPartPtr part) {
+                RegistryNode* other = around_.nodes[to].get();
+                around_.links.send_datagram(
+                    Links::node(index_), Links::node(to), [other, part = std::move(part)] {
+                      other->reach([part](NodeProcess& process) { process.take_snapshot(part); });
+                    });
+              }),
+      prober_(*this, around, boot, random.child(5)) {
   if (around.bus != nullptr) {
     bus_ = std::make_unique<BusLink>(*this, around.scheduler, *around.bus, random.child(3));
   }
@@ -197,7 +199,8 @@ void NodeProcess::run_batch() {
   if (outputs_.size() < batch_.size()) outputs_.resize(batch_.size());
   for (size_t i = 0; i < batch_.size(); ++i) {
     replies_.push_back(registry_->step(batch_[i].input, now, outputs_[i]));
-    around_.observer.stepped(index_, *registry_, outputs_[i]);
+    const Step step{*registry_, batch_[i].input, replies_.back().ok(), now, outputs_[i]};
+    around_.observer.stepped(index_, step);
     note_phase();
   }
   log_->write({outputs_.data(), batch_.size()});
@@ -265,6 +268,7 @@ void NodeProcess::send_out(const core::Outputs& out) {
     for (const core::Fetch& wanted : out.fetches) bus_->fetch(wanted);
   }
   if (!out.beat.empty()) send_beat(out.beat);
+  for (const core::Probe& wanted : out.probes) prober_.begin(wanted);
   if (out.wants_snapshot) ask_for_snapshot();
 }
 

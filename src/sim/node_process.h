@@ -10,6 +10,7 @@
 #include "sim/bus_link.h"
 #include "sim/log_driver.h"
 #include "sim/logged_answers.h"
+#include "sim/prober.h"
 #include "sim/process.h"
 #include "sim/snapshot_transfer.h"
 #include "sim/stream_server.h"
@@ -38,6 +39,7 @@ class NodeProcess final : public Process {
   StreamServer& streams() { return streams_; }
   void serve_snapshot(size_t to, uint64_t transfer) { source_.begin(to, transfer); }
   void take_snapshot(SnapshotPartPtr part);
+  void probe_answered(uint64_t probe, bool listens) { prober_.answered(probe, listens); }
   void hear_beat(std::shared_ptr<const std::string> bytes);
   /// Tells the bus that the process is gone, as its kernel would.
   void break_bus_connection();
@@ -88,6 +90,7 @@ class NodeProcess final : public Process {
   StreamServer streams_;
   SnapshotSource source_;
   SnapshotTarget target_;
+  Prober prober_;
   LoggedAnswers logged_;
   std::unique_ptr<LogDriver> log_;
   std::unique_ptr<BusLink> bus_;

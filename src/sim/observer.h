@@ -37,10 +37,30 @@ enum class Fault : uint8_t {
   kBusRecreated,
   kBusCompacted,
   kNewerNode,  // a node of the next release writes a facet that this one does not know
+  // Of those that are not heard of: in seeds with probes alone.
+  kClientPaused,   // SIGSTOP of a provider's process
+  kPortClosed,     // a provider's process no longer listens at one of its ports
+  kServiceKilled,  // most processes of one service, at once
+  kServiceCutOff,  // most machines of one service can't be reached, though their processes live
+  kServiceLost,    // most machines of one service lose power
+  kRequestsLost,   // a node under pressure answers some requests with nothing
   kCount
 };
 
+/// Those from here on are drawn apart from the others, so that seeds without probes stay as they
+/// are.
+inline constexpr Fault kFirstOfLiveness = Fault::kClientPaused;
+
 std::string_view name_of(Fault fault);
+
+/// One step of a node's core: what it was given, and what came of it.
+struct Step {
+  const core::Registry& registry;
+  const core::Input& input;
+  bool accepted = false;
+  base::Now now;
+  const core::Outputs& out;
+};
 
 /// Sees what nobody inside the simulation can see: all of it, at true time. The world calls it as
 /// things happen; checkers implement it. `node` is a node's index.
@@ -56,7 +76,7 @@ class Observer {
   /// What node `node` serves of a service from now on (null view: the service is forgotten there).
   virtual void published(size_t node, const core::ServicePublished& change) = 0;
   /// After each step of a node's core.
-  virtual void stepped(size_t node, const core::Registry& registry, const core::Outputs& out) = 0;
+  virtual void stepped(size_t node, const Step& step) = 0;
   virtual void link_changed(std::string_view what, bool up) = 0;
   /// From now on no fault begins, all have ended, every node runs and every link is up.
   virtual void faults_ended() = 0;

@@ -33,8 +33,11 @@ class OverrideChecker {
   struct Effect {
     std::optional<uint32_t> weight;  ///< nothing: the provider's, which is not looked at here
     core::InstanceState state = core::InstanceState::kUp;
+    /// What its home believes of its health shows only where no operator has isolated it.
     bool shows_in(const Listing& listed) const {
-      return listed.state == state && listed.weight == weight.value_or(listed.weight);
+      const bool isolated = listed.state == core::InstanceState::kOutOfService;
+      return isolated == (state == core::InstanceState::kOutOfService) &&
+             listed.weight == weight.value_or(listed.weight);
     }
   };
   struct Word {

@@ -35,12 +35,17 @@ ProviderPlan::Life draw_life(Random& random) {
   return roll <= 80 ? ProviderPlan::Life::kHeartbeats : ProviderPlan::Life::kOwnTtl;
 }
 
-ProviderPlan::Item draw_item(Random& random, Truth& truth, size_t site, size_t number) {
+std::string address_of(ClientId client) {
+  return fmt::format("10.{}.{}.1", client / 250, client % 250);
+}
+
+ProviderPlan::Item draw_item(Random& random, Truth& truth, size_t site, ClientId client,
+                             size_t number) {
   const core::ServiceKey service =
       truth.service(static_cast<uint32_t>(random.index(truth.service_count())));
   ProviderPlan::Item item;
   item.key = truth.add_key({service, fmt::format("i{}-{}", site, number)});
-  item.address = fmt::format("10.{}.{}.{}", site / 250, site % 250, number % 250);
+  item.address = address_of(client);
   item.port = static_cast<uint16_t>(8'000 + number);
   if (random.chance(0.7)) item.zone = fmt::format("zone-{}", random.index(3));
   return item;
@@ -78,7 +83,8 @@ void Population::make_sites() {
     site.plan->ttl_ms = draw_ttl_ms(random, site.plan->life);
     const int64_t count = random.between(1, settings_.max_instances_per_provider);
     for (int64_t k = 0; k < count; ++k) {
-      site.plan->items.push_back(draw_item(random, checkers_.truth(), i, static_cast<size_t>(k)));
+      site.plan->items.push_back(
+          draw_item(random, checkers_.truth(), i, site.client, static_cast<size_t>(k)));
     }
     sites_.push_back(std::move(site));
   }
@@ -110,7 +116,7 @@ void Population::make_consumers() {
         services.push_back(service);
       }
     }
-    consumers_.push_back(std::make_unique<Consumer>(scheduler_, port_, random, checkers_,
+    consumers_.push_back(std::make_unique<Consumer>(scheduler_, port_, random, settings_, checkers_,
                                                     next_client_++, std::move(services)));
   }
 }
@@ -123,6 +129,7 @@ void Population::start() {
     scheduler_.after(random_.between(0, kStartSpreadMs), [to = consumer.get()] { to->start(); });
   }
   for (const auto& one : operators_) one->start();
+  dispatcher_->start();
   schedule_operation();
 }
 
@@ -133,8 +140,21 @@ bool Population::over() const {
 
 // --- What happens to a site ---
 
+/// As where each process has a name of its own: the next one is another instance, but listens
+/// where its predecessor did.
+void Population::rename_items(Site& site) {
+  Truth& truth = checkers_.truth();
+  const auto number = static_cast<size_t>(&site - sites_.data());
+  for (size_t i = 0; i < site.plan->items.size(); ++i) {
+    ProviderPlan::Item& item = site.plan->items[i];
+    const core::ServiceKey service = truth.key(item.key).key.service;
+    item.key = truth.add_key({service, fmt::format("i{}-{}-{}", number, i, providers_.size())});
+  }
+}
+
 void Population::launch(Site& site) {
   if (over() || site.running != nullptr) return;
+  if (settings_.addresses_reused && random_.chance(0.5)) rename_items(site);
   const Random random = random_.child(base::mix64(providers_.size() + 1));
   providers_.push_back(std::make_unique<Provider>(scheduler_, port_, random, settings_, checkers_,
                                                   site.client, *site.plan));
@@ -170,6 +190,7 @@ void Population::launch_rival(Site& site) {
   if (site.running == nullptr || site.plan->life == ProviderPlan::Life::kOwnTtl) return;
   site.client = next_client_++;
   site.running = nullptr;
+  for (ProviderPlan::Item& item : site.plan->items) item.address = address_of(site.client);
   launch(site);
 }
 
@@ -212,7 +233,7 @@ void Population::operate() {
     const size_t number = site.plan->items.size();
     if (number >= 2 * size_t{settings_.max_instances_per_provider}) return;
     const auto index = static_cast<size_t>(&site - sites_.data());
-    site.plan->items.push_back(draw_item(random_, checkers_.truth(), index, number));
+    site.plan->items.push_back(draw_item(random_, checkers_.truth(), index, site.client, number));
     return provider.add_one(site.plan->items.back());
   }
   if (roll <= 860) return operators_[random_.index(operators_.size())]->change_one();
@@ -243,6 +264,32 @@ void Population::mass_death() {
     if (!random_.chance(0.6)) continue;
     end(site, random_.chance(0.3));
     if (random_.chance(0.8)) launch_later(site, random_.between(1'000, 40'000));
+  }
+}
+
+Provider* Population::any_provider() {
+  Site& site = any_site();
+  return site.running;
+}
+
+std::vector<ClientId> Population::most_of_a_service() {
+  std::vector<ClientId> chosen;
+  const auto service = static_cast<uint32_t>(random_.index(settings_.services));
+  for (const Site& site : sites_) {
+    const bool offers =
+        site.running != nullptr && site.running->running() && site.running->offers(service);
+    if (offers && random_.chance(0.6)) chosen.push_back(site.client);
+  }
+  return chosen;
+}
+
+void Population::strike_service(Blow blow) {
+  if (over()) return;
+  for (const ClientId client : most_of_a_service()) {
+    Site& site = *std::find_if(sites_.begin(), sites_.end(),
+                               [&](const Site& one) { return one.client == client; });
+    end(site, blow == Blow::kMachinesLost);
+    if (random_.chance(0.7)) launch_later(site, random_.between(1'000, 150'000));
   }
 }
 

@@ -34,6 +34,14 @@ class Population {
   void mass_deployment();
   /// Many providers die at the same moment; most come back after a while.
   void mass_death();
+  // Of one service: most of those who offer it.
+  enum class Blow : uint8_t { kKilled, kMachinesLost };
+  /// They die at once; some come back.
+  void strike_service(Blow blow);
+  /// The machines of most of those who offer some service.
+  std::vector<ClientId> most_of_a_service();
+  /// A provider that runs, or null.
+  Provider* any_provider();
   /// One consumer reads so slowly for a while that events wait in front of it.
   void slow_consumer();
 
@@ -56,6 +64,7 @@ class Population {
   void schedule_operation();
   void operate();
   void launch(Site& site);
+  void rename_items(Site& site);
   void launch_later(Site& site, int64_t delay_ms);
   void end(Site& site, bool with_machine);
   void deploy(Site& site);

@@ -76,9 +76,22 @@ void Provider::say(std::string_view event, size_t node, std::string_view detail)
 
 void Provider::start() {
   process_ = checkers_.truth().begin_process(client_);
-  for (Item& item : items_) item.rev = checkers_.truth().next_rev(item.place.key);
+  for (Item& item : items_) {
+    item.rev = checkers_.truth().next_rev(item.place.key);
+    listen(item.place);
+  }
   node_ = random_.index(port_.node_count());
   connect();
+}
+
+void Provider::later(int64_t delay_ms, Scheduler::Action action) {
+  scheduler_.after(delay_ms, [this, action = std::move(action)]() mutable {
+    if (paused()) {
+      scheduler_.at(paused_until_ms_, std::move(action));
+    } else {
+      action();
+    }
+  });
 }
 
 // --- Finding a node ---
@@ -165,7 +178,7 @@ void Provider::fail_over() {
   ++era_;
   phase_ = Phase::kConnecting;
   node_ = other_node();
-  scheduler_.after(1 + backoff_.next_ms(), [this, era = era_] {
+  later(1 + backoff_.next_ms(), [this, era = era_] {
     if (era == era_ && running()) connect();
   });
 }
@@ -196,13 +209,13 @@ void Provider::open_anew() {
     checkers_.truth().abandon(session_);
   }
   session_ = kNobody;
-  scheduler_.after(1 + backoff_.next_ms(), [this, era = era_] {
+  later(1 + backoff_.next_ms(), [this, era = era_] {
     if (era == era_ && running()) connect();
   });
 }
 
 void Provider::move_away() {
-  if (phase_ != Phase::kConnected || port_.node_count() == 1) return;
+  if (phase_ != Phase::kConnected || paused() || port_.node_count() == 1) return;
   // Its stream is closed a little later, as when a new connection is made before the old one ends.
   if (streaming_ && random_.chance(0.5)) {
     scheduler_.after(random_.between(1, 300), [this, stream = stream_] { port_.hang_up(stream); });
@@ -218,6 +231,7 @@ void Provider::end(TrueProcess::End how) {
   ++era_;
   phase_ = Phase::kGone;
   checkers_.truth().end_process(process_, how);
+  port_.stop_listening(process_);
 }
 
 void Provider::die(bool with_machine) {
@@ -228,7 +242,46 @@ void Provider::die(bool with_machine) {
   say(with_machine ? "loses the machine" : "loses the process", node_);
   checkers_.truth().end_process(
       process_, with_machine ? TrueProcess::End::kMachineDied : TrueProcess::End::kCrashed);
+  port_.stop_listening(process_);
   port_.client_died(client_, with_machine);
+}
+
+// --- What befalls it ---
+
+bool Provider::offers(uint32_t service) const {
+  return std::any_of(items_.begin(), items_.end(), [&](const Item& item) {
+    return checkers_.truth().key(item.place.key).service == service;
+  });
+}
+
+void Provider::listen(const ProviderPlan::Item& place) {
+  if (settings_.probes()) port_.listen(client_, process_, place.address, place.port);
+}
+
+void Provider::pause(int64_t for_ms) {
+  if (!running()) return;
+  say("is stopped by its people", node_, {});
+  paused_until_ms_ = std::max(paused_until_ms_, scheduler_.now_ms() + for_ms);
+  port_.stop_reading_until(client_, paused_until_ms_);
+  checkers_.truth().process_paused(process_, paused_until_ms_);
+}
+
+void Provider::close_port(bool all) {
+  if (!running() || items_.empty()) return;
+  say(all ? "closes its ports" : "closes a port", node_);
+  checkers_.truth().ports_closed(process_);
+  const size_t one = random_.index(items_.size());
+  for (size_t i = 0; i < items_.size(); ++i) {
+    const ProviderPlan::Item& place = items_[i].place;
+    if (all || i == one) port_.stop_listening(process_, place.address, place.port);
+  }
+}
+
+void Provider::open_ports() {
+  if (!running()) return;
+  say("opens its ports", node_);
+  for (const Item& item : items_) listen(item.place);
+  checkers_.truth().ports_opened(process_);
 }
 
 // --- Staying alive ---
@@ -249,12 +302,14 @@ void Provider::attach() {
 void Provider::on_alive() {
   heard_ms_ = scheduler_.now_ms();
   backoff_.reset();
+  // What is read when it wakes up may have been said long before.
+  if (scheduler_.now_ms() == paused_until_ms_) return;
   checkers_.truth().stream_alive(session_, node_);
 }
 
 void Provider::watch_silence() {
   const int64_t left_ms = heard_ms_ + kStreamSilenceMs - scheduler_.now_ms();
-  scheduler_.after(std::max<int64_t>(left_ms, 1), [this, era = era_] {
+  later(std::max<int64_t>(left_ms, 1), [this, era = era_] {
     if (era != era_ || phase_ != Phase::kConnected) return;
     if (scheduler_.now_ms() - heard_ms_ < kStreamSilenceMs) return watch_silence();
     fail_over();
@@ -264,7 +319,7 @@ void Provider::watch_silence() {
 void Provider::beat_later() {
   const int64_t every_ms = owns_session() ? heartbeat_ms_ : plan_.ttl_ms / 3;
   const int64_t jitter_ms = std::max<int64_t>(every_ms / 10, 1);
-  scheduler_.after(every_ms - random_.between(0, jitter_ms), [this, era = era_] {
+  later(every_ms - random_.between(0, jitter_ms), [this, era = era_] {
     if (era == era_ && phase_ == Phase::kConnected) beat();
   });
 }
@@ -316,8 +371,10 @@ void Provider::heartbeat_items() {
                  if (answer->ok()) {
                    backoff_.reset();
                    const auto& kept = std::get<core::InstanceRefreshed>(answer->value());
-                   if (settings_.client_tokens && kept.stamp > items_[i].after) {
-                     items_[i].settled = false;  // it is not what this process has registered
+                   if (settings_.client_tokens && kept.stamp != items_[i].after) {
+                     // Not what this process has registered: a predecessor's late call has come
+                     // after it, or it was lost with power and an older one is there again.
+                     items_[i].settled = false;
                      send_owed();
                    }
                    return;

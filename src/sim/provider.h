@@ -59,9 +59,16 @@ class Provider {
   void add_one(ProviderPlan::Item place);
   void move_away();  ///< to another node, for no reason
 
+  // What befalls it.
+  void pause(int64_t for_ms);  ///< SIGSTOP
+  /// No longer listens at one of its ports, or all, or listens again at all of them.
+  void close_port(bool all);
+  void open_ports();
+
   /// Neither dead, nor stopped, nor superseded.
   bool running() const { return phase_ == Phase::kConnecting || phase_ == Phase::kConnected; }
   bool gone() const { return phase_ == Phase::kGone; }
+  bool offers(uint32_t service) const;
   ClientId client() const { return client_; }
   const ProviderPlan& plan() const { return plan_; }
   size_t unwanted() const;
@@ -104,6 +111,10 @@ class Provider {
   void heartbeat_items();
   void watch_silence();
   void on_alive();
+  /// Runs `action` then, or once the process runs again.
+  void later(int64_t delay_ms, Scheduler::Action action);
+  bool paused() const { return scheduler_.now_ms() < paused_until_ms_; }
+  void listen(const ProviderPlan::Item& place);
   size_t other_node();
   bool owns_session() const { return plan_.life != ProviderPlan::Life::kOwnTtl; }
 
@@ -124,6 +135,7 @@ class Provider {
 
   // Leaving in order: provider_stop.cpp.
   void close_session();
+  void leave();
   void stop_step();
   void stopped_step(const ClientPort::Answer& answer);
 
@@ -153,6 +165,7 @@ class Provider {
   uint32_t stop_tries_ = 0;
   bool stop_by_items_ = false;
   uint64_t operations_ = 0;
+  int64_t paused_until_ms_ = 0;
 };
 
 }  // namespace callbook::sim

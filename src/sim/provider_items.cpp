@@ -185,7 +185,7 @@ void Provider::refused(size_t index, const base::Error& error, size_t node, bool
 
 void Provider::retry_item_later(size_t index) {
   items_[index].in_flight = true;  // until then nobody else sends it
-  scheduler_.after(random_.between(500, 3'000), [this, index, era = era_] {
+  later(random_.between(500, 3'000), [this, index, era = era_] {
     if (era != era_ || phase_ != Phase::kConnected) return;
     items_[index].in_flight = false;
     if (!items_[index].settled) send(index, node_);
@@ -200,7 +200,7 @@ size_t Provider::unwanted() const {
 }
 
 std::optional<size_t> Provider::pick(bool wanted) {
-  if (phase_ != Phase::kConnected || items_.empty()) return std::nullopt;
+  if (phase_ != Phase::kConnected || paused() || items_.empty()) return std::nullopt;
   const size_t first = random_.index(items_.size());
   for (size_t i = 0; i < items_.size(); ++i) {
     const size_t index = (first + i) % items_.size();
@@ -239,7 +239,8 @@ void Provider::register_one_again() {
 }
 
 void Provider::add_one(ProviderPlan::Item place) {
-  if (phase_ != Phase::kConnected) return;
+  if (phase_ != Phase::kConnected || paused()) return;
+  listen(place);
   Item item;
   item.place = std::move(place);
   item.rev = checkers_.truth().next_rev(item.place.key);

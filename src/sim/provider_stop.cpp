@@ -16,6 +16,7 @@ constexpr uint32_t kMostStopTries = 8;
 /// From here on its process counts as ended: whatever it still asks for is meant to end it.
 void Provider::stop() {
   if (!running()) return;
+  if (paused()) return later(0, [this] { stop(); });
   drop_stream();
   ++era_;
   phase_ = Phase::kStopping;
@@ -31,10 +32,15 @@ void Provider::stop() {
   stop_step();
 }
 
+void Provider::leave() {
+  phase_ = Phase::kGone;
+  port_.stop_listening(process_);
+}
+
 void Provider::stop_step() {
   if (phase_ != Phase::kStopping) return;
   if (++stop_tries_ > kMostStopTries) {
-    phase_ = Phase::kGone;
+    leave();
     return;
   }
   const auto left =
@@ -71,7 +77,7 @@ void Provider::stop_step() {
 
 void Provider::close_session() {
   if (!owns_session() || session_ == kNobody) {
-    phase_ = Phase::kGone;
+    leave();
     return;
   }
   ++operations_;
@@ -79,7 +85,7 @@ void Provider::close_session() {
              core::Ack::kLocal, kCallTimeoutMs, [this](const ClientPort::Answer& answer) {
                if (answer && answer->ok()) {
                  say("has closed", node_);
-                 phase_ = Phase::kGone;
+                 leave();
                  return;
                }
                stopped_step(answer);
@@ -90,7 +96,7 @@ void Provider::stopped_step(const ClientPort::Answer& answer) {
   if (phase_ != Phase::kStopping) return;
   if (answer && answer->ok()) return stop_step();
   node_ = other_node();
-  scheduler_.after(1 + backoff_.next_ms(), [this] { stop_step(); });
+  later(1 + backoff_.next_ms(), [this] { stop_step(); });
 }
 
 }  // namespace callbook::sim

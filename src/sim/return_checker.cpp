@@ -58,7 +58,7 @@ void ReturnChecker::check_maker(const RecordChange& change) {
     return evidence_.count(Rule::kReasserted);
   }
   if (!removed && facts.rev &&
-      evidence_.registration(change.key, facts.rev, facts.stamp) != kNobody) {
+      evidence_.registration(change.key, facts.rev, facts.stamp, facts.session) != kNobody) {
     return;
   }
   fail(change.node, evidence_.focus_on(change.key),

@@ -67,7 +67,7 @@ bool can_happen(const Settings& settings, Fault fault) {
 
 Fault draw_fault(const Settings& settings, Random& random) {
   for (;;) {
-    const auto fault = static_cast<Fault>(random.index(static_cast<size_t>(Fault::kCount)));
+    const auto fault = static_cast<Fault>(random.index(static_cast<size_t>(kFirstOfLiveness)));
     if (can_happen(settings, fault)) return fault;
   }
 }
@@ -82,10 +82,45 @@ void draw_faults(Settings& settings, Random& random) {
     return;
   }
   const double share = roll <= 40 ? 1.0 : random.chance(0.5) ? 0.25 : 0.6;
-  for (size_t i = 0; i < settings.faults.size(); ++i) {
+  for (size_t i = 0; i < static_cast<size_t>(kFirstOfLiveness); ++i) {
     settings.faults[i] = random.chance(share) && can_happen(settings, static_cast<Fault>(i));
   }
   settings.faults[static_cast<size_t>(draw_fault(settings, random))] = true;
+}
+
+/// An hour in minutes: breakers hold, and services are remembered as large, for as long as a seed
+/// can see. Where few sessions are enough for it, nodes come to doubt themselves.
+void scale_hours_down(core::Timing& timing, Random& random) {
+  timing.breaker.hold_ms = 1000 * random.between(60, 200);
+  timing.breaker_period_ms = 1000 * random.between(60, 180);
+}
+
+void draw_liveness(Settings& settings, Random& random) {
+  if (!random.chance(0.5)) return;
+  core::Timing& timing = settings.timing;
+  timing.probe_rounds = core::Timing().probe_rounds;
+  if (random.chance(0.5)) scale_hours_down(timing, random);
+  if (random.chance(0.7)) {
+    timing.doubt.least_sessions = static_cast<uint32_t>(random.between(3, 6));
+    timing.doubt.longest_ms = 1000 * random.between(30, 120);
+  }
+  if (random.chance(0.25)) {
+    settings.probes_untested = static_cast<double>(random.between(2, 40)) / 100;
+  }
+  settings.addresses_reused = random.chance(0.25);
+  settings.client_reports = random.chance(0.6);
+  settings.breakers_released = random.chance(0.3);
+  const bool without_faults =
+      std::none_of(settings.faults.begin(), settings.faults.end(), [](bool may) { return may; });
+  // In some seeds nothing else goes wrong, so that what is due in time can be demanded.
+  const bool alone = random.chance(0.3);
+  const bool all = random.chance(0.3);
+  if (alone) settings.faults = {};
+  if (without_faults) return;
+  for (auto i = static_cast<size_t>(kFirstOfLiveness); i < settings.faults.size(); ++i) {
+    settings.faults[i] = all || random.chance(0.5);
+  }
+  if (alone) settings.fault_every_ms = random.between(8'000, 30'000);
 }
 
 /// The longest chain of waits after which everybody must agree: a node is found lost, its sessions'
@@ -93,13 +128,14 @@ void draw_faults(Settings& settings, Random& random) {
 int64_t quiet_ms_for(const core::Timing& timing) {
   const int64_t waits_ms = timing.lost_after_ms + timing.takeover_grace_ms +
                            timing.unknown_session_ms + timing.join_timeout_ms +
-                           timing.snapshot_timeout_ms;
+                           timing.snapshot_timeout_ms +
+                           (timing.probe_rounds > 0 ? timing.silent_removal_ms : 0);
   return std::max<int64_t>(120'000, waits_ms + 30'000);
 }
 
 }  // namespace
 
-Settings settings_of(uint64_t seed) {
+Settings settings_without_probes(uint64_t seed) {
   Settings settings;
   settings.seed = seed;
   const Random root(seed);
@@ -114,6 +150,14 @@ Settings settings_of(uint64_t seed) {
   draw_limits(settings.limits, limits);
   draw_load(settings, load);
   draw_faults(settings, faults);
+  settings.quiet_ms = quiet_ms_for(settings.timing);
+  return settings;
+}
+
+Settings settings_of(uint64_t seed) {
+  Settings settings = settings_without_probes(seed);
+  Random liveness = Random(seed).child(6);
+  draw_liveness(settings, liveness);
   settings.quiet_ms = quiet_ms_for(settings.timing);
   return settings;
 }

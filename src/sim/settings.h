@@ -11,7 +11,7 @@ namespace callbook::sim {
 /// Where all nodes of a simulation are.
 inline constexpr const char* kDatacenter = "dc1";
 
-/// Nobody carries out probes here: who lapses is removed at once.
+/// Nobody carries out probes: who lapses is removed at once.
 inline core::Timing unprobed() {
   core::Timing timing;
   timing.probe_rounds = 0;
@@ -36,9 +36,20 @@ struct Settings {
 
   std::array<bool, static_cast<size_t>(Fault::kCount)> faults{};  ///< which may happen
   int64_t fault_every_ms = 10'000;                                ///< on average
+
+  // Where probes are carried out (timing.probe_rounds above 0).
+  double probes_untested = 0;      ///< share of probes that their node can't carry out
+  bool addresses_reused = false;   ///< processes may come back under other ids where they were
+  bool client_reports = false;     ///< consumers report whom they can't reach
+  bool breakers_released = false;  ///< operators release breakers now and then
+
+  bool probes() const { return timing.probe_rounds > 0; }
 };
 
-/// Draws the settings of a seed.
+/// Draws the settings of a seed. About half of the seeds probe those that are not heard of; in the
+/// others a lapse is a removal, which is quicker and so shows more of what goes on between nodes.
 Settings settings_of(uint64_t seed);
+/// The same without what has to do with probes.
+Settings settings_without_probes(uint64_t seed);
 
 }  // namespace callbook::sim

@@ -28,17 +28,21 @@ TEST(Settings, SeedsDiffer) {
   std::set<uint32_t> nodes;
   std::set<size_t> kinds;
   size_t scaled = 0;
+  size_t probed = 0;
   for (uint64_t seed = 1; seed <= kSeeds; ++seed) {
     const Settings settings = settings_of(seed);
     nodes.insert(settings.nodes);
     kinds.insert(
         static_cast<size_t>(std::count(settings.faults.begin(), settings.faults.end(), true)));
     if (settings.timing.record_age_ms < 3'600'000) ++scaled;
+    if (settings.probes()) ++probed;
   }
   EXPECT_EQ(nodes.size(), 5u);
   EXPECT_TRUE(kinds.contains(0));
   EXPECT_TRUE(kinds.contains(1));
   EXPECT_TRUE(kinds.contains(static_cast<size_t>(Fault::kCount)));
+  EXPECT_GT(probed, kSeeds / 3);
+  EXPECT_LT(probed, kSeeds * 2 / 3);
   EXPECT_GT(scaled, kSeeds / 3);
   EXPECT_LT(scaled, kSeeds * 2 / 3);
 }

@@ -19,16 +19,17 @@ constexpr uint64_t kRandomOfFaults = 302;
 /// One seed's world with all who live in it and look at it.
 class Simulation {
  public:
-  Simulation(uint64_t seed, bool verbose)
+  Simulation(const Settings& settings, bool verbose)
       : verbose_(verbose),
-        settings_(settings_of(seed)),
+        settings_(settings),
         checkers_(scheduler_, settings_),
         narrator_(scheduler_, checkers_, verbose),
         world_(scheduler_, narrator_, settings_),
-        population_(scheduler_, world_.clients(), Random(seed).child(kRandomOfPopulation),
+        population_(scheduler_, world_.clients(), Random(settings.seed).child(kRandomOfPopulation),
                     settings_, checkers_),
         faults_(scheduler_, world_, population_, narrator_, settings_,
-                Random(seed).child(kRandomOfFaults), [this](const Faults::NewerRecord& record) {
+                Random(settings.seed).child(kRandomOfFaults),
+                [this](const Faults::NewerRecord& record) {
                   checkers_.newer_record(record.key, record.tag, record.bytes);
                 }) {}
 
@@ -85,7 +86,11 @@ class Simulation {
 }  // namespace
 
 Outcome run(uint64_t seed, bool verbose) {
-  return Simulation(seed, verbose).run();
+  return run(settings_of(seed), verbose);
+}
+
+Outcome run(const Settings& settings, bool verbose) {
+  return Simulation(settings, verbose).run();
 }
 
 }  // namespace callbook::sim

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "sim/faults.h"
+#include "sim/settings.h"
 
 namespace callbook::sim {
 
@@ -25,5 +26,7 @@ struct Outcome {
 /// Simulates what `seed` decides, until its end or the first failure. Pure: the same seed gives the
 /// same outcome. `verbose` writes every event to standard error.
 Outcome run(uint64_t seed, bool verbose);
+/// The same with settings that are not those of the seed.
+Outcome run(const Settings& settings, bool verbose);
 
 }  // namespace callbook::sim

@@ -39,7 +39,7 @@ void StreamServer::attach(StreamId stream, core::AttachSession input) {
                   [this, stream, session = input.id](const base::Result<core::Reply>& reply) {
                     // Hung up while core was asked: the tie was made all the same.
                     if (!attached_.contains(stream)) {
-                      if (reply.ok()) detach(session);
+                      if (reply.ok()) detach(session, How::kBroken);
                       return;
                     }
                     attached(stream, reply);
@@ -47,7 +47,7 @@ void StreamServer::attach(StreamId stream, core::AttachSession input) {
 }
 
 void StreamServer::attached(StreamId stream, const base::Result<core::Reply>& reply) {
-  if (!reply.ok()) return end_attached(stream, reply.error());
+  if (!reply.ok()) return end_attached(stream, reply.error(), How::kReleased);
   Attached& one = attached_[stream];
   one.open = true;
   one.next_alive_ms = scheduler_.now_ms() + kAliveEveryMs;
@@ -56,20 +56,20 @@ void StreamServer::attached(StreamId stream, const base::Result<core::Reply>& re
 
 void StreamServer::refreshed(StreamId stream, const base::Result<core::Reply>& reply) {
   if (!attached_.contains(stream)) return;
-  if (!reply.ok()) return end_attached(stream, reply.error());
+  if (!reply.ok()) return end_attached(stream, reply.error(), How::kReleased);
   clients_.write_alive(stream);
 }
 
-void StreamServer::detach(const core::SessionId& session) {
-  process_.submit(core::DetachSession{session}, core::Ack::kLocal,
+void StreamServer::detach(const core::SessionId& session, How how) {
+  process_.submit(core::DetachSession{session, how}, core::Ack::kLocal,
                   [](const base::Result<core::Reply>&) {});
 }
 
-void StreamServer::end_attached(StreamId stream, const std::optional<base::Error>& error) {
+void StreamServer::end_attached(StreamId stream, const std::optional<base::Error>& error, How how) {
   const auto found = attached_.find(stream);
   const Attached ended = found->second;
   attached_.erase(found);
-  if (ended.open) detach(ended.session);
+  if (ended.open) detach(ended.session, how);
   clients_.write_end(stream, error);
 }
 
@@ -110,11 +110,13 @@ void StreamServer::event_read(StreamId stream) {
 
 void StreamServer::hung_up(StreamId stream) {
   watches_.erase(stream);
-  if (attached_.contains(stream)) end_attached(stream, std::nullopt);
+  if (attached_.contains(stream)) end_attached(stream, std::nullopt, How::kBroken);
 }
 
 void StreamServer::close_all(const base::Error& error) {
-  while (!attached_.empty()) end_attached(attached_.begin()->first, error);
+  while (!attached_.empty()) {
+    end_attached(attached_.begin()->first, error, How::kReleased);
+  }
   for (const auto& [stream, watch] : std::exchange(watches_, {})) clients_.write_end(stream, error);
 }
 
@@ -123,8 +125,10 @@ void StreamServer::tick() {
   for (auto next = attached_.begin(); next != attached_.end();) {
     const StreamId stream = next->first;
     Attached& one = (next++)->second;  // may be erased below
-    if (clients_.unacknowledged_ms(stream) >= kTiedTimeoutMs) {
-      end_attached(stream, std::nullopt);
+    const int64_t silent_ms = clients_.unacknowledged_ms(stream);
+    if (silent_ms >= kTiedTimeoutMs) {
+      end_attached(stream, std::nullopt,
+                   silent_ms == ClientEnd::kReset ? How::kBroken : How::kSilent);
     } else if (one.open && now_ms >= one.next_alive_ms) {
       one.next_alive_ms = now_ms + kAliveEveryMs;
       process_.submit(

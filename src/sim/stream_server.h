@@ -48,8 +48,9 @@ class StreamServer {
 
   void attached(StreamId stream, const base::Result<core::Reply>& reply);
   void refreshed(StreamId stream, const base::Result<core::Reply>& reply);
-  void detach(const core::SessionId& session);
-  void end_attached(StreamId stream, const std::optional<base::Error>& error);
+  using How = core::DetachSession::How;
+  void detach(const core::SessionId& session, How how);
+  void end_attached(StreamId stream, const std::optional<base::Error>& error, How how);
   core::WatchCursor cursor_for(const WatchRequest& request,
                                const WatchRequest::Service& service) const;
 

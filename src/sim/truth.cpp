@@ -37,6 +37,7 @@ uint32_t Truth::add_service(const core::ServiceKey& key) {
   if (added) {
     services_.push_back(key);
     key_index_.emplace_back();
+    keys_of_.emplace_back();
   }
   return found->second;
 }
@@ -56,6 +57,7 @@ KeyIndex Truth::add_key(const core::InstanceKey& key) {
     fresh.key = key;
     fresh.service = service;
     keys_.push_back(std::move(fresh));
+    keys_of_[service].push_back(found->second);
   }
   return found->second;
 }
@@ -77,6 +79,7 @@ ProcessNumber Truth::begin_process(ClientId client) {
   process.number = static_cast<ProcessNumber>(processes_.size());
   process.client = client;
   process.began_ms = scheduler_.now_ms();
+  last_began_ms_[client] = process.began_ms;
   processes_.push_back(process);
   return process.number;
 }
@@ -86,6 +89,18 @@ void Truth::end_process(ProcessNumber number, TrueProcess::End end) {
   if (process.end != TrueProcess::End::kNone) return;
   process.end = end;
   process.ended_ms = scheduler_.now_ms();
+  ended_processes_.push_back(number);
+  if (end == TrueProcess::End::kMachineDied) last_lost_ms_[process.client] = process.ended_ms;
+}
+
+bool Truth::machine_lost(ClientId client) const {
+  const auto found = last_lost_ms_.find(client);
+  return found != last_lost_ms_.end() && found->second >= last_began_ms(client);
+}
+
+int64_t Truth::last_began_ms(ClientId client) const {
+  const auto found = last_began_ms_.find(client);
+  return found == last_began_ms_.end() ? kLongAgo : found->second;
 }
 
 SessionIndex Truth::begin_open(ProcessNumber process, const core::SessionId& id, int64_t ttl_ms,
@@ -98,6 +113,7 @@ SessionIndex Truth::begin_open(ProcessNumber process, const core::SessionId& id,
   session.open_begun_ms = scheduler_.now_ms();
   session.asked.push_back({node, scheduler_.now_ms()});
   sessions_.push_back(std::move(session));
+  processes_[process].sessions.push_back(index);
   const bool fresh = session_index_.emplace(id, index).second;
   CALLBOOK_CHECK(fresh);
   return index;
@@ -175,6 +191,11 @@ OperationIndex Truth::begin_register(KeyIndex key, uint32_t rev, ProcessNumber o
       keys.insert(place, key);
       contest(key, session);
     }
+  }
+  if (holder.kind == core::HolderKind::kTtl) {
+    auto& keys = processes_[owner].keys;
+    const auto place = std::lower_bound(keys.begin(), keys.end(), key);
+    if (place == keys.end() || *place != key) keys.insert(place, key);
   }
   Operation operation;
   operation.kind = Kind::kRegister;
@@ -320,11 +341,13 @@ bool Truth::was_overruled(const Operation& registration, core::Stamp before) con
   });
 }
 
-OperationIndex Truth::restated(KeyIndex key, uint32_t rev, core::Stamp stamp, size_t node) {
+OperationIndex Truth::restated(KeyIndex key, uint32_t rev, core::Stamp stamp, size_t node,
+                               SessionIndex session) {
   OperationIndex source = kNobody;
   for (const OperationIndex index : keys_[key].operations) {
     const Operation& operation = operations_[index];
     if (operation.kind != Kind::kRegister || operation.rev != rev || !operation.stamp) continue;
+    if (session != kNobody && operation.session != session) continue;
     if (*operation.stamp >= stamp || !was_overruled(operation, stamp)) continue;
     if (source == kNobody || *operation.stamp > *operations_[source].stamp) source = index;
   }

@@ -62,6 +62,11 @@ struct TrueProcess {
   int64_t began_ms = 0;
   int64_t ended_ms = kNever;  ///< for kStopped: when it began to stop
   End end = End::kNone;
+  std::vector<SessionIndex> sessions;  ///< that it opened, in order
+  std::vector<KeyIndex> keys;          ///< sorted: that it registered with a TTL of their own
+  int64_t paused_until_ms = kLongAgo;  ///< SIGSTOP
+  int64_t ports_closed_ms = kNever;    ///< it does not listen at all of its ports since then
+  int64_t ports_opened_ms = kLongAgo;  ///< … again
 };
 
 struct TrueSession {
@@ -138,6 +143,8 @@ class Truth {
   const core::ServiceKey& service(uint32_t index) const { return services_[index]; }
   KeyIndex add_key(const core::InstanceKey& key);
   std::optional<KeyIndex> find_key(uint32_t service, std::string_view id) const;
+  /// In the order in which they were added.
+  const std::vector<KeyIndex>& keys_of(uint32_t service) const { return keys_of_[service]; }
   std::optional<SessionIndex> find_session(const core::SessionId& id) const;
 
   size_t key_count() const { return keys_.size(); }
@@ -153,6 +160,22 @@ class Truth {
   ProcessNumber begin_process(ClientId client);
   /// The first end of a process counts.
   void end_process(ProcessNumber number, TrueProcess::End end);
+  void process_paused(ProcessNumber number, int64_t until_ms) {
+    processes_[number].paused_until_ms = until_ms;
+  }
+  void ports_closed(ProcessNumber number) {
+    processes_[number].ports_closed_ms = scheduler_.now_ms();
+  }
+  void ports_opened(ProcessNumber number) {
+    processes_[number].ports_closed_ms = kNever;
+    processes_[number].ports_opened_ms = scheduler_.now_ms();
+  }
+  /// Those that have ended, in the order of their ends.
+  const std::vector<ProcessNumber>& ended_processes() const { return ended_processes_; }
+  /// Whether the machine has gone, and no process has begun on it since.
+  bool machine_lost(ClientId client) const;
+  /// When a process last began on the machine, or kLongAgo.
+  int64_t last_began_ms(ClientId client) const;
   SessionIndex begin_open(ProcessNumber process, const core::SessionId& id, int64_t ttl_ms,
                           size_t node);
   void begin_resume(SessionIndex session, size_t node);
@@ -195,7 +218,9 @@ class Truth {
   /// registration.
   OperationIndex reasserted(KeyIndex key, SessionIndex session, core::Stamp stamp, size_t node);
   /// The home stated an older registration anew because others had forgotten a later one.
-  OperationIndex restated(KeyIndex key, uint32_t rev, core::Stamp stamp, size_t node);
+  /// `session` kNobody: of any.
+  OperationIndex restated(KeyIndex key, uint32_t rev, core::Stamp stamp, size_t node,
+                          SessionIndex session);
   /// Whether a session of another process, opened later, has begun to claim one of its instances.
   /// Which one is later is for the nodes' stamps to say once they are known: the nodes' clocks may
   /// be an hour apart.
@@ -223,7 +248,11 @@ class Truth {
   std::map<core::ServiceKey, uint32_t, std::less<>> service_index_;
   std::vector<TrueKey> keys_;
   std::vector<std::map<std::string, KeyIndex, std::less<>>> key_index_;  // by service
+  std::vector<std::vector<KeyIndex>> keys_of_;                           ///< by service
   std::vector<TrueProcess> processes_;
+  std::vector<ProcessNumber> ended_processes_;
+  std::map<ClientId, int64_t> last_began_ms_;
+  std::map<ClientId, int64_t> last_lost_ms_;
   std::vector<TrueSession> sessions_;
   std::map<core::SessionId, SessionIndex> session_index_;
   std::vector<Operation> operations_;

@@ -22,7 +22,7 @@ struct Blind final : Observer {
   void node_paused(size_t, int64_t) override {}
   void phase_changed(size_t, core::Phase) override {}
   void published(size_t, const core::ServicePublished&) override {}
-  void stepped(size_t, const core::Registry&, const core::Outputs&) override {}
+  void stepped(size_t, const Step&) override {}
   void link_changed(std::string_view, bool) override {}
   void faults_ended() override {}
 };

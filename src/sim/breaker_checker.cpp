@@ -1,0 +1,377 @@
+#include "sim/breaker_checker.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+namespace callbook::sim {
+namespace {
+
+/// Core takes the time of a removal from its last tick.
+constexpr int64_t kTicksMs = 200;
+constexpr int64_t kMinuteMs = 60'000;
+constexpr uint32_t kPercent = 10;
+constexpr uint32_t kFloorPercent = 50;
+/// A hold is seen by a node at its next look at those it does not reach.
+constexpr int64_t kLookMs = 1'500;
+/// What a node has forgotten comes back to it for so long after it has begun to answer.
+constexpr int64_t kLearningMs = 20'000;
+
+uint32_t share(uint32_t of, uint32_t percent) {
+  return (of * percent + 99) / 100;
+}
+
+bool is_isolated(const Listing& listed) {
+  return listed.state == core::InstanceState::kOutOfService ||
+         listed.state == core::InstanceState::kDraining;
+}
+
+bool timed_out(const core::Liveness& before, const core::Liveness& after) {
+  return after.ended && !before.ended && after.cause == core::Cause::kProbeTimedOut;
+}
+
+}  // namespace
+
+uint32_t BreakerChecker::budget(uint32_t of) const {
+  return share(of, kPercent);
+}
+
+uint32_t BreakerChecker::floor(uint32_t of) const {
+  return share(of, kFloorPercent);
+}
+
+bool BreakerChecker::overdrawn(const Group& group, uint32_t largest) const {
+  return group.unreachable > budget(largest) || group.size - group.unreachable < floor(largest);
+}
+
+BreakerChecker::Bounds BreakerChecker::largest(size_t node, const Group& group) const {
+  const int64_t period_ms = evidence_.settings.timing.breaker_period_ms;
+  const int64_t now_ms = evidence_.now_ms();
+  const int64_t started_ms = evidence_.conditions.started_ms(node);
+  Bounds bounds{group.size, group.size};
+  for (size_t i = 0; i < group.sizes.size(); ++i) {
+    // Each lasted until the next.
+    const int64_t until_ms = i + 1 < group.sizes.size() ? group.sizes[i + 1].at_ms : now_ms;
+    const int64_t age_ms = now_ms - until_ms;
+    if (age_ms <= 2 * period_ms + kLookMs) bounds.most = std::max(bounds.most, group.sizes[i].size);
+    if (age_ms < period_ms && group.sizes[i].at_ms > started_ms)
+      bounds.least = std::max(bounds.least, group.sizes[i].size);
+  }
+  return bounds;
+}
+
+uint32_t BreakerChecker::lately(const Group& group, int64_t within_ms) const {
+  return static_cast<uint32_t>(
+      std::count_if(group.removals_ms.begin(), group.removals_ms.end(),
+                    [&](int64_t at_ms) { return evidence_.now_ms() - at_ms < within_ms; }));
+}
+
+const core::Liveness* BreakerChecker::liveness_of(size_t node, KeyIndex key) const {
+  const KeyFacts& facts = evidence_.records.key(node, key);
+  if (!facts.known || facts.kind != core::RegistrationKind::kBody) return nullptr;
+  if (facts.holder == core::HolderKind::kTtl) return &facts.liveness;
+  if (facts.holder != core::HolderKind::kSession || facts.session == kNobody) return nullptr;
+  const SessionFacts& session = evidence_.records.session(node, facts.session);
+  return session.known ? &session.liveness : nullptr;
+}
+
+bool BreakerChecker::counts(size_t node, KeyIndex key) const {
+  const auto listed = evidence_.listings.find(node, key);
+  if (!listed || is_isolated(*listed)) return false;
+  const core::Liveness* liveness = liveness_of(node, key);
+  return liveness == nullptr || liveness->health != core::Health::kRefused;
+}
+
+std::vector<BreakerChecker::GroupName> BreakerChecker::groups_of(KeyIndex key,
+                                                                 const std::string& zone) const {
+  const uint32_t service = evidence_.truth.key(key).service;
+  std::vector<GroupName> groups{{service, ""}};
+  if (!zone.empty()) groups.emplace_back(service, zone);
+  return groups;
+}
+
+// --- What is counted ---
+
+void BreakerChecker::fault(Fault kind, std::string_view what) {
+  if (kind != Fault::kClockStepped) return;
+  for (size_t node = 0; node < nodes_.size(); ++node) {
+    const std::string name = evidence_.conditions.name(node) + ":";
+    if (what.starts_with(name)) nodes_[node].clock_stepped_ms = evidence_.now_ms();
+  }
+}
+
+void BreakerChecker::take_counts(size_t node, Group& group, uint32_t size, uint32_t unreachable) {
+  const int64_t now_ms = evidence_.now_ms();
+  if (group.sizes.empty() || group.sizes.back().size != size) group.sizes.push_back({now_ms, size});
+  const int64_t kept_ms = 2 * evidence_.settings.timing.breaker_period_ms + 2 * kLookMs;
+  while (group.sizes.size() > 2 && now_ms - group.sizes[1].at_ms > kept_ms) {
+    group.sizes.erase(group.sizes.begin());
+  }
+  group.size = size;
+  group.unreachable = unreachable;
+  const Bounds bounds = largest(node, group);
+  const bool least = overdrawn(group, bounds.least);
+  const bool most = overdrawn(group, bounds.most);
+  const auto since = [now_ms](int64_t& since_ms, bool is_so) {
+    since_ms = is_so ? std::min(since_ms, now_ms) : kNever;
+  };
+  if (least || most) {
+    // A moment between two of core's ticks ends no hold.
+    const bool anew =
+        group.surely_not_since_ms != kNever && now_ms - group.surely_not_since_ms > kTicksMs;
+    if (anew) group.released_ms = kLongAgo;
+    if (anew) group.overdrawn_since_ms = now_ms;
+    group.overdrawn_since_ms = std::min(group.overdrawn_since_ms, now_ms);
+  }
+  since(group.surely_since_ms, least && most);
+  since(group.surely_not_since_ms, !least && !most);
+}
+
+bool BreakerChecker::is_over(const Group& group) const {
+  if (group.overdrawn_since_ms == kNever) return false;
+  return group.surely_not_since_ms == kNever ||
+         evidence_.now_ms() - group.surely_not_since_ms <= kTicksMs;
+}
+
+void BreakerChecker::on_published(size_t node, uint32_t service) {
+  if (!evidence_.settings.probes()) return;
+  std::map<GroupName, std::pair<uint32_t, uint32_t>> counted;
+  for (const KeyIndex key : evidence_.truth.keys_of(service)) {
+    if (!counts(node, key)) continue;
+    const core::Liveness* liveness = liveness_of(node, key);
+    const bool unreachable = liveness != nullptr && core::is_unreachable(liveness->health);
+    for (const GroupName& name : groups_of(key, evidence_.records.key(node, key).zone)) {
+      ++counted[name].first;
+      if (unreachable) ++counted[name].second;
+    }
+  }
+  auto& groups = nodes_[node].groups;
+  for (const auto& [name, numbers] : counted) groups[name];
+  for (auto& [name, group] : groups) {
+    if (name.first != service) continue;
+    const auto found = counted.find(name);
+    const auto numbers = found == counted.end() ? std::pair<uint32_t, uint32_t>() : found->second;
+    const int64_t overdrawn_ms = group.overdrawn_since_ms;
+    const int64_t released_ms = group.released_ms;
+    take_counts(node, group, numbers.first, numbers.second);
+    const int64_t answering_ms = evidence_.conditions.answering_since_ms(node);
+    const bool learning = answering_ms == kNever || evidence_.now_ms() - answering_ms < kLearningMs;
+    if (!learning) continue;
+    // The hold was stored, and what an operator said of it.
+    group.overdrawn_since_ms = std::min(group.overdrawn_since_ms, overdrawn_ms);
+    group.released_ms = std::max(group.released_ms, released_ms);
+  }
+}
+
+void BreakerChecker::begin_step(size_t index, const Step& step) {
+  if (!evidence_.settings.probes()) return;
+  Node& node = nodes_[index];
+  node.removals.clear();
+  node.left.clear();
+  if (const auto* released = std::get_if<core::ReleaseBreaker>(&step.input)) {
+    const auto service = evidence_.truth.find_service(released->service);
+    if (!step.accepted || !service) return;
+    for (auto& [name, group] : node.groups) {
+      if (name.first != *service || !is_over(group)) continue;
+      group.released_ms = evidence_.now_ms();
+    }
+  }
+}
+
+void BreakerChecker::on_record(const RecordChange& change) {
+  if (!evidence_.settings.probes() || change.from_dump) return;
+  const bool of_session = change.session != kNobody;
+  const core::Liveness& before =
+      of_session ? change.session_before.liveness : change.key_before.liveness;
+  const core::Liveness& after =
+      of_session ? change.session_after.liveness : change.key_after.liveness;
+  // A change of health begins anew to be right or wrong.
+  if (before.health != after.health) {
+    nodes_[change.node].wrong_since_ms.erase({change.session, change.key});
+  }
+  if (!timed_out(before, after)) return;
+  Removal removal;
+  removal.session = change.session;
+  removal.key = change.key;
+  if (!of_session) removal.keys.push_back(change.key);
+  if (of_session) {
+    for (const KeyIndex key : evidence_.truth.session(change.session).keys) {
+      const KeyFacts& facts = evidence_.records.key(change.node, key);
+      const bool held = facts.known && facts.kind == core::RegistrationKind::kBody &&
+                        facts.session == change.session;
+      if (held) removal.keys.push_back(key);
+    }
+  }
+  std::erase_if(removal.keys, [&](KeyIndex key) { return !counts(change.node, key); });
+  Node& node = nodes_[change.node];
+  const bool own = evidence_.conditions.node_of(after.home) == change.node && before.epoch > 0 &&
+                   before.home == after.home;
+  if (own) {
+    node.removals.push_back(std::move(removal));
+  } else {
+    node.left.insert(node.left.end(), removal.keys.begin(), removal.keys.end());
+  }
+}
+
+// --- What is judged ---
+
+std::string BreakerChecker::objection(size_t node, const Group& group, uint32_t count) const {
+  const int64_t now_ms = evidence_.now_ms();
+  const bool over = is_over(group);
+  if (over && group.released_ms >= group.overdrawn_since_ms) return {};
+  const Bounds bounds = largest(node, group);
+  const uint32_t removed = lately(group, kMinuteMs - kTicksMs);
+  const bool in_budget = removed + count <= budget(bounds.most);
+  const int64_t hold_ms = evidence_.settings.timing.breaker.hold_ms;
+  const bool clock_stepped = nodes_[node].clock_stepped_ms != kLongAgo;
+  const bool held_out =
+      over && (clock_stepped || now_ms - group.overdrawn_since_ms >= hold_ms - kLookMs);
+  if (held_out && (in_budget || removed == 0)) return {};
+  if (!in_budget) {
+    return fmt::format(
+        "{} have been within a minute, {} more are to be, and the budget is {} (of {})", removed,
+        count, budget(bounds.most), bounds.most);
+  }
+  if (held_out || group.size >= count + floor(bounds.least)) return {};
+  return fmt::format("{} of {} would be left, and {} are to be at least (of {})",
+                     group.size - count, group.size, floor(bounds.least), bounds.least);
+}
+
+void BreakerChecker::judge(size_t index, const Removal& removal) {
+  Node& node = nodes_[index];
+  std::map<GroupName, uint32_t> shares;
+  for (const KeyIndex key : removal.keys) {
+    say(index, key);
+    for (const GroupName& name : groups_of(key, evidence_.records.key(index, key).zone)) {
+      ++shares[name];
+    }
+  }
+  for (const auto& [name, count] : shares) {
+    Group& group = node.groups[name];
+    const std::string objected = objection(index, group, count);
+    if (!objected.empty()) {
+      const std::string zone = name.second.empty() ? "" : fmt::format(" in {}", name.second);
+      return fail(index, removal.keys.front(), name.first,
+                  fmt::format("was removed because nobody reaches it, but of {}{} {}",
+                              evidence_.truth.service(name.first).name, zone, objected));
+    }
+    group.removals_ms.insert(group.removals_ms.end(), count, evidence_.now_ms());
+    group.size -= std::min(group.size, count);
+  }
+}
+
+void BreakerChecker::end_step(size_t index, const Step& step) {
+  if (!evidence_.settings.probes()) return;
+  Node& node = nodes_[index];
+  for (const Removal& removal : node.removals) judge(index, removal);
+  if (std::holds_alternative<core::AdvanceTime>(step.input)) judge_flags(index);
+  for (const KeyIndex key : node.left) {
+    say(index, key);
+    for (const GroupName& name : groups_of(key, evidence_.records.key(index, key).zone)) {
+      node.groups[name].removals_ms.push_back(evidence_.now_ms());
+    }
+  }
+}
+
+bool BreakerChecker::may_be_spent(size_t node, SessionIndex session, KeyIndex key) const {
+  std::map<GroupName, uint32_t> shares;
+  const auto add = [&](KeyIndex held) {
+    const KeyFacts& facts = evidence_.records.key(node, held);
+    if (session != kNobody && facts.session != session) return;
+    for (const GroupName& name : groups_of(held, facts.zone)) ++shares[name];
+  };
+  if (session == kNobody) add(key);
+  if (session != kNobody) {
+    for (const KeyIndex held : evidence_.truth.session(session).keys) add(held);
+  }
+  // A new process of the node may count a minute's budget as spent.
+  const int64_t started_ms = evidence_.conditions.started_ms(node);
+  if (evidence_.now_ms() - started_ms < kMinuteMs + kLookMs) return true;
+  const auto& groups = nodes_[node].groups;
+  return std::any_of(shares.begin(), shares.end(), [&](const auto& share_of) {
+    const auto found = groups.find(share_of.first);
+    if (found == groups.end()) return false;
+    const Bounds bounds = largest(node, found->second);
+    return lately(found->second, kMinuteMs + kLookMs) + share_of.second > budget(bounds.least) ||
+           found->second.size < share_of.second + floor(bounds.most);
+  });
+}
+
+/// Time alone changes how large a group was lately; and those whom this node does not reach must be
+/// flagged as its breakers say.
+void BreakerChecker::judge_flags(size_t index) {
+  Node& node = nodes_[index];
+  const int64_t now_ms = evidence_.now_ms();
+  if (now_ms - node.looked_ms < kLookMs) return;
+  node.looked_ms = now_ms;
+  std::vector<bool> looked_at(evidence_.truth.service_count());
+  for (auto& [name, group] : node.groups) {
+    if (group.unreachable == 0) continue;
+    take_counts(index, group, group.size, group.unreachable);
+    if (looked_at[name.first]) continue;
+    looked_at[name.first] = true;
+    for (const KeyIndex key : evidence_.truth.keys_of(name.first)) judge_flag(index, key);
+  }
+}
+
+void BreakerChecker::judge_flag(size_t index, KeyIndex key) {
+  Node& node = nodes_[index];
+  const core::Liveness* liveness = liveness_of(index, key);
+  if (liveness == nullptr || !core::is_unreachable(liveness->health)) return;
+  const KeyFacts& facts = evidence_.records.key(index, key);
+  const bool of_session = facts.session != kNobody;
+  std::vector<KeyIndex> together{key};
+  if (of_session) together = evidence_.truth.session(facts.session).keys;
+  bool surely = false;
+  bool surely_not = true;
+  for (const KeyIndex one : together) {
+    const KeyFacts& its = evidence_.records.key(index, one);
+    if (its.session != facts.session || !counts(index, one)) continue;
+    for (const GroupName& name : groups_of(one, its.zone)) {
+      const Group& group = node.groups[name];
+      surely_not &= group.surely_not_since_ms != kNever;
+      surely |= group.surely_since_ms != kNever && group.released_ms == kLongAgo;
+    }
+  }
+  const bool is_protected = liveness->health == core::Health::kProtected;
+  // A stale node suspects nobody, and so looks at nobody again.
+  const bool wrong = !liveness->ended && evidence_.conditions.serving(index) &&
+                     evidence_.conditions.node_of(liveness->home) == index &&
+                     (is_protected ? surely_not : surely);
+  const Owner owner = of_session ? Owner(facts.session, kNobody) : Owner(kNobody, key);
+  if (!wrong) {
+    node.wrong_since_ms.erase(owner);
+    return;
+  }
+  const int64_t now_ms = evidence_.now_ms();
+  // Those that consumers alone reported are looked at with the probes, which grow rare.
+  const int64_t late_ms = evidence_.settings.timing.probe_longest_ms + kLookMs;
+  if (now_ms - node.wrong_since_ms.try_emplace(owner, now_ms).first->second <= late_ms) return;
+  const Group& whole = node.groups[{evidence_.truth.key(key).service, ""}];
+  const Bounds bounds = largest(index, whole);
+  fail(index, key, evidence_.truth.key(key).service,
+       fmt::format("is {} although {} of {} ({} to {} before) are unreachable",
+                   is_protected ? "protected" : "down", whole.unreachable, whole.size, bounds.least,
+                   bounds.most));
+}
+
+void BreakerChecker::say(size_t node, KeyIndex key) {
+  TraceLine line;
+  line.time_ms = evidence_.now_ms();
+  line.event = "counts as timed out";
+  line.node = static_cast<uint32_t>(node);
+  line.key = key;
+  evidence_.trace.add(std::move(line));
+}
+
+void BreakerChecker::fail(size_t node, KeyIndex key, uint32_t service, std::string text) {
+  Finding finding;
+  finding.checker = "breaker";
+  finding.node = node;
+  finding.focus = evidence_.focus_on(key);
+  finding.focus.services.push_back(service);
+  finding.text = fmt::format("{} {}", evidence_.text_of(key), text);
+  evidence_.fail(std::move(finding));
+}
+
+}  // namespace callbook::sim

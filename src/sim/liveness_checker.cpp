@@ -1,0 +1,686 @@
+#include "sim/liveness_checker.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "core/instance.h"
+
+namespace callbook::sim {
+namespace {
+
+using core::Cause;
+using core::Health;
+
+/// A tick, and the way of a probe and back.
+constexpr int64_t kRoundingMs = 200;
+/// How long a node goes on to mistrust what it hears after it has stood still.
+constexpr int64_t kStallsInAll = 3;
+const core::Liveness kNothingKnown;
+
+std::string seconds(int64_t ms) {
+  return fmt::format("{:.3f} s", static_cast<double>(ms) / 1000);
+}
+
+std::string_view name_of(Health health) {
+  return core::name_of(core::state_of(health));
+}
+
+}  // namespace
+
+// --- Who is who ---
+
+void LivenessChecker::node_started(size_t node) {
+  nodes_[node] = Node();
+}
+
+LivenessChecker::Case& LivenessChecker::case_of(size_t node, Owner owner) {
+  auto& cases = owner.session != kNobody ? nodes_[node].sessions : nodes_[node].keys;
+  const uint32_t index = owner.session != kNobody ? owner.session : owner.key;
+  if (cases.size() <= index) cases.resize(index + 1);
+  return cases[index];
+}
+
+const core::Liveness& LivenessChecker::liveness_of(size_t node, Owner owner) const {
+  if (owner.session != kNobody) {
+    const SessionFacts& facts = evidence_.records.session(node, owner.session);
+    return facts.known ? facts.liveness : kNothingKnown;
+  }
+  const KeyFacts& facts = evidence_.records.key(node, owner.key);
+  return facts.known ? facts.liveness : kNothingKnown;
+}
+
+bool LivenessChecker::is_open_at(size_t node, Owner owner) const {
+  const core::Liveness& liveness = liveness_of(node, owner);
+  return liveness.epoch > 0 && !liveness.ended &&
+         evidence_.conditions.node_of(liveness.home) == node;
+}
+
+bool LivenessChecker::superseded(size_t node, Owner owner) const {
+  return owner.session != kNobody && evidence_.records.session(node, owner.session).superseded;
+}
+
+bool LivenessChecker::holds_anything(size_t node, Owner owner) const {
+  if (owner.session == kNobody) return true;
+  const auto& keys = evidence_.truth.session(owner.session).keys;
+  return std::any_of(keys.begin(), keys.end(), [&](KeyIndex key) {
+    const KeyFacts& facts = evidence_.records.key(node, key);
+    return facts.known && facts.kind == core::RegistrationKind::kBody &&
+           facts.session == owner.session;
+  });
+}
+
+int64_t LivenessChecker::ttl_ms(Owner owner) const {
+  const Truth& truth = evidence_.truth;
+  if (owner.session != kNobody) return truth.session(owner.session).ttl_ms;
+  int64_t ttl_ms = 0;
+  for (const OperationIndex index : truth.key(owner.key).operations) {
+    ttl_ms = std::max(ttl_ms, truth.operation(index).ttl_ms);
+  }
+  return ttl_ms;
+}
+
+LivenessChecker::Owner LivenessChecker::owner_of(const KeyFacts& facts, KeyIndex key) const {
+  Owner owner;
+  if (!facts.known || facts.kind != core::RegistrationKind::kBody) return owner;
+  if (facts.holder == core::HolderKind::kSession) owner.session = facts.session;
+  if (facts.holder == core::HolderKind::kTtl) owner.key = key;
+  return owner;
+}
+
+/// Those at home here that have an instance at the address.
+std::vector<LivenessChecker::Owner> LivenessChecker::owners_at(size_t node,
+                                                               const std::string& address,
+                                                               uint16_t port) const {
+  std::vector<Owner> owners;
+  const auto found = keys_at_.find({address, port});
+  if (found == keys_at_.end()) return owners;
+  for (const KeyIndex key : found->second) {
+    const KeyFacts& facts = evidence_.records.key(node, key);
+    if (facts.address != address || facts.port != port) continue;
+    const Owner owner = owner_of(facts, key);
+    if (owner == Owner() || !is_open_at(node, owner)) continue;
+    if (std::find(owners.begin(), owners.end(), owner) == owners.end()) owners.push_back(owner);
+  }
+  return owners;
+}
+
+// --- What a node is given ---
+
+void LivenessChecker::begin_step(size_t index, const Step& step) {
+  if (!evidence_.settings.probes()) return;
+  Node& node = nodes_[index];
+  node.concluded.clear();
+  node.heard.clear();
+  if (std::holds_alternative<core::AdvanceTime>(step.input)) note_time(index, step);
+  if (step.accepted) note_input(index, step.input);
+}
+
+void LivenessChecker::note_time(size_t index, const Step& step) {
+  Node& node = nodes_[index];
+  const int64_t now_ms = evidence_.now_ms();
+  const bool stalled =
+      node.advanced_ms >= 0 && now_ms - node.advanced_ms > evidence_.settings.timing.stall_ms;
+  node.advanced_ms = now_ms;
+  if (step.registry.doubts_itself(step.now)) node.doubted_ms = now_ms;
+  if (!stalled) return;
+  node.stalled_ms = now_ms;
+  node.rounds.clear();
+  for (auto* cases : {&node.sessions, &node.keys}) {
+    for (Case& one : *cases) {
+      one.silent_rounds = 0;
+      if (one.silent_since_ms != kNever) one.silent_since_ms = now_ms;
+      if (one.refused_since_ms != kNever) one.refused_since_ms = now_ms;
+    }
+  }
+}
+
+bool LivenessChecker::stood_still(size_t index) const {
+  const Node& node = nodes_[index];
+  const int64_t stall_ms = evidence_.settings.timing.stall_ms;
+  const int64_t now_ms = evidence_.now_ms();
+  return now_ms - node.stalled_ms <= kStallsInAll * stall_ms ||
+         (node.advanced_ms >= 0 && now_ms - node.advanced_ms >= stall_ms);
+}
+
+/// What comes of the rounds that it is asked by is late for it.
+void LivenessChecker::leave_rounds(size_t node, Owner owner) {
+  for (auto& [ticket, round] : nodes_[node].rounds) std::erase(round.owners, owner);
+}
+
+void LivenessChecker::note_life(size_t node, Owner owner) {
+  Case& known = case_of(node, owner);
+  known.life_ms = evidence_.now_ms();
+  // What consumers do not reach stays so; but to be removed it must be silent, and be asked, anew.
+  if (!known.reported) known.silent_rounds = 0;
+  known.silent_since_ms = known.refused_since_ms = kNever;
+  known.shared = false;
+  known.asked.clear();
+  if (!known.reported) leave_rounds(node, owner);
+  nodes_[node].heard.push_back(owner);
+}
+
+void LivenessChecker::note_input(size_t node, const core::Input& input) {
+  const Truth& truth = evidence_.truth;
+  const auto of_session = [&](const core::SessionId& id) {
+    const auto session = truth.find_session(id);
+    if (session) note_life(node, {*session, kNobody});
+  };
+  const auto of_key = [&](const core::InstanceKey& named) {
+    const auto service = truth.find_service(named.service);
+    const auto key = service ? truth.find_key(*service, named.id) : std::nullopt;
+    if (key) note_life(node, {kNobody, *key});
+  };
+  if (const auto* opened = std::get_if<core::OpenSession>(&input)) of_session(opened->id);
+  if (const auto* resumed = std::get_if<core::ResumeSession>(&input)) of_session(resumed->id);
+  if (const auto* heard = std::get_if<core::RefreshSession>(&input)) of_session(heard->id);
+  if (const auto* tied = std::get_if<core::AttachSession>(&input)) of_session(tied->id);
+  if (const auto* heard = std::get_if<core::RefreshInstance>(&input)) of_key(heard->key);
+  if (const auto* made = std::get_if<core::RegisterInstance>(&input)) {
+    if (made->registration.holder.kind == core::HolderKind::kTtl) of_key(made->key);
+  }
+  if (const auto* broke = std::get_if<core::DetachSession>(&input)) {
+    const auto session = truth.find_session(broke->id);
+    if (session && broke->how != core::DetachSession::How::kReleased) {
+      case_of(node, {*session, kNobody}).broken_ms = evidence_.now_ms();
+    }
+  }
+  if (const auto* result = std::get_if<core::ProbeResult>(&input)) note_result(node, *result);
+}
+
+void LivenessChecker::note_result(size_t index, const core::ProbeResult& result) {
+  using Said = core::ProbeResult::Outcome;
+  Node& node = nodes_[index];
+  const auto found = node.rounds.find(result.ticket);
+  if (found == node.rounds.end()) return;
+  Round& round = found->second;
+  --round.outstanding;
+  if (result.outcome == Said::kAnswered) ++round.answered;
+  if (result.outcome == Said::kRefused) ++round.refused;
+  if (result.outcome == Said::kSilent) ++round.silent;
+  if (round.outstanding > 0) return;
+  const Round over = std::move(round);
+  node.rounds.erase(found);
+  conclude(index, over);
+}
+
+void LivenessChecker::conclude(size_t index, const Round& round) {
+  // Where two are at one address, whose round it was does not show.
+  if (round.answered > 0) nodes_[index].answered_ms = evidence_.now_ms();
+  if (round.answered == 0 && round.refused > 0) nodes_[index].refused_ms = evidence_.now_ms();
+  if (round.owners.size() != 1) return;
+  // Silence in a moment of its own absence a node may or may not believe.
+  const bool unsure = round.silent > 0 && stood_still(index);
+  if (unsure) case_of(index, round.owners.front()).shared = true;
+  if (unsure) return;
+  const Owner owner = round.owners.front();
+  Case& known = case_of(index, owner);
+  const int64_t now_ms = evidence_.now_ms();
+  const bool was_reported = known.reported;
+  Outcome outcome = Outcome::kNothing;
+  if (round.answered > 0) {
+    outcome = Outcome::kAnswered;
+    known.silent_rounds = 0;
+    known.silent_since_ms = known.refused_since_ms = kNever;
+    known.reported = false;
+  } else if (round.refused > 0 && round.silent == 0) {
+    outcome = Outcome::kRefused;
+    known.refused_since_ms = std::min(known.refused_since_ms, now_ms);
+  } else if (round.silent > 0) {
+    outcome = Outcome::kSilent;
+    const bool burst = ++known.silent_rounds >= evidence_.settings.timing.probe_rounds;
+    if (burst) known.silent_since_ms = std::min(known.silent_since_ms, now_ms);
+  }
+  if (outcome == Outcome::kNothing) return;
+  known.last = outcome;
+  known.last_ms = now_ms;
+  TraceLine line;
+  line.time_ms = now_ms;
+  line.event = "has probed";
+  line.node = static_cast<uint32_t>(index);
+  line.session = owner.session;
+  line.key = owner.key;
+  line.text = fmt::format("{} answered, {} refused, {} silent", round.answered, round.refused,
+                          round.silent);
+  evidence_.trace.add(std::move(line));
+  nodes_[index].concluded.push_back({owner, outcome, was_reported});
+}
+
+void LivenessChecker::begin_rounds(size_t index, const std::vector<core::Probe>& probes) {
+  Node& node = nodes_[index];
+  for (const core::Probe& probe : probes) {
+    std::vector<Owner> asked = owners_at(index, probe.address, probe.port);
+    const auto is_up = [&](Owner owner) { return liveness_of(index, owner).health == Health::kUp; };
+    // Only consumers' reports have one probed that is up.
+    if (!std::all_of(asked.begin(), asked.end(), is_up)) std::erase_if(asked, is_up);
+    Round& round = node.rounds[probe.ticket];
+    ++round.outstanding;
+    for (const Owner owner : asked) {
+      auto& owners = round.owners;
+      if (std::find(owners.begin(), owners.end(), owner) == owners.end()) owners.push_back(owner);
+      Case& known = case_of(index, owner);
+      known.shared |= asked.size() > 1;
+      if (known.shared) {
+        known.asked.emplace_back(probe.address, probe.port);
+        continue;
+      }
+      if (known.ticket != probe.ticket) {
+        node.rounds.erase(known.ticket);
+        known.asked.clear();
+      }
+      known.ticket = probe.ticket;
+      known.asked.emplace_back(probe.address, probe.port);
+      known.reported |= is_up(owner);
+    }
+  }
+}
+
+// --- What it makes of that ---
+
+void LivenessChecker::on_record(const RecordChange& change, const Step& step) {
+  if (!evidence_.settings.probes()) return;
+  const bool of_session = change.session != kNobody;
+  if (!of_session) {
+    const KeyFacts& facts = change.key_after;
+    if (facts.kind == core::RegistrationKind::kBody) {
+      auto& keys = keys_at_[{facts.address, facts.port}];
+      if (std::find(keys.begin(), keys.end(), change.key) == keys.end()) keys.push_back(change.key);
+    }
+    for (const KeyFacts* one : {&change.key_before, &change.key_after}) {
+      const Owner owner = owner_of(*one, change.key);
+      if (!(owner == Owner()) && change.key_before.stamp != change.key_after.stamp) {
+        case_of(change.node, owner).changed_ms = evidence_.now_ms();
+      }
+    }
+  }
+  if (change.from_dump) return;
+  const Owner owner{change.session, change.key};
+  const core::Liveness& before =
+      of_session ? change.session_before.liveness : change.key_before.liveness;
+  const core::Liveness& after =
+      of_session ? change.session_after.liveness : change.key_after.liveness;
+  if (before.epoch == after.epoch && before.stamp == after.stamp) return;
+  if (evidence_.conditions.node_of(after.home) != change.node) return;
+  if (before.epoch != after.epoch && !after.ended) {
+    Case& known = case_of(change.node, owner);
+    known.came_ms = evidence_.now_ms();
+    known.reported = known.shared = false;
+    known.silent_rounds = 0;
+    known.silent_since_ms = known.refused_since_ms = kNever;
+    leave_rounds(change.node, owner);
+    is_new(owner, after);
+    return;
+  }
+  if (is_new(owner, after)) judge_claim(change.node, owner, before, after, step);
+}
+
+bool LivenessChecker::is_new(Owner owner, const core::Liveness& word) {
+  auto& words = owner.session != kNobody ? words_.sessions : words_.keys;
+  const uint32_t index = owner.session != kNobody ? owner.session : owner.key;
+  if (words.size() <= index) words.resize(index + 1);
+  if (!outdoes(word, words[index])) return false;
+  words[index] = word;
+  return true;
+}
+
+void LivenessChecker::judge_claim(size_t node, Owner owner, const core::Liveness& before,
+                                  const core::Liveness& after, const Step& step) {
+  if (!after.ended && before.health != after.health) {
+    TraceLine line;
+    line.time_ms = evidence_.now_ms();
+    line.event = "believes";
+    line.node = static_cast<uint32_t>(node);
+    line.session = owner.session;
+    line.key = owner.key;
+    line.detail = name_of(after.health);
+    line.text = std::string(core::name_of(after.cause));
+    evidence_.trace.add(std::move(line));
+    // If it was probed before, for what consumers reported, the burst begins anew.
+    const bool begins = before.health == Health::kUp && after.health == Health::kSuspect;
+    if (begins) case_of(node, owner).silent_rounds = 0;
+    return judge_health(node, owner, before.health, after.health);
+  }
+  if (after.ended && before.home == after.home && !before.ended) {
+    judge_removal(node, owner, after.cause, step);
+  }
+}
+
+void LivenessChecker::judge_health(size_t node, Owner owner, Health before, Health after) {
+  const Case& known = case_of(node, owner);
+  const int64_t now_ms = evidence_.now_ms();
+  if (is_crowded(node, owner)) return;
+  const auto objects = [&](std::string why) {
+    fail(node, owner, fmt::format("is believed to be {}, but {}", name_of(after), why));
+  };
+  switch (after) {
+    case Health::kUp: {
+      const bool answered = known.last == Outcome::kAnswered && known.last_ms == now_ms;
+      if (known.life_ms != now_ms && !answered) objects("nothing was heard of it");
+      return;
+    }
+    case Health::kSuspect:
+      return judge_suspicion(node, owner, before);
+    case Health::kRefused:
+      if (nodes_[node].refused_ms != now_ms) {
+        objects("no round of probes was refused just now");
+      }
+      return;
+    case Health::kUnattended:
+      if (nodes_[node].answered_ms != now_ms) {
+        objects("no probe was answered just now");
+      }
+      return;
+    case Health::kDown:
+    case Health::kProtected:
+      if (core::is_unreachable(before) || known.changed_ms >= known.life_ms) return;
+      if (known.silent_rounds < evidence_.settings.timing.probe_rounds) {
+        objects(fmt::format("{} rounds of probes were silent since it was last heard or reached",
+                            known.silent_rounds));
+      }
+      return;
+  }
+}
+
+void LivenessChecker::judge_suspicion(size_t node, Owner owner, Health before) {
+  const Case& known = case_of(node, owner);
+  const int64_t now_ms = evidence_.now_ms();
+  if (known.broken_ms == now_ms) return;
+  // Who holds nothing is silent without being asked.
+  if (!holds_anything(node, owner) || known.changed_ms >= known.life_ms) return;
+  if (before == Health::kUnattended && known.last == Outcome::kSilent) return;
+  const int64_t answering_ms = evidence_.conditions.answering_since_ms(node);
+  const int64_t since_ms =
+      std::max({known.life_ms, known.came_ms, answering_ms, nodes_[node].stalled_ms});
+  if (now_ms - since_ms >= ttl_ms(owner) - kRoundingMs) return;
+  fail(node, owner,
+       fmt::format("is suspected {} after it was heard last, or came here, or this node began to "
+                   "listen; its TTL is {}",
+                   seconds(now_ms - since_ms), seconds(ttl_ms(owner))));
+}
+
+void LivenessChecker::judge_removal(size_t node, Owner owner, Cause cause, const Step& step) {
+  const Case& known = case_of(node, owner);
+  const int64_t now_ms = evidence_.now_ms();
+  const core::Timing& timing = evidence_.settings.timing;
+  if (cause != Cause::kAddressTaken && is_crowded(node, owner)) return;
+  switch (cause) {
+    case Cause::kProbeRefused:
+      if (known.refused_since_ms == kNever) {
+        if (known.changed_ms >= known.life_ms) return;
+        return fail(node, owner,
+                    "was removed as refused, but since it was last heard or reached no round of "
+                    "probes was refused");
+      }
+      if (now_ms - known.refused_since_ms >= timing.refused_removal_ms - kRoundingMs) return;
+      return fail(node, owner,
+                  fmt::format("was removed as refused {} after the first refusal",
+                              seconds(now_ms - known.refused_since_ms)));
+    case Cause::kProbeTimedOut:
+      return judge_silent_removal(node, owner, step);
+    case Cause::kAddressTaken:
+      if (nodes_[node].answered_ms != now_ms) {
+        return fail(node, owner, "was removed as replaced, but nobody has answered there just now");
+      }
+      if (address_has_another(node, owner)) return;
+      return fail(node, owner,
+                  "was removed as replaced, but no other that is up is registered where it is");
+    case Cause::kSessionExpired:
+    case Cause::kHomeLost:
+      if (superseded(node, owner) || !holds_anything(node, owner)) return;
+      return fail(node, owner, "was removed for silence, but was never probed");
+    default:
+      return;
+  }
+}
+
+void LivenessChecker::judge_silent_removal(size_t node, Owner owner, const Step& step) {
+  const Case& known = case_of(node, owner);
+  const int64_t now_ms = evidence_.now_ms();
+  const core::Timing& timing = evidence_.settings.timing;
+  if (step.registry.doubts_itself(step.now)) {
+    return fail(node, owner, "was removed for silence by a node that says that it is in doubt");
+  }
+  if (known.changed_ms >= known.life_ms || !holds_anything(node, owner)) return;
+  if (known.silent_since_ms == kNever) {
+    return fail(node, owner,
+                fmt::format("was removed as timed out, but {} rounds of probes were silent since "
+                            "it was last heard or reached",
+                            known.silent_rounds));
+  }
+  const int64_t rounding_ms = kRoundingMs + timing.probe_timeout_ms;
+  if (now_ms - known.silent_since_ms >= timing.silent_removal_ms - rounding_ms) return;
+  fail(node, owner,
+       fmt::format("was removed as timed out {} after the burst of probes",
+                   seconds(now_ms - known.silent_since_ms)));
+}
+
+bool LivenessChecker::address_has_another(size_t node, Owner owner) const {
+  std::vector<KeyIndex> own{owner.key};
+  if (owner.session != kNobody) own = evidence_.truth.session(owner.session).keys;
+  const auto is_own = [&](KeyIndex key) {
+    return std::find(own.begin(), own.end(), key) != own.end();
+  };
+  // By now its instances may be buried here: where they ever were is still known.
+  return std::any_of(keys_at_.begin(), keys_at_.end(), [&](const auto& entry) {
+    const auto& [place, keys] = entry;
+    if (!std::any_of(keys.begin(), keys.end(), is_own)) return false;
+    return std::any_of(keys.begin(), keys.end(), [&](KeyIndex other) {
+      const KeyFacts& there = evidence_.records.key(node, other);
+      const Owner its_owner = owner_of(there, other);
+      if (its_owner == Owner() || its_owner == owner) return false;
+      if (there.address != place.first || there.port != place.second) return false;
+      const core::Liveness& liveness = liveness_of(node, its_owner);
+      return !liveness.ended && liveness.health == Health::kUp;
+    });
+  });
+}
+
+/// Whether another owner is where it is, so that a round may have been of either.
+bool LivenessChecker::is_crowded(size_t node, Owner owner) {
+  const Case& known = case_of(node, owner);
+  return known.shared ||
+         std::any_of(known.asked.begin(), known.asked.end(), [&](const auto& place) {
+           return owners_at(node, place.first, place.second).size() > 1;
+         });
+}
+
+void LivenessChecker::end_step(size_t index, const Step& step) {
+  if (!evidence_.settings.probes()) return;
+  Node& node = nodes_[index];
+  for (const Concluded& one : node.concluded) judge_concluded(index, one);
+  for (const Owner owner : node.heard) {
+    if (!is_open_at(index, owner) || superseded(index, owner)) continue;
+    const Health health = liveness_of(index, owner).health;
+    if (health == Health::kUp || case_of(index, owner).reported) continue;
+    fail(index, owner, fmt::format("was heard, but is still believed to be {}", name_of(health)));
+  }
+  if (!step.out.probes.empty()) begin_rounds(index, step.out.probes);
+  if (evidence_.now_ms() >= detection_due_ms_) {
+    constexpr int64_t kEveryMs = 500;
+    detection_due_ms_ = evidence_.now_ms() + kEveryMs;
+    judge_detection();
+  }
+}
+
+void LivenessChecker::judge_concluded(size_t node, const Concluded& one) {
+  if (!is_open_at(node, one.owner) || superseded(node, one.owner)) return;
+  const Case& given = case_of(node, one.owner);
+  if (is_crowded(node, one.owner) || given.changed_ms >= given.life_ms) return;
+  const Health health = liveness_of(node, one.owner).health;
+  const Case& known = case_of(node, one.owner);
+  const bool burst = known.silent_rounds >= evidence_.settings.timing.probe_rounds;
+  std::string_view what;
+  switch (one.outcome) {
+    case Outcome::kNothing:
+      return;
+    case Outcome::kAnswered:
+      if (health == Health::kUnattended || (health == Health::kUp && one.was_reported)) return;
+      what = "answered";
+      break;
+    case Outcome::kRefused:
+      if (health == Health::kRefused) return;
+      what = "refused";
+      break;
+    case Outcome::kSilent:
+      if (core::is_unreachable(health) || health == Health::kRefused) return;
+      if (!burst && health == Health::kSuspect) return;
+      if (!burst && health == Health::kUp && one.was_reported) return;
+      what = "silent";
+      break;
+  }
+  fail(node, one.owner,
+       fmt::format("is believed to be {}, but the last round of probes was {}", name_of(health),
+                   what));
+}
+
+void LivenessChecker::on_published(size_t node, uint32_t service) {
+  if (!evidence_.settings.probes()) return;
+  for (const KeyIndex key : evidence_.truth.keys_of(service)) {
+    const auto listed = evidence_.listings.find(node, key);
+    if (!listed || listed->state == core::InstanceState::kOutOfService ||
+        listed->state == core::InstanceState::kDraining) {
+      continue;
+    }
+    const Owner owner = owner_of(evidence_.records.key(node, key), key);
+    if (owner == Owner()) continue;
+    const core::Liveness& liveness = liveness_of(node, owner);
+    if (liveness.epoch == 0 || liveness.ended) continue;
+    if (listed->state == core::state_of(liveness.health)) continue;
+    return fail(node, owner,
+                fmt::format("is listed as {} ({}), but this node knows it to be {}",
+                            core::name_of(listed->state), evidence_.text_of(key),
+                            name_of(liveness.health)));
+  }
+}
+
+// --- What really happened ---
+
+void LivenessChecker::judge_detection() {
+  constexpr int64_t kLookedAtMs = 200'000;
+  if (evidence_.settings.probes_untested > 0) return;
+  const Truth& truth = evidence_.truth;
+  const auto& ended = truth.ended_processes();
+  for (size_t i = first_dead_; i < ended.size(); ++i) {
+    const TrueProcess& process = truth.process(ended[i]);
+    if (evidence_.now_ms() - process.ended_ms > kLookedAtMs) {
+      first_dead_ = i + 1;
+      continue;
+    }
+    const bool violent =
+        process.end == TrueProcess::End::kCrashed || process.end == TrueProcess::End::kMachineDied;
+    if (!violent || truth.last_began_ms(process.client) > process.began_ms) continue;
+    for (const SessionIndex session : process.sessions) {
+      const TrueSession& opened = truth.session(session);
+      const bool given_up = opened.abandoned_ms != kNever || opened.close_begun_ms != kNever;
+      if (!given_up && !truth.contested(session)) judge_dead(process, {session, kNobody});
+    }
+    for (const KeyIndex key : process.keys) {
+      if (truth.wanted(key, process.number)) judge_dead(process, {kNobody, key});
+    }
+  }
+}
+
+void LivenessChecker::judge_dead(const TrueProcess& process, Owner owner) {
+  constexpr int64_t kWellBeforeMs = 10'000;
+  const int64_t now_ms = evidence_.now_ms();
+  if (process.paused_until_ms > process.ended_ms - kWellBeforeMs) return;
+  size_t home = evidence_.node_count();
+  for (size_t node = 0; node < evidence_.node_count(); ++node) {
+    if (!evidence_.conditions.running(node)) continue;
+    // Where it may yet go on.
+    if (!is_open_at(node, owner)) continue;
+    if (home < evidence_.node_count()) return;
+    home = node;
+  }
+  if (home == evidence_.node_count()) return;
+  if (!evidence_.conditions.calm_for(now_ms - process.ended_ms + kWellBeforeMs)) return;
+  if (superseded(home, owner) || !holds_anything(home, owner)) return;
+  const Case& known = case_of(home, owner);
+  if (known.shared || known.reported) return;
+  // What it had said just before came just after.
+  constexpr int64_t kOnItsWayMs = 500;
+  if (known.life_ms > process.ended_ms + kOnItsWayMs) return;
+  if (known.changed_ms > process.ended_ms + kOnItsWayMs) return;
+  if (known.came_ms > process.ended_ms) return;  // with a TTL of its own there
+  const bool lost = process.end == TrueProcess::End::kMachineDied;
+  int64_t silent_ms = ttl_ms(owner) * 9 / 8;  // leases are looked at in turn
+  if (owner.session != kNobody) {
+    constexpr int64_t kTiedLatelyMs = 2'500;
+    constexpr int64_t kConnectionMs = 5'500;  // TCP_USER_TIMEOUT, and who looks at it
+    const Contacts& contacts = evidence_.truth.session(owner.session).contacts;
+    const bool tied = contacts.alive_ms(home) > process.ended_ms - kTiedLatelyMs;
+    if (tied) silent_ms = lost ? kConnectionMs : 0;
+    // Tied just now, or a little while ago: not known here.
+    if (!tied && contacts.alive_ms(home) > process.ended_ms - kWellBeforeMs) return;
+  }
+  constexpr int64_t kNoticedMs = 1'200;
+  const int64_t suspect_by_ms = process.ended_ms + silent_ms + kNoticedMs;
+  if (lost) {
+    judge_loss(home, owner, suspect_by_ms);
+  } else {
+    judge_crash(home, owner, suspect_by_ms);
+  }
+}
+
+void LivenessChecker::judge_crash(size_t home, Owner owner, int64_t suspect_by_ms) {
+  constexpr int64_t kLateMs = 1'500;
+  const int64_t now_ms = evidence_.now_ms();
+  const Health health = liveness_of(home, owner).health;
+  if (now_ms > suspect_by_ms && health != Health::kRefused) {
+    return fail(home, owner,
+                fmt::format("has died, which should have been known {} ago, and is believed to be "
+                            "{}",
+                            seconds(now_ms - suspect_by_ms), name_of(health)));
+  }
+  const int64_t removed_by_ms =
+      suspect_by_ms + evidence_.settings.timing.refused_removal_ms + kLateMs;
+  if (now_ms <= removed_by_ms) return;
+  fail(home, owner,
+       fmt::format("has died and is refused, and should have been removed {} ago",
+                   seconds(now_ms - removed_by_ms)));
+}
+
+void LivenessChecker::judge_loss(size_t home, Owner owner, int64_t suspect_by_ms) {
+  constexpr int64_t kLateMs = 62'500;  // whatever may be spent of the budget of a minute
+  const core::Timing& timing = evidence_.settings.timing;
+  const int64_t now_ms = evidence_.now_ms();
+  const Health health = liveness_of(home, owner).health;
+  if (now_ms > suspect_by_ms && health == Health::kUp) {
+    return fail(home, owner,
+                fmt::format("has lost its machine, which should have been noticed {} ago",
+                            seconds(now_ms - suspect_by_ms)));
+  }
+  const int64_t down_by_ms =
+      suspect_by_ms + timing.probe_rounds * timing.probe_interval_ms + timing.probe_timeout_ms;
+  // Whose ports were closed before its machine went stays refused.
+  if (now_ms > down_by_ms && !core::is_unreachable(health) && health != Health::kRefused) {
+    return fail(home, owner,
+                fmt::format("has lost its machine, which should have been known {} ago, and is "
+                            "believed to be {}",
+                            seconds(now_ms - down_by_ms), name_of(health)));
+  }
+  const int64_t doubted_ms = nodes_[home].doubted_ms;
+  const int64_t removed_by_ms =
+      std::max(down_by_ms + timing.silent_removal_ms, doubted_ms) + kLateMs;
+  if (now_ms <= removed_by_ms || health == Health::kProtected) return;
+  if (breakers_.may_be_spent(home, owner.session, owner.key)) return;
+  fail(home, owner,
+       fmt::format("has lost its machine and is down, and should have been removed {} ago",
+                   seconds(now_ms - removed_by_ms)));
+}
+
+void LivenessChecker::fail(size_t node, Owner owner, std::string text) {
+  Finding finding;
+  finding.checker = "liveness";
+  finding.node = node;
+  const std::string name = owner.session == kNobody
+                               ? evidence_.text_of(owner.key)
+                               : fmt::format("session #{} of process {}", owner.session,
+                                             evidence_.truth.session(owner.session).process);
+  finding.text = fmt::format("{} {}", name, text);
+  finding.focus = owner.session != kNobody ? evidence_.focus_on_session(owner.session)
+                                           : evidence_.focus_on(owner.key);
+  evidence_.fail(std::move(finding));
+}
+
+}  // namespace callbook::sim

@@ -1,0 +1,204 @@
+// That the checkers of liveness and of breakers can fail: what a registry really said is followed
+// by what it must not say.
+
+#include "sim/liveness_checker.h"
+
+#include <string>
+#include <vector>
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include "core/hybrid_clock.h"
+#include "core/record_codec.h"
+#include "core/registry.h"
+#include "sim/breaker_checker.h"
+
+namespace callbook::sim {
+namespace {
+
+class LivenessCheckers : public testing::Test {
+ protected:
+  LivenessCheckers()
+      : evidence_(scheduler_, settings()), breakers_(evidence_), liveness_(evidence_, breakers_) {
+    evidence_.conditions.node_started(0);
+    evidence_.conditions.phase_changed(0, core::Phase::kServing);
+    static_cast<void>(evidence_.truth.add_service({core::kDefaultNamespace, "orders"}));
+    give(core::FinishLoading{0});
+    advance(20'000);
+  }
+
+  static const Settings& settings() {
+    static const Settings made = [] {
+      Settings one;
+      one.nodes = 1;
+      one.timing.probe_rounds = 3;
+      return one;
+    }();
+    return made;
+  }
+
+  base::Now now() const { return {scheduler_.now_ms(), 1'700'000'000'000 + scheduler_.now_ms()}; }
+
+  void advance(int64_t for_ms) {
+    for (int64_t left_ms = for_ms; left_ms > 0; left_ms -= 100) {
+      scheduler_.run_until(scheduler_.now_ms() + 100);
+      give(core::AdvanceTime{});
+    }
+  }
+
+  /// What the registry makes of an input, as the checkers see it.
+  void give(const core::Input& input) {
+    core::Outputs out;
+    const bool accepted = registry_.step(input, now(), out).ok();
+    see(input, accepted, out);
+    for (const core::ServicePublished& change : registry_.publish()) {
+      evidence_.listings.take(0, change);
+      breakers_.on_published(0, 0);
+      liveness_.on_published(0, 0);
+    }
+  }
+
+  void see(const core::Input& input, bool accepted, const core::Outputs& out) {
+    const Step step{registry_, input, accepted, now(), out};
+    breakers_.begin_step(0, step);
+    liveness_.begin_step(0, step);
+    for (const RecordChange& change : evidence_.records.take(0, out.records)) {
+      breakers_.on_record(change);
+      liveness_.on_record(change, step);
+    }
+    breakers_.end_step(0, step);
+    liveness_.end_step(0, step);
+  }
+
+  /// A process with one instance, heard of now and then no more.
+  SessionIndex add_process() {
+    Truth& truth = evidence_.truth;
+    const uint64_t number = truth.session_count() + 1;
+    const ProcessNumber process = truth.begin_process(static_cast<ClientId>(number));
+    const core::SessionId id{number, 1};
+    const SessionIndex session = truth.begin_open(process, id, 6'000, 0);
+    give(core::OpenSession{id, 6'000, "p"});
+    core::RegisterInstance input;
+    input.key = {{core::kDefaultNamespace, "orders"}, fmt::format("i-{}", number)};
+    input.registration.address = fmt::format("10.0.0.{}", number);
+    input.registration.port = 8'000;
+    input.registration.holder = {core::HolderKind::kSession, id, 0};
+    auto metadata = core::Metadata::from({{"owner", fmt::format("{}", process)}, {"rev", "1"}});
+    input.registration.metadata = std::move(*metadata);
+    const KeyIndex key = truth.add_key(input.key);
+    truth.begin_register(key, 1, process, session, input.registration.holder, 0, core::Ack::kLocal);
+    give(input);
+    return session;
+  }
+
+  SessionIndex add_heard_process() {
+    const SessionIndex session = add_process();
+    advance(100);
+    give(core::RefreshSession{evidence_.truth.session(session).id});
+    return session;
+  }
+
+  /// The node says this of the session, whatever it should say.
+  void claim(SessionIndex session, core::Health health, core::Cause cause, bool ended) {
+    const SessionFacts& facts = evidence_.records.session(0, session);
+    core::SessionRecord record;
+    record.id = evidence_.truth.session(session).id;
+    record.ttl_ms = 6'000;
+    record.opened = facts.opened;
+    record.liveness = facts.liveness;
+    record.liveness.stamp.hlc += 1;
+    record.liveness.health = health;
+    record.liveness.cause = cause;
+    record.liveness.ended = ended;
+    core::Outputs out;
+    version_ = std::max(version_, registry_.version()) + 1'000'000;
+    out.records.begin(version_);
+    core::encode_key(record.id, out.records.bytes());
+    out.records.end_key();
+    core::encode_value(record, out.records.bytes());
+    out.records.end();
+    see(core::ReportBusLost{}, true, out);
+  }
+
+  void expect_failure(const std::string& text) const {
+    EXPECT_NE(evidence_.failure().find(text), std::string::npos) << evidence_.failure();
+  }
+
+  Scheduler scheduler_;
+  Evidence evidence_;
+  BreakerChecker breakers_;
+  LivenessChecker liveness_;
+  core::Registry registry_{core::RegistryOptions{}};
+  uint64_t version_ = 0;
+};
+
+TEST_F(LivenessCheckers, HaveNothingToSayOfWhatIsRight) {
+  const SessionIndex session = add_process();
+  give(core::RefreshSession{evidence_.truth.session(session).id});
+  advance(5'000);
+  EXPECT_FALSE(evidence_.failed()) << evidence_.failure();
+}
+
+TEST_F(LivenessCheckers, FindARefusalThatNobodyHeard) {
+  claim(add_process(), core::Health::kRefused, core::Cause::kProbeRefused, false);
+  expect_failure("no round of probes was refused just now");
+}
+
+TEST_F(LivenessCheckers, FindSilenceThatWasNotWaitedFor) {
+  claim(add_heard_process(), core::Health::kDown, core::Cause::kProbeTimedOut, false);
+  expect_failure("0 rounds of probes were silent");
+}
+
+TEST_F(LivenessCheckers, FindASuspicionOfOneThatWasHeard) {
+  claim(add_heard_process(), core::Health::kSuspect, core::Cause::kHeartbeatsMissed, false);
+  expect_failure("is suspected 0.000 s after it was heard last");
+}
+
+TEST_F(LivenessCheckers, FindARemovalWithoutProbes) {
+  claim(add_process(), core::Health::kUp, core::Cause::kSessionExpired, true);
+  expect_failure("was removed for silence, but was never probed");
+}
+
+TEST_F(LivenessCheckers, FindASuccessorThatIsNotThere) {
+  claim(add_process(), core::Health::kUp, core::Cause::kAddressTaken, true);
+  expect_failure("nobody has answered there just now");
+}
+
+TEST_F(LivenessCheckers, FindTheDeadThatAreNotFound) {
+  const SessionIndex session = add_process();
+  advance(1'000);
+  evidence_.truth.end_process(evidence_.truth.session(session).process, TrueProcess::End::kCrashed);
+  // The node hears nobody, and says nothing.
+  const core::Outputs nothing;
+  for (int i = 0; i < 100; ++i) {
+    scheduler_.run_until(scheduler_.now_ms() + 100);
+    see(core::AdvanceTime{}, true, nothing);
+  }
+  expect_failure("has died, which should have been known");
+}
+
+TEST_F(LivenessCheckers, FindMoreRemovalsThanTheBudgetAllows) {
+  std::vector<SessionIndex> sessions;
+  for (int i = 0; i < 10; ++i) sessions.push_back(add_process());
+  // Only the breaker's share is looked at here.
+  for (size_t i = 0; i < 2; ++i) {
+    RecordChange change;
+    change.session = sessions[i];
+    change.session_before = evidence_.records.session(0, sessions[i]);
+    change.session_after = change.session_before;
+    change.session_after.liveness.ended = true;
+    change.session_after.liveness.cause = core::Cause::kProbeTimedOut;
+    const core::Outputs nothing;
+    const core::Input input = core::ReportBusLost{};
+    const Step step{registry_, input, true, now(), nothing};
+    breakers_.begin_step(0, step);
+    breakers_.on_record(change);
+    breakers_.end_step(0, step);
+    EXPECT_EQ(evidence_.failed(), i == 1) << evidence_.failure();
+  }
+  expect_failure("the budget is 1 (of 10)");
+}
+
+}  // namespace
+}  // namespace callbook::sim
