@@ -5,8 +5,8 @@
 #include <memory>
 #include <string>
 
-#include "sdk/socket_address.h"
 #include "net/event_loop.h"
+#include "sdk/socket_address.h"
 
 namespace callbook::cli {
 

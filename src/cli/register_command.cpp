@@ -5,10 +5,10 @@
 #include <fmt/format.h>
 
 #include "cli/commands.h"
-#include "sdk/local_address.h"
 #include "cli/name_value.h"
 #include "cli/provider_run.h"
 #include "cli/registry_options.h"
+#include "sdk/local_address.h"
 
 namespace callbook::cli {
 namespace {

@@ -30,7 +30,7 @@ std::vector<sdk::Change> changes() {
 }
 
 TEST(WatchText, ShowsTheListThenALinePerChange) {
-  const auto directory = directory_of({instance("o-2"), instance("o-1")});
+  const auto directory = directory_of({instance("o-1"), instance("o-2")});
   EXPECT_EQ(snapshot_text(directory),
             "= orders: 2 instances\n  o-1 10.0.0.7:8080\n  o-2 10.0.0.7:8080\n");
   EXPECT_EQ(changes_text(directory, changes(), false),

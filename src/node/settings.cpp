@@ -368,8 +368,9 @@ const std::vector<Setting>& settings() {
 
 std::map<core::ServiceKey, core::ServiceTiming> service_timing(const Config& config) {
   std::map<core::ServiceKey, core::ServiceTiming> made;
+  const core::ServiceTiming& usual = config.timing;
   for (const Config::ServiceSetting& one : config.service_settings) {
-    core::ServiceTiming& timing = made.try_emplace(one.service, config.timing).first->second;
+    core::ServiceTiming& timing = made.try_emplace(one.service, usual).first->second;
     for (const Setting& setting : settings()) {
       if (!setting.set_for_service || setting.key != one.key) continue;
       const Status status = setting.set_for_service(timing, one.text);

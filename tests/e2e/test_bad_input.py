@@ -67,7 +67,7 @@ BODIES = [
     raw("number too large for anything",
         b'{"address":"10.0.0.1","persistent":true,"weight":1' + b"0" * 400 + b"}", "weight"),
     put("unknown field", field="wieght", wieght=3),
-    put("a field of a later issue", field="check", check={"tcp": "10.0.0.1:80"}),
+    put("a check that is no object", field="check.tcp", check={"tcp": "10.0.0.1:80"}),
     Case("no address", "PUT", PUT, {"persistent": True}, field="address"),
     put("address number", field="address", address=7),
     put("address null", field="address", address=None),

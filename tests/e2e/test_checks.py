@@ -11,6 +11,8 @@ from registry import assert_problem, until
 
 FAST = ("--min-check-interval-ms", "100", "--max-check-remove-after-ms", "60000")
 CHECK = {"interval_ms": 200, "timeout_ms": 200}
+# For many at once, so that the tests' own server keeps up.
+SLOWER = {"interval_ms": 1000, "timeout_ms": 1000, "failures": 2}
 
 
 class Service:
@@ -153,12 +155,12 @@ class TestManyAtOnce:
     def test_most_that_fail_together_are_protected(self, make_node, service):
         node = make_node(*FAST).start()
         for i in range(20):
-            register(node, "db", f"db-{i}", http(service.port), ports={"admin": service.port})
-        until(lambda: all(state(node, "db", f"db-{i}") == "up" for i in range(20)) or None)
+            register(node, "db", f"db-{i}", http(service.port, **SLOWER), ports={"admin": service.port})
+        until(lambda: all(state(node, "db", f"db-{i}") == "up" for i in range(20)) or None, 60)
         service.status = 500
-        until(lambda: all(state(node, "db", f"db-{i}") == "protected" for i in range(20)) or None)
+        until(lambda: all(state(node, "db", f"db-{i}") == "protected" for i in range(20)) or None, 60)
         service.status = 200
-        until(lambda: all(state(node, "db", f"db-{i}") == "up" for i in range(20)) or None)
+        until(lambda: all(state(node, "db", f"db-{i}") == "up" for i in range(20)) or None, 60)
 
 
 class TestBadInput:
