@@ -1,6 +1,7 @@
 #include "sim/breaker_checker.h"
 
 #include <algorithm>
+#include <iterator>
 
 #include <fmt/format.h>
 
@@ -53,7 +54,9 @@ BreakerChecker::Bounds BreakerChecker::largest(size_t node, const Group& group) 
     // Each lasted until the next.
     const int64_t until_ms = i + 1 < group.sizes.size() ? group.sizes[i + 1].at_ms : now_ms;
     const int64_t age_ms = now_ms - until_ms;
-    if (age_ms <= 2 * period_ms + kLookMs) bounds.most = std::max(bounds.most, group.sizes[i].size);
+    if (age_ms <= 2 * period_ms + kLookMs) {
+      bounds.most = std::max(bounds.most, group.sizes[i].in_passing);
+    }
     if (age_ms < period_ms && group.sizes[i].at_ms > started_ms)
       bounds.least = std::max(bounds.least, group.sizes[i].size);
   }
@@ -100,15 +103,25 @@ void BreakerChecker::fault(Fault kind, std::string_view what) {
   }
 }
 
-void BreakerChecker::take_counts(size_t node, Group& group, uint32_t size, uint32_t unreachable) {
+void BreakerChecker::take_members(Group& group, std::vector<KeyIndex> members) {
   const int64_t now_ms = evidence_.now_ms();
-  if (group.sizes.empty() || group.sizes.back().size != size) group.sizes.push_back({now_ms, size});
+  if (group.sizes.empty() || group.members != members) {
+    std::vector<KeyIndex> both;
+    std::set_union(members.begin(), members.end(), group.members.begin(), group.members.end(),
+                   std::back_inserter(both));
+    const auto size = static_cast<uint32_t>(members.size());
+    group.sizes.push_back({now_ms, size, static_cast<uint32_t>(both.size())});
+  }
   const int64_t kept_ms = 2 * evidence_.settings.timing.breaker_period_ms + 2 * kLookMs;
   while (group.sizes.size() > 2 && now_ms - group.sizes[1].at_ms > kept_ms) {
     group.sizes.erase(group.sizes.begin());
   }
-  group.size = size;
-  group.unreachable = unreachable;
+  group.members = std::move(members);
+  group.size = static_cast<uint32_t>(group.members.size());
+}
+
+void BreakerChecker::judge_counts(size_t node, Group& group) {
+  const int64_t now_ms = evidence_.now_ms();
   const Bounds bounds = largest(node, group);
   const bool least = overdrawn(group, bounds.least);
   const bool most = overdrawn(group, bounds.most);
@@ -135,25 +148,28 @@ bool BreakerChecker::is_over(const Group& group) const {
 
 void BreakerChecker::on_published(size_t node, uint32_t service) {
   if (!evidence_.settings.probes()) return;
-  std::map<GroupName, std::pair<uint32_t, uint32_t>> counted;
+  std::map<GroupName, Counted> counted;
   for (const KeyIndex key : evidence_.truth.keys_of(service)) {
     if (!counts(node, key)) continue;
     const core::Liveness* liveness = liveness_of(node, key);
     const bool unreachable = liveness != nullptr && core::is_unreachable(liveness->health);
     for (const GroupName& name : groups_of(key, evidence_.records.key(node, key).zone)) {
-      ++counted[name].first;
-      if (unreachable) ++counted[name].second;
+      Counted& group = counted[name];
+      group.members.push_back(key);
+      if (unreachable) ++group.unreachable;
     }
   }
   auto& groups = nodes_[node].groups;
-  for (const auto& [name, numbers] : counted) groups[name];
+  for (const auto& [name, group] : counted) groups[name];
   for (auto& [name, group] : groups) {
     if (name.first != service) continue;
-    const auto found = counted.find(name);
-    const auto numbers = found == counted.end() ? std::pair<uint32_t, uint32_t>() : found->second;
+    Counted& now = counted[name];
+    std::sort(now.members.begin(), now.members.end());
     const int64_t overdrawn_ms = group.overdrawn_since_ms;
     const int64_t released_ms = group.released_ms;
-    take_counts(node, group, numbers.first, numbers.second);
+    take_members(group, std::move(now.members));
+    group.unreachable = now.unreachable;
+    judge_counts(node, group);
     const int64_t answering_ms = evidence_.conditions.answering_since_ms(node);
     const bool learning = answering_ms == kNever || evidence_.now_ms() - answering_ms < kLearningMs;
     if (!learning) continue;
@@ -307,7 +323,7 @@ void BreakerChecker::judge_flags(size_t index) {
   std::vector<bool> looked_at(evidence_.truth.service_count());
   for (auto& [name, group] : node.groups) {
     if (group.unreachable == 0) continue;
-    take_counts(index, group, group.size, group.unreachable);
+    judge_counts(index, group);
     if (looked_at[name.first]) continue;
     looked_at[name.first] = true;
     for (const KeyIndex key : evidence_.truth.keys_of(name.first)) judge_flag(index, key);

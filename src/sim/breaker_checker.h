@@ -36,9 +36,9 @@ class BreakerChecker {
 
   void node_started(size_t node) { nodes_[node].wrong_since_ms.clear(); }
   void fault(Fault kind, std::string_view what);
-  void begin_step(size_t node, const Step& step);
+  void begin_step(size_t index, const Step& step);
   void on_record(const RecordChange& change);
-  void end_step(size_t node, const Step& step);
+  void end_step(size_t index, const Step& step);
   void on_published(size_t node, uint32_t service);
   /// Whether the budget of any group of what the session, or the key, holds was spent lately.
   bool may_be_spent(size_t node, SessionIndex session, KeyIndex key) const;
@@ -49,9 +49,13 @@ class BreakerChecker {
   struct Size {
     int64_t at_ms;
     uint32_t size;
+    /// A node takes the changes of one step in an order of its own: with all who came before any of
+    /// those who left had gone.
+    uint32_t in_passing;
   };
   struct Group {
-    std::vector<Size> sizes;  ///< a change each; those that are too old are dropped
+    std::vector<Size> sizes;        ///< a change each; those that are too old are dropped
+    std::vector<KeyIndex> members;  ///< sorted
     uint32_t size = 0;
     uint32_t unreachable = 0;
     std::vector<int64_t> removals_ms;
@@ -60,6 +64,10 @@ class BreakerChecker {
     int64_t surely_since_ms = kNever;  ///< by both
     int64_t surely_not_since_ms = kNever;
     int64_t released_ms = kLongAgo;
+  };
+  struct Counted {
+    std::vector<KeyIndex> members;  ///< sorted
+    uint32_t unreachable = 0;
   };
   /// Service and zone; the whole service has an empty one.
   using GroupName = std::pair<uint32_t, std::string>;
@@ -90,11 +98,12 @@ class BreakerChecker {
   bool counts(size_t node, KeyIndex key) const;
   const core::Liveness* liveness_of(size_t node, KeyIndex key) const;
   std::vector<GroupName> groups_of(KeyIndex key, const std::string& zone) const;
-  void take_counts(size_t node, Group& group, uint32_t size, uint32_t unreachable);
-  void judge(size_t node, const Removal& removal);
+  void take_members(Group& group, std::vector<KeyIndex> members);
+  void judge_counts(size_t node, Group& group);
+  void judge(size_t index, const Removal& removal);
   std::string objection(size_t node, const Group& group, uint32_t count) const;
-  void judge_flags(size_t node);
-  void judge_flag(size_t node, KeyIndex key);
+  void judge_flags(size_t index);
+  void judge_flag(size_t index, KeyIndex key);
   void say(size_t node, KeyIndex key);
   void fail(size_t node, KeyIndex key, uint32_t service, std::string text);
 

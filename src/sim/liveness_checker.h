@@ -45,10 +45,10 @@ class LivenessChecker {
 
   void node_started(size_t node);
   /// Before the records of the step are taken in.
-  void begin_step(size_t node, const Step& step);
+  void begin_step(size_t index, const Step& step);
   void on_record(const RecordChange& change, const Step& step);
   /// After them.
-  void end_step(size_t node, const Step& step);
+  void end_step(size_t index, const Step& step);
   void on_published(size_t node, uint32_t service);
 
  private:
@@ -117,13 +117,13 @@ class LivenessChecker {
   /// Whether the word is said for the first time, and not heard again after a restart.
   bool is_new(Owner owner, const core::Liveness& word);
 
-  void note_time(size_t node, const Step& step);
+  void note_time(size_t index, const Step& step);
   void leave_rounds(size_t node, Owner owner);
   void note_life(size_t node, Owner owner);
   void note_input(size_t node, const core::Input& input);
-  void note_result(size_t node, const core::ProbeResult& result);
-  void conclude(size_t node, const Round& round);
-  void begin_rounds(size_t node, const std::vector<core::Probe>& probes);
+  void note_result(size_t index, const core::ProbeResult& result);
+  void conclude(size_t index, const Round& round);
+  void begin_rounds(size_t index, const std::vector<core::Probe>& probes);
 
   void judge_claim(size_t node, Owner owner, const core::Liveness& before,
                    const core::Liveness& after, const Step& step);
@@ -138,7 +138,7 @@ class LivenessChecker {
   void judge_dead(const TrueProcess& process, Owner owner);
   void judge_crash(size_t home, Owner owner, int64_t suspect_by_ms);
   void judge_loss(size_t home, Owner owner, int64_t suspect_by_ms);
-  bool stood_still(size_t node) const;
+  bool stood_still(size_t index) const;
   void fail(size_t node, Owner owner, std::string text);
 
   Evidence& evidence_;

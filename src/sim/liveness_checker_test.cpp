@@ -29,13 +29,13 @@ class LivenessCheckers : public testing::Test {
   }
 
   static const Settings& settings() {
-    static const Settings made = [] {
+    static const Settings kMade = [] {
       Settings one;
       one.nodes = 1;
       one.timing.probe_rounds = 3;
       return one;
     }();
-    return made;
+    return kMade;
   }
 
   base::Now now() const { return {scheduler_.now_ms(), 1'700'000'000'000 + scheduler_.now_ms()}; }
@@ -62,26 +62,59 @@ class LivenessCheckers : public testing::Test {
   void see(const core::Input& input, bool accepted, const core::Outputs& out) {
     const Step step{registry_, input, accepted, now(), out};
     breakers_.begin_step(0, step);
-    liveness_.begin_step(0, step);
+    if (!of_breakers_alone_) liveness_.begin_step(0, step);
     for (const RecordChange& change : evidence_.records.take(0, out.records)) {
       breakers_.on_record(change);
-      liveness_.on_record(change, step);
+      if (!of_breakers_alone_) liveness_.on_record(change, step);
     }
     breakers_.end_step(0, step);
-    liveness_.end_step(0, step);
+    if (!of_breakers_alone_) liveness_.end_step(0, step);
   }
 
-  /// A process with one instance, heard of now and then no more.
-  SessionIndex add_process() {
+  std::vector<SessionIndex> add_processes(int count) {
+    std::vector<SessionIndex> added;
+    for (int i = 0; i < count; ++i) added.push_back(add_process());
+    return added;
+  }
+
+  /// The node says that the session's process is not reached, rightly so, and nothing else for
+  /// longer than its flag may be wrong.
+  void claim_unreached(const std::vector<SessionIndex>& sessions, core::Health health) {
+    of_breakers_alone_ = true;
+    for (const SessionIndex session : sessions) {
+      claim(session, health, core::Cause::kProbeTimedOut, false);
+    }
+    breakers_.on_published(0, 0);
+    const core::Outputs nothing;
+    for (int i = 0; i < 700; ++i) {
+      scheduler_.run_until(scheduler_.now_ms() + 100);
+      see(core::AdvanceTime{}, true, nothing);
+    }
+  }
+
+  /// The node ends one for silence, rightly so; only the breaker's share is looked at.
+  void claim_removed(SessionIndex session) {
+    of_breakers_alone_ = true;
+    claim(session, core::Health::kDown, core::Cause::kProbeTimedOut, true);
+  }
+
+  SessionIndex open_process() {
     Truth& truth = evidence_.truth;
     const uint64_t number = truth.session_count() + 1;
     const ProcessNumber process = truth.begin_process(static_cast<ClientId>(number));
     const core::SessionId id{number, 1};
     const SessionIndex session = truth.begin_open(process, id, 6'000, 0);
     give(core::OpenSession{id, 6'000, "p"});
+    return session;
+  }
+
+  void register_instance(SessionIndex session) {
+    Truth& truth = evidence_.truth;
+    const core::SessionId id = truth.session(session).id;
+    const ProcessNumber process = truth.session(session).process;
     core::RegisterInstance input;
-    input.key = {{core::kDefaultNamespace, "orders"}, fmt::format("i-{}", number)};
-    input.registration.address = fmt::format("10.0.0.{}", number);
+    input.key = {{core::kDefaultNamespace, "orders"}, fmt::format("i-{}", session + 1)};
+    input.registration.address = fmt::format("10.0.0.{}", session + 1);
     input.registration.port = 8'000;
     input.registration.holder = {core::HolderKind::kSession, id, 0};
     auto metadata = core::Metadata::from({{"owner", fmt::format("{}", process)}, {"rev", "1"}});
@@ -89,6 +122,12 @@ class LivenessCheckers : public testing::Test {
     const KeyIndex key = truth.add_key(input.key);
     truth.begin_register(key, 1, process, session, input.registration.holder, 0, core::Ack::kLocal);
     give(input);
+  }
+
+  /// A process with one instance, heard of now and then no more.
+  SessionIndex add_process() {
+    const SessionIndex session = open_process();
+    register_instance(session);
     return session;
   }
 
@@ -131,6 +170,7 @@ class LivenessCheckers : public testing::Test {
   LivenessChecker liveness_;
   core::Registry registry_{core::RegistryOptions{}};
   uint64_t version_ = 0;
+  bool of_breakers_alone_ = false;
 };
 
 TEST_F(LivenessCheckers, HaveNothingToSayOfWhatIsRight) {
@@ -179,25 +219,50 @@ TEST_F(LivenessCheckers, FindTheDeadThatAreNotFound) {
 }
 
 TEST_F(LivenessCheckers, FindMoreRemovalsThanTheBudgetAllows) {
-  std::vector<SessionIndex> sessions;
-  for (int i = 0; i < 10; ++i) sessions.push_back(add_process());
-  // Only the breaker's share is looked at here.
-  for (size_t i = 0; i < 2; ++i) {
-    RecordChange change;
-    change.session = sessions[i];
-    change.session_before = evidence_.records.session(0, sessions[i]);
-    change.session_after = change.session_before;
-    change.session_after.liveness.ended = true;
-    change.session_after.liveness.cause = core::Cause::kProbeTimedOut;
-    const core::Outputs nothing;
-    const core::Input input = core::ReportBusLost{};
-    const Step step{registry_, input, true, now(), nothing};
-    breakers_.begin_step(0, step);
-    breakers_.on_record(change);
-    breakers_.end_step(0, step);
-    EXPECT_EQ(evidence_.failed(), i == 1) << evidence_.failure();
-  }
+  const std::vector<SessionIndex> sessions = add_processes(10);
+  claim_removed(sessions[0]);
+  EXPECT_FALSE(evidence_.failed()) << evidence_.failure();
+  claim_removed(sessions[1]);
   expect_failure("the budget is 1 (of 10)");
+}
+
+TEST_F(LivenessCheckers, FindARemovalThatLeavesLessThanTheFloor) {
+  const std::vector<SessionIndex> sessions = add_processes(10);
+  for (size_t i = 5; i < 10; ++i) {
+    give(core::CloseSession{evidence_.truth.session(sessions[i]).id});
+  }
+  claim_removed(sessions[0]);
+  expect_failure("4 of 5 would be left, and 5 are to be at least (of 10)");
+}
+
+TEST_F(LivenessCheckers, CountAsTheLargestSizeWhatANodeMayHaveHeldWithinAStep) {
+  const std::vector<SessionIndex> sessions = add_processes(10);
+  const SessionIndex late = open_process();
+  // One comes as two go: in the node's own order there may have been eleven, with a budget of 2.
+  core::Outputs out;
+  of_breakers_alone_ = true;
+  for (size_t i = 8; i < 10; ++i) {
+    ASSERT_TRUE(
+        registry_.step(core::CloseSession{evidence_.truth.session(sessions[i]).id}, now(), out)
+            .ok());
+  }
+  see(core::ReportBusLost{}, true, out);
+  register_instance(late);
+  claim_removed(sessions[0]);
+  claim_removed(sessions[1]);
+  EXPECT_FALSE(evidence_.failed()) << evidence_.failure();
+}
+
+TEST_F(LivenessCheckers, FindAProtectionThatIsNotCalledFor) {
+  const std::vector<SessionIndex> sessions = add_processes(10);
+  claim_unreached({sessions[0]}, core::Health::kProtected);
+  expect_failure("is protected although 1 of 10 (10 to 10 before) are unreachable");
+}
+
+TEST_F(LivenessCheckers, FindTheUnreachedThatAreNotProtected) {
+  const std::vector<SessionIndex> sessions = add_processes(10);
+  claim_unreached({sessions[0], sessions[1], sessions[2]}, core::Health::kDown);
+  expect_failure("is down although 3 of 10 (10 to 10 before) are unreachable");
 }
 
 }  // namespace
