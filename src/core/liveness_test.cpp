@@ -188,6 +188,33 @@ const Transcript kTranscripts[] = {
   600 ms: ended probe_timed_out instances=1
   600 ms: orders: d-1
 )"},
+    {"AReleaseOutlivesNeitherItsMassDeathNorARestart", R"(
+> process a
+  orders: a-1
+> process b
+  orders: a-1 b-1
+> process c
+  orders: a-1 b-1 c-1
+> process d
+  orders: a-1 b-1 c-1 d-1
+> advance 2000
+> lose a b c
+> advance 12000
+  6100 ms: orders: a-1[suspect] b-1[suspect] c-1[suspect] d-1
+  7600 ms: orders: a-1[down] b-1[protected] c-1[protected] d-1
+  8100 ms: orders: a-1[protected] b-1[protected] c-1[protected] d-1
+> release orders
+> back a b c
+  orders: a-1 b-1 c-1 d-1
+> advance 10000
+> restart
+> advance 4000
+> lose a b c
+> advance 45000
+  6100 ms: orders: a-1[suspect] b-1[suspect] c-1[suspect] d-1
+  7600 ms: orders: a-1[down] b-1[protected] c-1[protected] d-1
+  8100 ms: orders: a-1[protected] b-1[protected] c-1[protected] d-1
+)"},
     {"AZoneHasABreakerOfItsOwn", R"(
 > process a zone=x
   orders: a-1

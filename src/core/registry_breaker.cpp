@@ -120,7 +120,10 @@ void Registry::load_breaker(const BreakerRecord& record, Now now) {
   if (record.held_since_wall_ms == 0) {
     Service* known = catalog_.find(record.service);
     BreakerGroup* ended = known == nullptr ? nullptr : known->breaker().find(record.zone);
-    if (ended != nullptr) ended->held_since_wall_ms = 0;
+    if (ended != nullptr) {
+      ended->held_since_wall_ms = 0;
+      ended->released = false;
+    }
     return;
   }
   Service& service = catalog_.find_or_add(record.service);

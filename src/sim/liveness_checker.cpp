@@ -260,6 +260,7 @@ void LivenessChecker::begin_rounds(size_t index, const std::vector<core::Probe>&
       if (std::find(owners.begin(), owners.end(), owner) == owners.end()) owners.push_back(owner);
       Case& known = case_of(index, owner);
       known.shared |= asked.size() > 1;
+      known.maybe_reported |= is_up(owner);
       if (known.shared) {
         known.asked.emplace_back(probe.address, probe.port);
         continue;
@@ -304,7 +305,7 @@ void LivenessChecker::on_record(const RecordChange& change, const Step& step) {
   if (before.epoch != after.epoch && !after.ended) {
     Case& known = case_of(change.node, owner);
     known.came_ms = evidence_.now_ms();
-    known.reported = known.shared = false;
+    known.reported = known.maybe_reported = known.shared = false;
     known.silent_rounds = 0;
     known.silent_since_ms = known.refused_since_ms = kNever;
     leave_rounds(change.node, owner);
@@ -338,6 +339,7 @@ void LivenessChecker::judge_claim(size_t node, Owner owner, const core::Liveness
     // If it was probed before, for what consumers reported, the burst begins anew.
     const bool begins = before.health == Health::kUp && after.health == Health::kSuspect;
     if (begins) case_of(node, owner).silent_rounds = 0;
+    if (begins || after.health == Health::kUp) case_of(node, owner).maybe_reported = false;
     return judge_health(node, owner, before.health, after.health);
   }
   if (after.ended && before.home == after.home && !before.ended) {
@@ -491,7 +493,7 @@ void LivenessChecker::end_step(size_t index, const Step& step) {
   for (const Owner owner : node.heard) {
     if (!is_open_at(index, owner) || superseded(index, owner)) continue;
     const Health health = liveness_of(index, owner).health;
-    if (health == Health::kUp || case_of(index, owner).reported) continue;
+    if (health == Health::kUp || case_of(index, owner).maybe_reported) continue;
     fail(index, owner, fmt::format("was heard, but is still believed to be {}", name_of(health)));
   }
   if (!step.out.probes.empty()) begin_rounds(index, step.out.probes);

@@ -66,6 +66,7 @@ class LivenessChecker {
     int64_t broken_ms = kLongAgo;   ///< its connection
     int64_t changed_ms = kLongAgo;  ///< what it holds
     bool reported = false;          ///< probed while it was up
+    bool maybe_reported = false;    ///< it, or another one at its address
     bool shared = false;            ///< a round may have been of another, or not have counted
     uint64_t ticket = 0;            ///< of the last round
     std::vector<std::pair<std::string, uint16_t>> asked;  ///< by it

@@ -54,8 +54,8 @@ INSTANTIATE_TEST_SUITE_P(Seeds, Regressions,
                                          Regression{"StampsFollowingOthersWereMadeTwice", 208},
                                          Regression{"StaleNodeEndedASupersededSuspect", 30, true},
                                          Regression{"HoldOutlastedItsMassDeath", 47, true},
-                                         Regression{"MissedAfterReportsWasNotAskedAnew", 757,
-                                                    true}),
+                                         Regression{"MissedAfterReportsWasNotAskedAnew", 757, true},
+                                         Regression{"ReleaseCameBackWithARestart", 591, true}),
                          [](const auto& tested) { return std::string(tested.param.name); });
 
 }  // namespace
