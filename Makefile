@@ -6,6 +6,7 @@ SHELL := /bin/bash
 
 JOBS ?= $(shell nproc)
 FUZZ_SECONDS ?= 30
+PREFIX ?= /usr/local
 SEED ?=
 SEEDS ?=
 ARGS ?=
@@ -17,7 +18,7 @@ SETUP := build/.setup-$(shell sha256sum packages.txt | cut -c1-12)
 CONFIGURE := cmake -S . -G Ninja
 SANITIZED := base core store bus directory
 
-.PHONY: help setup build run test test-sanitize lint format bench fuzz sim sim-long sim-planted demo clean
+.PHONY: help setup build run install test test-sanitize lint format bench fuzz sim sim-long sim-planted demo clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-15s %s\n", $$1, $$2}' Makefile
@@ -37,6 +38,10 @@ build: build/release/build.ninja ## build build/bin/callbook
 
 run: build ## build and serve on 127.0.0.1:7070, data in build/data (ARGS= for more flags)
 	@exec build/bin/callbook server --data build/data $(ARGS)
+
+install: build ## install the binary and the C++ client under PREFIX (/usr/local)
+	@cmake --build build/release -j $(JOBS) --target packaging/all
+	@cmake --install build/release --prefix $(PREFIX)
 
 test: build/release/build.ninja ## build everything and run every test
 	@cmake --build build/release -j $(JOBS)

@@ -1,6 +1,9 @@
 # The layers of the house (docs/architecture.md), one static library each.
 #
-# callbook_layer(NAME core DIR core SOURCES ... USES base [LIBS ...] [PRIVATE_LIBS ...])
+# callbook_layer(NAME core DIR core SOURCES ... USES base [LIBS ...] [PRIVATE_LIBS ...] [SHARED])
+#
+# SHARED: its code also goes into the shared library of the client (packaging/), in which nobody
+# takes the place of one of its functions.
 #
 # A layer sees the headers of the layers named in USES and of no other: each layer's headers are
 # reached through a folder of links that holds just that layer, so an include that the design
@@ -21,10 +24,16 @@ function(callbook_test_header target)
 endfunction()
 
 function(callbook_layer)
-  cmake_parse_arguments(L "" "NAME;DIR" "SOURCES;TESTS;USES;LIBS;PRIVATE_LIBS" ${ARGN})
+  cmake_parse_arguments(L "SHARED" "NAME;DIR" "SOURCES;TESTS;USES;LIBS;PRIVATE_LIBS" ${ARGN})
   set(target callbook_${L_NAME})
   add_library(${target} STATIC ${L_SOURCES})
   set_property(GLOBAL APPEND PROPERTY CALLBOOK_LAYERS ${L_NAME})
+
+  if(L_SHARED)
+    set_target_properties(${target} PROPERTIES POSITION_INDEPENDENT_CODE ON)
+    target_compile_options(${target} PRIVATE
+      -fno-semantic-interposition -ftls-model=initial-exec)
+  endif()
 
   get_filename_component(parent ${L_DIR} DIRECTORY)
   file(MAKE_DIRECTORY ${CALLBOOK_LINKS}/${L_NAME}/${parent})

@@ -1,0 +1,9 @@
+#include "callbook/version.h"
+
+namespace callbook {
+
+std::string_view version() {
+  return CALLBOOK_VERSION;
+}
+
+}  // namespace callbook
