@@ -353,6 +353,35 @@ const Transcript kTranscripts[] = {
   C: serving instances=0 sessions=2 tombstones=1 owed=0
   digests agree
 )"},
+    {"WhatWasRemovedAndTakenByAnotherSinceIsNotKeptForItsLivingHolder", R"(
+> start A
+> start B
+> advance 3500
+> A open s1
+> A register orders/o-1 session=s1 meta=old
+  A: orders = o-1(old)
+  B: orders = o-1(old)
+> cut B
+> A deregister orders/o-1 session=s1
+  A: orders = [deregistered]
+> A open s2
+> A register orders/o-1 session=s2 meta=new
+  A: orders = o-1(new)
+> A close s2
+  A: orders = [session_closed]
+> recreate
+> A refresh s1
+> heal B
+> advance 3000
+  B: orders = [session_closed]
+> A refresh s1
+> advance 3000
+> A refresh s1
+> show
+  A: serving instances=0 sessions=1 tombstones=1 owed=0
+  B: serving instances=0 sessions=1 tombstones=1 owed=0
+  digests agree
+)"},
     {"ALateRemovalTakesNothingFromASuccessor", R"(
 > start A
 > start B

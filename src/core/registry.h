@@ -372,6 +372,7 @@ class Registry {
               Outputs& out);
   void stamp_anew(Service& service, const Instance& body, base::Now now, Outputs& out);
   static base::Error must_resume();
+  bool had_been_taken(const KeyState& present, const InstanceRecord& record);
   bool merge_heard(Service& service, const KeyState& present, InstanceRecord record, base::Now now);
   void restate(const InstanceRecord& forgotten, base::Now now, Outputs& out);
   void compare(Source source, std::string_view key, bool holds_more, bool is_author, base::Now now,

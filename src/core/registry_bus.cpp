@@ -193,10 +193,23 @@ void Registry::apply_record(Source source, const BusMessage& message, const Inst
   compare(source, message.key, holds_more(state, record), is_author, now, out);
 }
 
+/// Whether what is over was a later process's: the registration here had lost its id to it before.
+/// The home of the one here knows that better, and decides for itself.
+bool Registry::had_been_taken(const KeyState& present, const InstanceRecord& record) {
+  const Holder& later = record.body.holder;
+  if (present.holder.kind != HolderKind::kSession || later.kind != HolderKind::kSession) {
+    return false;
+  }
+  const Session* own = sessions_.find(present.holder.session);
+  const Session* rival = sessions_.find(later.session);
+  if (own == nullptr || rival == nullptr || rival->state == Session::State::kUnknown) return false;
+  return !is_home(own->liveness) && rival->opened > own->opened;
+}
+
 /// Merges what was heard; returns whether anything changed.
 bool Registry::merge_heard(Service& service, const KeyState& present, InstanceRecord record,
                            Now now) {
-  if (catalog_.outlives(present, record)) {
+  if (catalog_.outlives(present, record) && !had_been_taken(present, record)) {
     record.kind = RegistrationKind::kNone;
     record.stamp = {};
   }

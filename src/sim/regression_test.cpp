@@ -55,7 +55,9 @@ INSTANTIATE_TEST_SUITE_P(Seeds, Regressions,
                                          Regression{"StaleNodeEndedASupersededSuspect", 30, true},
                                          Regression{"HoldOutlastedItsMassDeath", 47, true},
                                          Regression{"MissedAfterReportsWasNotAskedAnew", 757, true},
-                                         Regression{"ReleaseCameBackWithARestart", 591, true}),
+                                         Regression{"ReleaseCameBackWithARestart", 591, true},
+                                         Regression{"RemovedAndTakenWasKeptForItsFirstHolder", 825,
+                                                    true}),
                          [](const auto& tested) { return std::string(tested.param.name); });
 
 }  // namespace
