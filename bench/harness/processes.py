@@ -129,7 +129,9 @@ class Tools:
         self.load_program = binaries / "callbook-load"
         self.raw_program = binaries / "raw-echo"
         self.probe_program = binaries / "probe-bench"
-        for program in (self.callbook, self.load_program, self.raw_program, self.probe_program):
+        self.follow_program = binaries / "follow-bench"
+        for program in (self.callbook, self.load_program, self.raw_program, self.probe_program,
+                        self.follow_program):
             if not os.access(program, os.X_OK):
                 raise SystemExit(f"bench: {program} is not built; run make bench")
         folder.mkdir(parents=True, exist_ok=True)

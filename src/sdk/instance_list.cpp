@@ -1,5 +1,6 @@
 #include "sdk/instance_list.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "sdk/list_digest.h"
@@ -10,30 +11,40 @@ InstancePtr InstanceList::put(InstancePtr instance) {
   Held held{std::move(instance), 0};
   held.digest_part = digest_part(*held.instance);
   digest_ += held.digest_part;
-
-  InstancePtr replaced;
-  auto at = set_.lower_bound(held);
-  if (at != set_.end() && at->instance->id == held.instance->id) {
-    replaced = at->instance;
-    digest_ -= at->digest_part;
-    at = set_.erase(at);
+  const auto place = place_of(held.instance->id);
+  if (!is_at(place, held.instance->id)) {
+    held_.insert(place, std::move(held));
+    return nullptr;
   }
-  set_.insert(at, std::move(held));
-  return replaced;
+  Held& present = held_[static_cast<size_t>(place - held_.begin())];
+  digest_ -= present.digest_part;
+  return std::exchange(present, std::move(held)).instance;
 }
 
 InstancePtr InstanceList::erase(std::string_view id) {
-  const auto at = set_.find(id);
-  if (at == set_.end()) return nullptr;
-  InstancePtr removed = at->instance;
-  digest_ -= at->digest_part;
-  set_.erase(at);
+  const auto place = place_of(id);
+  if (!is_at(place, id)) return nullptr;
+  InstancePtr removed = place->instance;
+  digest_ -= place->digest_part;
+  held_.erase(place);
   return removed;
 }
 
 InstancePtr InstanceList::find(std::string_view id) const {
-  const auto at = set_.find(id);
-  return at == set_.end() ? nullptr : at->instance;
+  const auto place = place_of(id);
+  return is_at(place, id) ? place->instance : nullptr;
+}
+
+InstanceList::Sorted::const_iterator InstanceList::place_of(std::string_view id) const {
+  // Lists arrive in order.
+  if (held_.empty() || held_.back().instance->id < id) return held_.end();
+  return std::lower_bound(
+      held_.begin(), held_.end(), id,
+      [](const Held& held, std::string_view wanted) { return held.instance->id < wanted; });
+}
+
+bool InstanceList::is_at(Sorted::const_iterator place, std::string_view id) const {
+  return place != held_.end() && place->instance->id == id;
 }
 
 }  // namespace callbook::sdk

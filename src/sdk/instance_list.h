@@ -2,8 +2,8 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <set>
 #include <string_view>
+#include <vector>
 
 #include "sdk/instance.h"
 
@@ -16,13 +16,7 @@ class InstanceList {
     InstancePtr instance;
     uint64_t digest_part = 0;
   };
-  struct ById {
-    using is_transparent = void;
-    bool operator()(const Held& a, const Held& b) const { return a.instance->id < b.instance->id; }
-    bool operator()(const Held& a, std::string_view id) const { return a.instance->id < id; }
-    bool operator()(std::string_view id, const Held& b) const { return id < b.instance->id; }
-  };
-  using Set = std::set<Held, ById>;
+  using Sorted = std::vector<Held>;
 
   /// Adds `instance` or replaces the one of the same id, which is returned (or null).
   InstancePtr put(InstancePtr instance);
@@ -32,13 +26,17 @@ class InstanceList {
   InstancePtr find(std::string_view id) const;
 
   uint64_t digest() const { return digest_; }
-  size_t size() const { return set_.size(); }
-  bool empty() const { return set_.empty(); }
-  Set::const_iterator begin() const { return set_.begin(); }
-  Set::const_iterator end() const { return set_.end(); }
+  size_t size() const { return held_.size(); }
+  bool empty() const { return held_.empty(); }
+  Sorted::const_iterator begin() const { return held_.begin(); }
+  Sorted::const_iterator end() const { return held_.end(); }
 
  private:
-  Set set_;
+  /// Where `id` is, or would be.
+  Sorted::const_iterator place_of(std::string_view id) const;
+  bool is_at(Sorted::const_iterator place, std::string_view id) const;
+
+  Sorted held_;  // a flat one: it is copied and walked far more often than one comes or goes
   uint64_t digest_ = 0;
 };
 

@@ -18,14 +18,31 @@ ServiceFollower::ServiceFollower(std::shared_ptr<ServiceState> state, std::strin
       health_(LocalHealthRule{}, system_random()) {}
 
 void ServiceFollower::take(const InstanceList& list, Source source) {
+  take_candidates(list);
   list_ = list;
   source_ = source;
-  std::erase_if(candidates_, [&](const auto& entry) { return list_.find(entry.first) == nullptr; });
   LocalHealth::Actions actions;
   health_.take_list(list_, actions);
   perform(actions);
   publish();
   state_->call_subscribers();
+}
+
+/// Who stays keeps what is under way at it.
+void ServiceFollower::take_candidates(const InstanceList& list) {
+  std::vector<std::shared_ptr<Candidate>> candidates;
+  candidates.reserve(list.size());
+  auto before = list_.begin();
+  const auto is_before = [](const InstancePtr& one, const InstancePtr& other) {
+    return one != other && one->id < other->id;
+  };
+  for (const InstanceList::Held& held : list) {
+    while (before != list_.end() && is_before(before->instance, held.instance)) ++before;
+    const bool stays = before != list_.end() && !is_before(held.instance, before->instance);
+    candidates.push_back(stays ? std::move(candidates_[static_cast<size_t>(before - list_.begin())])
+                               : std::make_shared<Candidate>());
+  }
+  candidates_ = std::move(candidates);
 }
 
 void ServiceFollower::take(const Feedback& feedback) {
@@ -100,19 +117,23 @@ Selection::Home ServiceFollower::home_of(const std::vector<Member>& members) con
 }
 
 void ServiceFollower::publish() {
+  std::vector<Share> shares = shares_of(list_, health_, now_ms());
   std::vector<Member> members;
-  for (Share& share : shares_of(list_, health_, now_ms())) {
-    auto& candidate = candidates_[share.instance->id];
-    if (candidate == nullptr) candidate = std::make_shared<Candidate>();
-    members.push_back({std::move(share.instance), candidate, share.weight});
-  }
-  for (const auto& [id, candidate] : candidates_) {
-    candidate->doubted.store(health_.fitness(id) == LocalHealth::Fitness::kEjected,
-                             std::memory_order_relaxed);
+  members.reserve(shares.size());
+  for (Share& share : shares) {
+    members.push_back({std::move(share.instance), candidates_[share.place], share.weight});
   }
   std::vector<InstancePtr> instances;
   instances.reserve(list_.size());
-  for (const InstanceList::Held& held : list_) instances.push_back(held.instance);
+  for (const InstanceList::Held& held : list_) {
+    std::atomic<bool>& doubted = candidates_[instances.size()]->doubted;
+    const bool fails = health_.fitness(held.instance->id) == LocalHealth::Fitness::kEjected;
+    // Callers read it: it is written only where it changes.
+    if (doubted.load(std::memory_order_relaxed) != fails) {
+      doubted.store(fails, std::memory_order_relaxed);
+    }
+    instances.push_back(held.instance);
+  }
   Selection::Settings settings{state_->options().choice, home_of(members), state_->next_turn()};
   state_->publish(std::unique_ptr<const ServiceState::View>(new ServiceState::View{
       Selection(std::move(members), settings), std::move(instances), source_}));

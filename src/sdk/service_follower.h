@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -33,6 +32,7 @@ class ServiceFollower {
   const InstanceList& list() const { return list_; }
 
  private:
+  void take_candidates(const InstanceList& list);
   void perform(const LocalHealth::Actions& actions);
   void probe(const LocalHealth::Probe& wanted);
   void set_timer();
@@ -49,7 +49,7 @@ class ServiceFollower {
   InstanceList list_;
   Source source_ = Source::kNone;
   LocalHealth health_;
-  std::map<std::string, std::shared_ptr<Candidate>, std::less<>> candidates_;
+  std::vector<std::shared_ptr<Candidate>> candidates_;  // of list_, in its order
   std::unique_ptr<net::EventLoop::Timer> timer_;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };

@@ -22,7 +22,8 @@ Standing standing_of(const Instance& instance) {
 }
 
 struct Callable {
-  InstancePtr instance;
+  const InstancePtr& instance;
+  size_t place = 0;
   bool sure = false;
   Fitness fitness = Fitness::kFit;
   uint32_t percent = 100;
@@ -31,9 +32,10 @@ struct Callable {
 /// Those with a share of their own, the doubtful ones only if wanted.
 std::vector<Share> fit_ones(const std::vector<Callable>& all, bool doubtful_too) {
   std::vector<Share> shares;
+  shares.reserve(all.size());
   for (const Callable& one : all) {
     if (one.percent == 0 || (!one.sure && !doubtful_too)) continue;
-    shares.push_back({one.instance, one.instance->weight * one.percent});
+    shares.push_back({one.instance, one.instance->weight * one.percent, one.place});
   }
   return shares;
 }
@@ -52,11 +54,14 @@ bool sure_ones_suffice(const std::vector<Callable>& all) {
 
 std::vector<Share> shares_of(const InstanceList& list, const LocalHealth& health, int64_t now_ms) {
   std::vector<Callable> all;
+  all.reserve(list.size());
+  size_t place = 0;
   for (const InstanceList::Held& held : list) {
+    const size_t here = place++;
     const Standing standing = standing_of(*held.instance);
     if (standing == Standing::kNever) continue;
     const std::string& id = held.instance->id;
-    all.push_back({held.instance, standing == Standing::kSure, health.fitness(id),
+    all.push_back({held.instance, here, standing == Standing::kSure, health.fitness(id),
                    health.share_percent(id, now_ms)});
   }
   std::vector<Share> shares = fit_ones(all, !sure_ones_suffice(all));
@@ -68,11 +73,13 @@ std::vector<Share> shares_of(const InstanceList& list, const LocalHealth& health
     shares = fit_ones(all, true);
     for (const Callable& one : all) {
       if (one.fitness != Fitness::kEjected) continue;
-      shares.push_back({one.instance, one.instance->weight * kFailingPercent});
+      shares.push_back({one.instance, one.instance->weight * kFailingPercent, one.place});
     }
   }
   if (!shares.empty()) return shares;
-  for (const Callable& one : all) shares.push_back({one.instance, one.instance->weight * 100});
+  for (const Callable& one : all) {
+    shares.push_back({one.instance, one.instance->weight * 100, one.place});
+  }
   return shares;
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 
@@ -12,6 +13,7 @@ namespace callbook::sdk {
 struct Share {
   InstancePtr instance;
   uint32_t weight = 0;  ///< above 0; in units of a hundredth of the registered weight
+  size_t place = 0;     ///< in the list
 };
 
 /// What a consumer may call of a list, by what the registry says and what it has found out itself:
