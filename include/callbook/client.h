@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -43,6 +44,9 @@ struct RegistrationOptions {
   int64_t ttl_ms = 0;
   /// Serves only these, see Guard; none: the service, and any group of it.
   std::vector<std::string> served = {};
+  /// The guard of a server that listened before it was registered: it becomes ready now. Not beside
+  /// `served`, which a guard has already. None: the registration makes one.
+  std::optional<Guard> guard = {};
   /// For drain() by the destructor.
   std::chrono::milliseconds drain_timeout{5'000};
 };
@@ -66,7 +70,7 @@ class Registration {
   /// (superseded), or the registry refuses the instance, that is final.
   std::string trouble() const;
 
-  /// Calls are to ask it before they are served. It is ready from the start.
+  /// Calls are to ask it before they are served.
   Guard& guard() const;
 
   struct Drained {
@@ -74,8 +78,9 @@ class Registration {
     bool idle = false;  ///< the calls that were let in are over
   };
   /// Leaves: has consumers told to call others, then lets no more calls in (Guard), waits for those
-  /// under way, and takes the instance out of the registry. Returns within `timeout` or little
-  /// more.
+  /// under way, and takes the instance out of the registry. Late callers are turned away for half a
+  /// second before it returns, so that none is cut off if the process ends then. Returns within
+  /// `timeout` or little more.
   Drained drain(std::chrono::milliseconds timeout);
 
  private:

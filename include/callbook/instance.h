@@ -16,13 +16,13 @@ inline constexpr const char* kDefaultNamespace = "default";
 
 /// One instance of a service, as a consumer sees it or a provider announces it. Value type.
 struct Instance {
-  std::string id;
-  std::string address;
-  uint16_t port = 0;                      ///< 0: it has no default port
-  std::map<std::string, uint16_t> ports;  ///< named ones
-  std::string zone;
+  std::string id = {};
+  std::string address = {};
+  uint16_t port = 0;                           ///< 0: it has no default port
+  std::map<std::string, uint16_t> ports = {};  ///< named ones
+  std::string zone = {};
   uint32_t weight = kDefaultWeight;
-  std::map<std::string, std::string> metadata;
+  std::map<std::string, std::string> metadata = {};
   std::string state = kDefaultState;  ///< as the registry names it; a provider's own is not sent
 
   bool operator==(const Instance&) const = default;

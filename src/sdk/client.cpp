@@ -47,6 +47,16 @@ Instance completed(Instance instance, const std::string& service, const sdk::Reg
   return instance;
 }
 
+Guard guard_of(const RegistrationOptions& options) {
+  if (options.guard) {
+    if (!options.served.empty()) {
+      throw std::invalid_argument("served: may not be given beside guard, which says it already");
+    }
+    return *options.guard;
+  }
+  return Guard(options.served.empty() ? std::vector<std::string>{options.service} : options.served);
+}
+
 }  // namespace
 
 Client::Client(ClientOptions options) {
@@ -64,10 +74,11 @@ Service Client::service(const std::string& name, ServiceOptions options) {
 
 Registration Client::register_instance(RegistrationOptions options) {
   require_service(options.name_space, options.service);
+  Guard guard = guard_of(options);
   Instance instance = completed(std::move(options.instance), options.service, core_->place());
   return Registration(std::make_unique<sdk::RegistrationState>(
       core_, sdk::ServiceName{options.name_space, options.service}, std::move(instance),
-      options.ttl_ms, std::move(options.served), options.drain_timeout));
+      options.ttl_ms, std::move(guard), options.drain_timeout));
 }
 
 // --- Service ---

@@ -17,6 +17,11 @@ using Clock = std::chrono::steady_clock;
 /// The registry's own limit of a drain.
 constexpr milliseconds kLongestDrain{3'600'000};
 
+/// From the moment the door is shut until this process may go. A caller that has not been told is
+/// turned away in that time, and then leaves it alone for longer (LocalHealthRule::rest_ms): none
+/// is cut off when the connections end.
+constexpr milliseconds kFarewell{500};
+
 milliseconds left_until(Clock::time_point end) {
   return std::max(std::chrono::duration_cast<milliseconds>(end - Clock::now()), milliseconds(0));
 }
@@ -100,13 +105,13 @@ class RegistrationState::Keeper final : public RegistrationKeeper::Owner {
 };
 
 RegistrationState::RegistrationState(std::shared_ptr<ClientCore> core, ServiceName service,
-                                     Instance instance, int64_t ttl_ms,
-                                     std::vector<std::string> served, milliseconds drain_timeout)
+                                     Instance instance, int64_t ttl_ms, Guard guard,
+                                     milliseconds drain_timeout)
     : core_(std::move(core)),
       service_(std::move(service)),
       instance_(std::move(instance)),
       drain_timeout_(drain_timeout),
-      guard_(served.empty() ? std::vector<std::string>{service_.service} : std::move(served)),
+      guard_(std::move(guard)),
       shared_(std::make_shared<Shared>()),
       keeper_(std::make_shared<Keeper>(*core_, shared_)) {
   guard_.set_ready();
@@ -156,11 +161,19 @@ Registration::Drained RegistrationState::drain(milliseconds timeout) {
   Registration::Drained drained;
   // Those who have not been told yet are still let in, so that nobody is turned away before there
   // is somebody else to turn to.
-  drained.seen = registered() && tell_consumers(timeout);
+  // Some time is kept for the farewell, which matters most if the registry does not answer.
+  drained.seen = registered() && tell_consumers(timeout - std::min(kFarewell, timeout / 2));
   guard_.drain();
+  const auto farewell = std::min(Clock::now() + kFarewell, end);
   drained.idle = guard_.wait_idle(left_until(end));
   stop(std::max(left_until(end), milliseconds(1'000)));
+  turn_away_until(farewell);
   return drained;
+}
+
+void RegistrationState::turn_away_until(Clock::time_point end) const {
+  std::unique_lock<std::mutex> lock(shared_->mutex);
+  shared_->changed.wait_until(lock, end, [] { return false; });  // the guard does the work
 }
 
 bool RegistrationState::tell_consumers(milliseconds timeout) {

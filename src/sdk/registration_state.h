@@ -18,8 +18,7 @@ namespace callbook::sdk {
 class RegistrationState {
  public:
   RegistrationState(std::shared_ptr<ClientCore> core, ServiceName service, Instance instance,
-                    int64_t ttl_ms, std::vector<std::string> served,
-                    std::chrono::milliseconds drain_timeout);
+                    int64_t ttl_ms, Guard guard, std::chrono::milliseconds drain_timeout);
   ~RegistrationState();
   RegistrationState(const RegistrationState&) = delete;
   RegistrationState& operator=(const RegistrationState&) = delete;
@@ -39,6 +38,7 @@ class RegistrationState {
 
   bool tell_consumers(std::chrono::milliseconds timeout);
   void stop(std::chrono::milliseconds timeout);
+  void turn_away_until(std::chrono::steady_clock::time_point end) const;
 
   const std::shared_ptr<ClientCore> core_;
   const ServiceName service_;

@@ -262,6 +262,28 @@ TEST_F(ClientTest, ADrainTellsConsumersFirstThenShutsTheDoorAndWaitsForCalls) {
   EXPECT_TRUE(until(service, [&] { return service.instances().size() == 1; }));
 }
 
+TEST_F(ClientTest, ADrainTurnsLateCallersAwayForAMomentBeforeItReturns) {
+  Client client(options());
+  Registration registration = client.register_instance(orders("o-1", 8'080));
+  ASSERT_TRUE(registration.wait(kSoon));
+  const auto begin = std::chrono::steady_clock::now();
+  EXPECT_TRUE(registration.drain(kSoon).seen);
+  // A lower bound: that the machine is slow does not matter.
+  EXPECT_GE(std::chrono::steady_clock::now() - begin, milliseconds(500));
+}
+
+TEST_F(ClientTest, AServersOwnGuardOpensWithTheRegistrationAndShutsWithIt) {
+  Client client(options());
+  const Guard guard({"orders"});
+  EXPECT_EQ(guard.admit("orders").refusal(), Refusal::kNotReady);
+  RegistrationOptions with_guard = orders("o-1", 8'080);
+  with_guard.guard = guard;
+  Registration registration = client.register_instance(with_guard);
+  EXPECT_TRUE(guard.admit("orders"));
+  registration.drain(seconds(20));
+  EXPECT_EQ(guard.admit("orders").refusal(), Refusal::kDraining);
+}
+
 TEST_F(ClientTest, PicksAndServicesOutliveTheirClient) {
   Listener listener;
   auto client = std::make_unique<Client>(options());
@@ -285,6 +307,10 @@ TEST_F(ClientTest, WhatCannotBeRightIsRefusedAtOnce) {
   EXPECT_THROW(client.register_instance({}), std::invalid_argument);
   RegistrationOptions bad = orders("o 1", 80);
   EXPECT_THROW(client.register_instance(std::move(bad)), std::invalid_argument);
+  RegistrationOptions twice = orders("o-1", 80);
+  twice.served = {"orders/eu"};
+  twice.guard = Guard({"orders"});
+  EXPECT_THROW(client.register_instance(std::move(twice)), std::invalid_argument);
 }
 
 }  // namespace
