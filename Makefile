@@ -18,7 +18,8 @@ SETUP := build/.setup-$(shell sha256sum packages.txt | cut -c1-12)
 CONFIGURE := cmake -S . -G Ninja
 SANITIZED := base core store bus directory
 
-.PHONY: help setup build run install test test-sanitize lint format bench fuzz sim sim-long sim-planted demo clean
+.PHONY: help setup build run install test test-sanitize lint format bench fuzz sim sim-long sim-planted \
+        demo demo-chaos clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-15s %s\n", $$1, $$2}' Makefile
@@ -81,6 +82,10 @@ sim-planted: build/release/build.ninja ## plant bugs in copies of the source; th
 
 demo: build ## a short walk through a running registry
 	@examples/demo.sh
+
+demo-chaos: build ## calls that must not fail, for two minutes of kills, deploys and stops (ARGS=)
+	@cmake --build build/release -j $(JOBS) --target orders_server orders_caller
+	@examples/chaos.py $(ARGS)
 
 clean: ## remove everything that was built (not the installed packages)
 	@rm -rf build
