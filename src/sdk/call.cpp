@@ -39,6 +39,12 @@ void tell(Pick& pick, Outcome outcome) {
   }
 }
 
+/// Whether an attempt that failed had less time than the policy gives one, because the call's own
+/// was nearly over, and no more than that is known against the instance.
+bool was_cut_short(const CallPolicy& policy, int64_t given_ms, int64_t took_ms) {
+  return given_ms < policy.attempt_timeout.count() && took_ms >= given_ms;
+}
+
 }  // namespace
 
 CallResult call(const Service& service, const CallPolicy& policy, const Attempt& attempt) {
@@ -52,8 +58,12 @@ CallResult call(const Service& service, const CallPolicy& policy, const Attempt&
     sdk::CallPlan::Decision next;
     if (pick) {
       const std::string id = pick->id();
-      const Outcome outcome = attempt(*pick, std::chrono::milliseconds(plan.attempt_ms(now_ms())));
-      tell(*pick, outcome);
+      const int64_t began_ms = now_ms();
+      const int64_t given_ms = plan.attempt_ms(began_ms);
+      const Outcome outcome = attempt(*pick, std::chrono::milliseconds(given_ms));
+      const bool blameless =
+          outcome == Outcome::kFailed && was_cut_short(policy, given_ms, now_ms() - began_ms);
+      if (!blameless) tell(*pick, outcome);
       next = plan.after(outcome, id, random_share(), now_ms());
     } else {
       next = plan.after_nobody(random_share(), now_ms());

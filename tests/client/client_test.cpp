@@ -13,6 +13,7 @@
 #include <arpa/inet.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -70,17 +71,42 @@ class Listener {
   uint16_t port_ = 0;
 };
 
+/// A caller's connection to an instance.
+class Connection {
+ public:
+  explicit Connection(const Pick& pick)
+      : socket_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(pick.instance().port);
+    ::inet_pton(AF_INET, pick.instance().address.c_str(), &address.sin_addr);
+    is_open_ = ::connect(socket_, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0;
+  }
+  ~Connection() { ::close(socket_); }
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
+
+  bool is_open() const { return is_open_; }
+  bool hears_within(milliseconds timeout) const {
+    pollfd readable{socket_, POLLIN, 0};
+    return ::poll(&readable, 1, static_cast<int>(timeout.count())) > 0;
+  }
+
+ private:
+  int socket_;
+  bool is_open_ = false;
+};
+
 /// An attempt that only connects.
 Outcome connect_to(const Pick& pick, milliseconds) {
-  const int socket = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_port = htons(pick.instance().port);
-  ::inet_pton(AF_INET, pick.instance().address.c_str(), &address.sin_addr);
-  const bool connected =
-      ::connect(socket, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0;
-  ::close(socket);
-  return connected ? Outcome::kAnswered : Outcome::kNotSent;
+  const Connection connection(pick);
+  return connection.is_open() ? Outcome::kAnswered : Outcome::kNotSent;
+}
+
+/// One that waits for an answer, which does not come.
+Outcome wait_for_answer(const Pick& pick, milliseconds timeout) {
+  const Connection connection(pick);
+  return connection.hears_within(timeout) ? Outcome::kAnswered : Outcome::kFailed;
 }
 
 RegistrationOptions orders(const std::string& id, uint16_t port) {
@@ -227,6 +253,29 @@ TEST_F(ClientTest, WhoFailsIsLeftOutAtOnceAlsoWithoutARegistry) {
     attempts += result.attempts;
   }
   EXPECT_LE(attempts, 300u + 5);
+}
+
+TEST_F(ClientTest, ACallThatIsNearlyOverBlamesNobodyForTheTimeItLacks) {
+  Listener alive;
+  Listener other;
+  Client client(options());
+  Service service = client.service("orders");
+  Registration one = client.register_instance(orders("o-1", alive.port()));
+  Registration two = client.register_instance(orders("o-2", other.port()));
+  ASSERT_TRUE(until(service, [&] { return service.instances().size() == 2; }));
+  CallPolicy late;
+  late.deadline = milliseconds(20);
+  late.attempt_timeout = seconds(1);
+  std::string called;
+  const CallResult result = call(service, late, [&](const Pick& pick, milliseconds timeout) {
+    called = pick.id();
+    return wait_for_answer(pick, timeout);
+  });
+  EXPECT_EQ(result.outcome, Outcome::kFailed);
+  EXPECT_EQ(result.attempts, 1u);
+  bool chosen_again = false;
+  for (int i = 0; i < 100 && !chosen_again; ++i) chosen_again = service.pick()->id() == called;
+  EXPECT_TRUE(chosen_again);
 }
 
 TEST_F(ClientTest, ADrainTellsConsumersFirstThenShutsTheDoorAndWaitsForCalls) {

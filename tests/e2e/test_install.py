@@ -9,7 +9,7 @@ import pytest
 from registry import ROOT, binary
 
 CXX = os.environ.get("CXX", "g++")
-HEADERS = {path.name for path in (ROOT / "include/callbook").glob("*.h")} - {"grpc.h"}
+HEADERS = {path.name for path in (ROOT / "include/callbook").glob("*.h")}
 
 
 def run(*command, **options):
@@ -47,7 +47,7 @@ def test_what_is_installed_is_what_is_promised(prefix, libraries):
     assert (libraries / "libcallbook.so").resolve().name == "libcallbook.so.0.1.0"
 
 
-@pytest.mark.parametrize("header", sorted(HEADERS))
+@pytest.mark.parametrize("header", sorted(HEADERS - {"grpc.h"}))
 def test_a_header_stands_alone_and_shows_nothing_of_what_is_behind_it(prefix, header, tmp_path):
     source = tmp_path / "one.cpp"
     source.write_text(f"#include <callbook/{header}>\n#include <callbook/{header}>\n")
@@ -73,6 +73,36 @@ def test_a_cmake_project_finds_it(prefix, libraries, node, tmp_path):
         f"-DCMAKE_CXX_COMPILER={CXX}")
     run("cmake", "--build", tmp_path)
     run_discover(tmp_path / "discover", node, libraries)
+
+
+def test_the_component_for_grpc_is_found_by_both(prefix, libraries, tmp_path):
+    """Two calls of it, from the library and from the header; gRPC itself is linked by its user."""
+    (tmp_path / "one.cpp").write_text("""
+#include <callbook/grpc.h>
+int main() {
+  callbook::GrpcChannels channels(grpc::InsecureChannelCredentials());
+  const grpc::ClientContext context;
+  const bool answered =
+      callbook::outcome_of_grpc(grpc::Status::OK, context) == callbook::Outcome::kAnswered;
+  return answered && channels.size() == 0 ? 0 : 1;
+}
+""")
+    (tmp_path / "CMakeLists.txt").write_text("""
+cmake_minimum_required(VERSION 3.16)
+project(one LANGUAGES CXX)
+find_package(callbook REQUIRED COMPONENTS grpc)
+add_executable(one one.cpp)
+target_link_libraries(one PRIVATE callbook::grpc grpc++ gpr absl_synchronization)
+""")
+    loading = {**os.environ, "LD_LIBRARY_PATH": str(libraries)}
+    run("cmake", "-S", tmp_path, "-B", tmp_path / "build", f"-DCMAKE_PREFIX_PATH={prefix}",
+        f"-DCMAKE_CXX_COMPILER={CXX}")
+    run("cmake", "--build", tmp_path / "build")
+    run(tmp_path / "build/one", env=loading)
+    flags = run("pkg-config", "--cflags", "--libs", "callbook-grpc",
+                env={**os.environ, "PKG_CONFIG_PATH": str(libraries / "pkgconfig")}).split()
+    run(CXX, tmp_path / "one.cpp", *flags, "-o", tmp_path / "by_flags")
+    run(tmp_path / "by_flags", env=loading)
 
 
 def test_pkg_config_finds_it(prefix, libraries, node, tmp_path):
