@@ -418,11 +418,11 @@ const Transcript kTranscripts[] = {
 
 TEST(ServiceTiming, IsEachServicesOwnAndOfAProcessWithSeveralServicesTheMostPatientCounts) {
   RegistryOptions options;
-  ServiceTiming patient = options.timing;
+  ServiceTiming patient = static_cast<const ServiceTiming&>(options.timing);
   patient.silent_removal_ms = 60'000;
   patient.probe_rounds = 5;
   options.service_timing[{kDefaultNamespace, "ledger"}] = patient;
-  ServiceTiming hasty = options.timing;
+  ServiceTiming hasty = static_cast<const ServiceTiming&>(options.timing);
   hasty.silent_removal_ms = 5'000;
   hasty.breaker = {100, 0, 0};
   options.service_timing[{kDefaultNamespace, "cache"}] = hasty;
