@@ -33,7 +33,7 @@ struct Scene {
   }
   uint64_t last_ticket() const { return actions.probes.back().ticket; }
   /// "a=100 b=50": the shares, in hundredths of the usual weight.
-  std::string shares() {
+  std::string shares() const {
     std::string text;
     for (const Share& share : shares_of(list, health, now_ms)) {
       text +=
