@@ -3,12 +3,13 @@
 //     discover 127.0.0.1:7070
 
 #include <iostream>
+#include <stdexcept>
 
 #include <callbook/call.h>
 #include <callbook/client.h>
 #include <callbook/version.h>
 
-int main(int argc, char** argv) {
+int main(int argc, char** argv) try {
   callbook::Client client({.registry = argc > 1 ? argv[1] : "127.0.0.1:7070"});
   callbook::Service greeter = client.service("greeter");
   callbook::Registration registration =
@@ -25,4 +26,7 @@ int main(int argc, char** argv) {
     std::cerr << result.error << "; " << registration.trouble() << '\n';
     return 1;
   }
+} catch (const std::invalid_argument& fault) {
+  std::cerr << fault.what() << '\n';
+  return 2;
 }

@@ -4,6 +4,7 @@
 #include <csignal>
 #include <cstdint>
 #include <ctime>
+#include <stdexcept>
 #include <string>
 
 #include "callbook/call.h"
@@ -61,7 +62,7 @@ void report_until_ended(examples::Counts& counts) {
 
 }  // namespace
 
-int main(int argc, char** argv) {
+int main(int argc, char** argv) try {
   std::string registry = "127.0.0.1:7070";
   uint32_t per_second = 1'000;
   uint32_t threads = 32;
@@ -95,4 +96,7 @@ int main(int argc, char** argv) {
   fmt::print("{}\n", counts.take_report());
   fmt::print("total {}\n", counts.totals());
   return counts.failures() == 0 ? 0 : 1;
+} catch (const std::invalid_argument& fault) {
+  fmt::print(stderr, "orders: {}\n", fault.what());
+  return 2;
 }

@@ -3,6 +3,7 @@
 
 #include <csignal>
 #include <cstdint>
+#include <stdexcept>
 #include <string>
 
 #include "callbook/client.h"
@@ -48,7 +49,7 @@ sigset_t block_ending_signals() {
 
 }  // namespace
 
-int main(int argc, char** argv) {
+int main(int argc, char** argv) try {
   std::string registry = "127.0.0.1:7070";
   std::string id = "orders-1";
   int port = 0;
@@ -86,4 +87,7 @@ int main(int argc, char** argv) {
              drained.idle);
   server->Shutdown(std::chrono::system_clock::now() + std::chrono::seconds(1));
   return 0;
+} catch (const std::invalid_argument& fault) {
+  fmt::print(stderr, "orders: {}\n", fault.what());
+  return 2;
 }

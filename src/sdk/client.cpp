@@ -29,16 +29,24 @@ std::optional<sdk::Endpoint> some_registry(const sdk::RegistryPlace& place) {
   return std::nullopt;
 }
 
+/// The address by which this host reaches the registry; if its name can't be resolved now, or is
+/// not known yet, the one by which it reaches anybody.
+std::string own_address(const sdk::RegistryPlace& place) {
+  // Of the network for documentation (RFC 5737): the default route leads there. Nothing is sent.
+  const sdk::Endpoint anywhere{"192.0.2.1", 9};
+  const auto registry = some_registry(place);
+  auto address = sdk::local_address_towards(registry.value_or(anywhere));
+  if (!address.ok()) address = sdk::local_address_towards(anywhere);
+  if (!address.ok()) {
+    throw std::invalid_argument(
+        "address: must be given, since this host has no route to tell it by");
+  }
+  return std::move(*address);
+}
+
 /// What is registered, with what was left out filled in.
 Instance completed(Instance instance, const std::string& service, const sdk::RegistryPlace& place) {
-  if (instance.address.empty()) {
-    const auto registry = some_registry(place);
-    if (!registry)
-      throw std::invalid_argument("address: must be given where registries are in a file");
-    auto address = sdk::local_address_towards(*registry);
-    if (!address.ok()) throw std::invalid_argument(address.error().to_string());
-    instance.address = std::move(*address);
-  }
+  if (instance.address.empty()) instance.address = own_address(place);
   if (instance.id.empty()) {
     instance.id = fmt::format("{}-{}-{}", service, sdk::host_name(), instance.port);
   }

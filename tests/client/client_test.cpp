@@ -349,6 +349,32 @@ TEST_F(ClientTest, PicksAndServicesOutliveTheirClient) {
   EXPECT_NO_THROW(service.pick());
 }
 
+/// Whether there is a way to others at all, as there is wherever tests usually run.
+bool has_route() {
+  const int socket = ::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  sockaddr_in anybody{};
+  anybody.sin_family = AF_INET;
+  anybody.sin_port = htons(9);
+  ::inet_pton(AF_INET, "192.0.2.1", &anybody.sin_addr);
+  const bool routed = ::connect(socket, reinterpret_cast<sockaddr*>(&anybody), sizeof anybody) == 0;
+  ::close(socket);
+  return routed;
+}
+
+TEST_F(ClientTest, AProviderStartsThoughTheNameOfTheRegistryCannotBeResolved) {
+  Client client({.registry = "registry.invalid:7070"});
+  RegistrationOptions wanted = orders("o-1", 80);
+  wanted.drain_timeout = milliseconds(1);
+  if (!has_route()) {
+    EXPECT_THROW(client.register_instance(std::move(wanted)), std::invalid_argument);
+    return;
+  }
+  const Registration registration = client.register_instance(std::move(wanted));
+  EXPECT_NE(registration.instance().address, "");
+  EXPECT_NE(registration.instance().address, "127.0.0.1");
+  EXPECT_FALSE(registration.registered());
+}
+
 TEST_F(ClientTest, WhatCannotBeRightIsRefusedAtOnce) {
   EXPECT_THROW(Client({.registry = "127.0.0.1:notaport"}), std::invalid_argument);
   Client client(options());
