@@ -95,8 +95,9 @@ class Registration {
 ///
 ///     callbook::Client client({.registry = "10.0.0.1:7070,10.0.0.2:7070"});
 ///     callbook::Service billing = client.service("billing");
-///     auto registration = client.register_instance({.service = "orders", .instance = {.port =
-///     80}}); if (auto pick = billing.pick()) use(pick->endpoint());
+///     auto registration =
+///         client.register_instance({.service = "orders", .instance = {.port = 8080}});
+///     if (auto pick = billing.pick()) use(pick->endpoint());
 class Client {
  public:
   /// Throws std::invalid_argument, naming it, for an option that can't be right; not because no

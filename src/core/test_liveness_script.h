@@ -22,10 +22,12 @@ namespace callbook::core {
 /// A registry with providers that send heartbeats every two seconds and listen on ports, run from
 /// lines of commands; after each stands what consumers see, with the time since its beginning.
 ///
-///   process p [n] [zone=z] [service=s]   opens session p and registers s/p-1 … s/p-n; again: more
-///   of it attach p               ties the session to a connection (no heartbeats) kill p… the
-///   process is gone: connections break, ports refuse lose p…                the host is gone:
-///   nothing breaks, nothing answers hang p…                no heartbeats, but the ports answer
+///   process p [n] [zone=z] [service=s]
+///                          opens session p and registers s/p-1 … s/p-n; again: more of it
+///   attach p               ties the session to a connection (no heartbeats)
+///   kill p…                the process is gone: connections break, ports refuse
+///   lose p…                the host is gone: nothing breaks, nothing answers
+///   hang p…                no heartbeats, but the ports answer
 ///   back p…                heartbeats again, and the ports answer
 ///   lossy                  from now on every other heartbeat gets lost
 ///   shut p | open p        its ports refuse, though it goes on to send heartbeats; or answer again

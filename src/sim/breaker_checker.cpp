@@ -22,6 +22,14 @@ uint32_t share(uint32_t of, uint32_t percent) {
   return (of * percent + 99) / 100;
 }
 
+uint32_t budget(uint32_t of) {
+  return share(of, kPercent);
+}
+
+uint32_t floor(uint32_t of) {
+  return share(of, kFloorPercent);
+}
+
 bool is_isolated(const Listing& listed) {
   return listed.state == core::InstanceState::kOutOfService ||
          listed.state == core::InstanceState::kDraining;
@@ -33,15 +41,7 @@ bool timed_out(const core::Liveness& before, const core::Liveness& after) {
 
 }  // namespace
 
-uint32_t BreakerChecker::budget(uint32_t of) const {
-  return share(of, kPercent);
-}
-
-uint32_t BreakerChecker::floor(uint32_t of) const {
-  return share(of, kFloorPercent);
-}
-
-bool BreakerChecker::overdrawn(const Group& group, uint32_t largest) const {
+bool BreakerChecker::overdrawn(const Group& group, uint32_t largest) {
   return group.unreachable > budget(largest) || group.size - group.unreachable < floor(largest);
 }
 

@@ -90,9 +90,7 @@ class BreakerChecker {
   };
 
   Bounds largest(size_t node, const Group& group) const;
-  uint32_t budget(uint32_t of) const;
-  uint32_t floor(uint32_t of) const;
-  bool overdrawn(const Group& group, uint32_t largest) const;
+  static bool overdrawn(const Group& group, uint32_t largest);
   bool is_over(const Group& group) const;
   uint32_t lately(const Group& group, int64_t within_ms) const;
   bool counts(size_t node, KeyIndex key) const;

@@ -58,6 +58,12 @@ class Faults {
   void part_clients();
   void cut(const std::string& what, const Paths& paths, int64_t for_ms);
 
+  /// Of some clients from one node, or from every one: says so, in words that it returns; the
+  /// paths.
+  std::string tell_clients_cut(Fault kind, const std::vector<ClientId>& clients, bool every_node,
+                               size_t of_node);
+  Paths paths_of(const std::vector<ClientId>& clients, bool every_node, size_t of_node) const;
+
   void kill_one(Fault kind);
   void cut_power(RegistryNode& node);
   void restart_later(RegistryNode& node, int64_t delay_ms);

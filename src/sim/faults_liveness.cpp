@@ -48,24 +48,12 @@ void Faults::begin_liveness_fault(Fault kind) {
 void Faults::cut_service_off() {
   const bool every_node = random_.chance(0.6);
   const size_t of_node = random_.index(world_.nodes().size());
-  Paths paths;
-  std::string cut_off;
-  for (const ClientId client : population_.most_of_a_service()) {
-    cut_off += fmt::format("{} ", client);
-    for (const auto& node : world_.nodes()) {
-      if (!every_node && node->index() != of_node) continue;
-      const Endpoint here = Links::node(node->index());
-      const Endpoint there = world_.links().client(client);
-      paths.insert(paths.end(), {{here, there}, {there, here}});
-    }
-  }
-  if (paths.empty()) return;
-  const std::string what =
-      fmt::format("clients {}| {}", cut_off,
-                  every_node ? "every node" : world_.nodes()[of_node]->name().c_str());
-  tell(Fault::kServiceCutOff, what);
+  const std::vector<ClientId> clients = population_.most_of_a_service();
+  if (clients.empty()) return;
+  const std::string what = tell_clients_cut(Fault::kServiceCutOff, clients, every_node, of_node);
   // Mostly for longer than it takes to be removed.
-  cut(what, paths, random_.chance(0.3) ? draw_outage_ms() : random_.between(30'000, 200'000));
+  cut(what, paths_of(clients, every_node, of_node),
+      random_.chance(0.3) ? draw_outage_ms() : random_.between(30'000, 200'000));
 }
 
 void Faults::lose_requests() {

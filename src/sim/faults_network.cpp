@@ -161,11 +161,29 @@ void Faults::part_clients() {
   const double share = random_.chance(0.5) ? 1.0 : 0.4;
   const size_t of_node = random_.index(world_.nodes().size());
   const ClientId chosen = clients[random_.index(clients.size())];
-  Paths paths;
-  std::string cut_off;
+  std::vector<ClientId> parted;
   for (const ClientId client : clients) {
-    if (one_client ? client != chosen : !random_.chance(share)) continue;
-    cut_off += fmt::format("{} ", client);
+    if (one_client ? client == chosen : random_.chance(share)) parted.push_back(client);
+  }
+  if (parted.empty()) return;
+  const std::string what =
+      tell_clients_cut(Fault::kPartitionClientNode, parted, every_node, of_node);
+  cut(what, paths_of(parted, every_node, of_node), draw_outage_ms());
+}
+
+std::string Faults::tell_clients_cut(Fault kind, const std::vector<ClientId>& clients,
+                                     bool every_node, size_t of_node) {
+  std::string what = "clients ";
+  for (const ClientId client : clients) what += fmt::format("{} ", client);
+  what += "| " + (every_node ? "every node" : world_.nodes()[of_node]->name());
+  tell(kind, what);
+  return what;
+}
+
+Faults::Paths Faults::paths_of(const std::vector<ClientId>& clients, bool every_node,
+                               size_t of_node) const {
+  Paths paths;
+  for (const ClientId client : clients) {
     for (const auto& node : world_.nodes()) {
       if (!every_node && node->index() != of_node) continue;
       const Endpoint here = Links::node(node->index());
@@ -173,12 +191,7 @@ void Faults::part_clients() {
       paths.insert(paths.end(), {{here, there}, {there, here}});
     }
   }
-  if (paths.empty()) return;
-  const std::string what =
-      fmt::format("clients {}| {}", cut_off,
-                  every_node ? "every node" : world_.nodes()[of_node]->name().c_str());
-  tell(Fault::kPartitionClientNode, what);
-  cut(what, paths, draw_outage_ms());
+  return paths;
 }
 
 }  // namespace callbook::sim

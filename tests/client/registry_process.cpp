@@ -23,15 +23,8 @@ TemporaryDirectory::~TemporaryDirectory() {
   std::filesystem::remove_all(path_, ignored);
 }
 
-RegistryProcess::RegistryProcess() {
-  std::string pattern = std::filesystem::temp_directory_path() / "callbook-server-XXXXXX";
-  directory_ = ::mkdtemp(pattern.data());
-}
-
 RegistryProcess::~RegistryProcess() {
   if (pid_ != 0) kill9();
-  std::error_code ignored;
-  std::filesystem::remove_all(directory_, ignored);
 }
 
 void RegistryProcess::start() {
@@ -47,7 +40,7 @@ void RegistryProcess::start() {
     ::dup2(pipe[1], STDOUT_FILENO);
     ::close(pipe[0]);
     ::close(pipe[1]);
-    ::execl(binary, binary, "server", "--node", "n1", "--data", directory_.c_str(), "--http",
+    ::execl(binary, binary, "server", "--node", "n1", "--data", directory_.path().c_str(), "--http",
             http.c_str(), "--refused-removal-ms", "1000", static_cast<char*>(nullptr));
     ::_exit(127);
   }

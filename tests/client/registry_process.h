@@ -7,10 +7,23 @@
 
 namespace callbook::testing {
 
+/// A new directory that goes with the object.
+class TemporaryDirectory {
+ public:
+  TemporaryDirectory();
+  ~TemporaryDirectory();
+  TemporaryDirectory(const TemporaryDirectory&) = delete;
+  TemporaryDirectory& operator=(const TemporaryDirectory&) = delete;
+  const std::string& path() const { return path_; }
+
+ private:
+  std::string path_;
+};
+
 /// A `callbook server` (CALLBOOK_BIN) over a directory of its own, on a port that it keeps.
 class RegistryProcess {
  public:
-  RegistryProcess();
+  RegistryProcess() = default;
   ~RegistryProcess();
   RegistryProcess(const RegistryProcess&) = delete;
   RegistryProcess& operator=(const RegistryProcess&) = delete;
@@ -23,22 +36,9 @@ class RegistryProcess {
   std::string endpoint() const { return "127.0.0.1:" + std::to_string(port_); }
 
  private:
-  std::string directory_;
+  const TemporaryDirectory directory_;
   uint16_t port_ = 0;
   pid_t pid_ = 0;
-};
-
-/// A new directory that goes with the object.
-class TemporaryDirectory {
- public:
-  TemporaryDirectory();
-  ~TemporaryDirectory();
-  TemporaryDirectory(const TemporaryDirectory&) = delete;
-  TemporaryDirectory& operator=(const TemporaryDirectory&) = delete;
-  const std::string& path() const { return path_; }
-
- private:
-  std::string path_;
 };
 
 }  // namespace callbook::testing
