@@ -53,6 +53,7 @@ test-sanitize: $(SETUP) ## run the unit tests of the inner layers under the sani
 	@tools/test_sanitize tsan thread $(SANITIZED)
 
 lint: build/release/build.ninja ## check layout, faults and the rules of the house
+	@cmake --build build/release -j $(JOBS) --target callbook_generated
 	@tools/lint $(JOBS)
 
 format: $(SETUP) ## lay out every C++ file
