@@ -1,0 +1,110 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "bus/bus.h"
+#include "bus/nats/connection.h"
+#include "bus/nats/event_queue.h"
+#include "bus/nats/options.h"
+#include "bus/nats/subject.h"
+#include "bus/nats/subscription.h"
+
+namespace callbook::bus::nats {
+
+/// Follows one stream from a place of its own, over one connection after another: has a consumer
+/// push everything above it, and asks for another consumer when that one falls silent, leaves
+/// something out, or never answers. What is known of the place does not depend on any consumer.
+///
+/// The server's consumer may be on another generation of the stream than the one that is known, if
+/// the stream was made anew meanwhile. So what comes is held back until the stream has been looked
+/// at after the consumer was there: awaits_look() and confirm().
+class Follower {
+ public:
+  /// `answer` sends an empty message to a subject, without waiting.
+  using Answer = std::function<void(std::string subject)>;
+
+  Follower(Stream stream, const Names& names, const Options& options, EventQueue& events,
+           Answer answer);
+
+  // The control thread's.
+
+  /// Once the connection serves the stream. The place stays.
+  void attach(Connection& connection);
+  void detach();
+  /// Where the follower is. Ask before looking at the stream: what comes meanwhile is later.
+  Position place() const;
+  /// Takes in where the stream ended when it was looked at, after `before` was the place. Returns
+  /// the head to report. None if the stream seems to have been shortened: look again to be certain,
+  /// and say so then (`certain`); a server that has just become leader may be behind itself for a
+  /// moment.
+  std::optional<Position> observe(Position head, Position before, bool certain);
+  /// The number of the consumer that has answered and awaits a look at the stream, or 0.
+  uint64_t awaits_look() const;
+  /// The stream was of that generation after consumer `number` had answered.
+  void confirm(uint64_t number, uint64_t generation);
+  /// Has a consumer made if one is needed. Returns an error to log, if there is one.
+  base::Status tick(int64_t now_ms);
+
+  // Any thread's.
+
+  enum class Fetched : uint8_t { kOnItsWay, kMoves, kNeedsHeads };
+  /// kMoves: tick() will see to it.
+  Fetched fetch(Position after, int64_t now_ms);
+  /// The core has taken what was waiting: the server may send more.
+  void taken();
+
+ private:
+  enum class State : uint8_t {
+    kNone,      ///< no consumer, one is to be made
+    kAsked,     ///< for a consumer
+    kAnswered,  ///< it is there; what it brings is held back
+    kLive
+  };
+
+  void ask(int64_t now_ms);
+  void drop_consumer();
+  void on_message(uint64_t number, natsMsg* message);
+  bool on_delivered(std::string_view reply, natsMsg* message);
+  bool on_status(natsMsg* message);
+  void on_creation(std::string_view answer);
+  bool advance(uint64_t version, std::string_view key, std::string_view value);
+  bool pass_over(uint64_t version);
+  void move_to(Position place);
+
+  const Stream stream_;
+  const Names& names_;
+  const Options& options_;
+  EventQueue& events_;
+  const Answer answer_;
+
+  // The control thread's.
+  Connection* connection_ = nullptr;
+  std::unique_ptr<Subscription> subscription_;
+  std::string consumer_;  ///< its name; empty: none was asked for
+
+  mutable std::mutex mutex_;
+  State state_ = State::kNone;
+  uint64_t number_ = 0;    ///< of the last consumer that was asked for
+  Position place_;         ///< everything through it is in the queue
+  uint64_t from_ = 0;      ///< and everything above this
+  uint64_t head_ = 0;      ///< last version that the stream is known to have reached
+  uint64_t through_ = 0;   ///< the consumer has brought everything through it; held back until live
+  uint64_t next_seq_ = 1;  ///< of the consumer
+  bool broken_ = false;    ///< the consumer has left something out
+  int64_t asked_ms_ = 0;
+  int64_t heard_ms_ = 0;
+  std::vector<Batch> held_;
+  std::vector<std::string> owed_answers_;  ///< to flow control
+  uint64_t last_fetch_ = 0;
+  int64_t last_fetch_ms_ = 0;
+  std::string trouble_;  ///< why the last consumer was not made
+};
+
+}  // namespace callbook::bus::nats
