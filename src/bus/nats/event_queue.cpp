@@ -1,5 +1,7 @@
 #include "bus/nats/event_queue.h"
 
+#include <algorithm>
+
 namespace callbook::bus::nats {
 namespace {
 
@@ -16,6 +18,7 @@ bool EventQueue::push(Event event) {
   if (std::holds_alternative<Beat>(event) && ++beats_ > kMaxBeats) return false;
   if (const auto* batch = std::get_if<Batch>(&event)) {
     backlog_[index_of(batch->stream)] += batch->size_bytes();
+    note_end(batch->stream, {batch->generation, batch->through});
   }
   return push_locked(std::move(event));
 }
@@ -26,9 +29,30 @@ bool EventQueue::push_locked(Event event) {
   return events_.size() == 1;
 }
 
+void EventQueue::note_end(Stream stream, Position end) {
+  Position& known = ends_[index_of(stream)];
+  if (known.generation == end.generation) end.version = std::max(end.version, known.version);
+  known = end;
+}
+
+bool EventQueue::push_heads(Positions heads) {
+  const std::lock_guard lock(mutex_);
+  for (size_t s = 0; s < heads.size(); ++s) {
+    if (heads[s].generation != ends_[s].generation) continue;
+    heads[s].version = std::max(heads[s].version, ends_[s].version);
+  }
+  return push_locked(Heads{heads});
+}
+
+void EventQueue::cut(Stream stream, Position head) {
+  const std::lock_guard lock(mutex_);
+  ends_[index_of(stream)] = head;
+}
+
 bool EventQueue::push_message(Stream stream, Position after, const Message& message) {
   const std::lock_guard lock(mutex_);
   backlog_[index_of(stream)] += message.key.size() + message.value.size();
+  note_end(stream, {after.generation, message.version});
   auto* last = events_.empty() ? nullptr : std::get_if<Batch>(&events_.back());
   if (last != nullptr && last->stream == stream && last->generation == after.generation &&
       last->through == after.version && last->size() < kMaxBatchMessages &&

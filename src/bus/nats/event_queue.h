@@ -28,6 +28,11 @@ class EventQueue {
   /// Appends a message to the last event, if that is a batch of the same stream that ends at
   /// `after` and is not too large, or begins another batch.
   [[nodiscard]] bool push_message(Stream stream, Position after, const Message& message);
+  /// Heads of `heads`, or of what the batches before have brought, if that is later: a stream that
+  /// was looked at a moment ago has gone on since, and must not seem to have been shortened.
+  [[nodiscard]] bool push_heads(Positions heads);
+  /// The stream really has been shortened, to there.
+  void cut(Stream stream, Position head);
   void wake() const { wake_(); }
   void tell(Event event) {
     if (push(std::move(event))) wake();
@@ -41,11 +46,13 @@ class EventQueue {
 
  private:
   bool push_locked(Event event);
+  void note_end(Stream stream, Position end);
 
   const Wake wake_;
   mutable std::mutex mutex_;
   std::vector<Event> events_;
   std::array<size_t, kStreamCount> backlog_{};
+  Positions ends_{};  ///< of the batches so far
   size_t beats_ = 0;
   bool closed_ = false;
 };

@@ -4,7 +4,6 @@
 #include <utility>
 
 #include "bus/nats/steady.h"
-#include "bus/nats/wire.h"
 
 namespace callbook::bus::nats {
 namespace {
@@ -54,7 +53,9 @@ Position Follower::place() const {
 /// The mutex is held.
 void Follower::move_to(Position place) {
   place_ = place;
+  place_ns_ = 0;
   from_ = place.version;
+  replaced_ = false;
   state_ = State::kNone;
 }
 
@@ -65,11 +66,15 @@ std::optional<Position> Follower::observe(Position head, Position before, bool c
   } else if (place_.generation != head.generation) {
     // Everybody begins at its beginning.
     move_to({head.generation, 0});
+  } else if (replaced_) {
+    // Lower than anybody's position who has had the message that is gone: all begin anew.
+    head.version = place_.version - 1;
+    move_to(head);
+    events_.cut(stream_, head);
   } else if (before.generation == head.generation && head.version < before.version) {
     if (!certain) return std::nullopt;
     move_to(head);
-  } else {
-    head.version = std::max(head.version, place_.version);
+    events_.cut(stream_, head);
   }
   head_ = head.version;
   return head;
@@ -87,7 +92,8 @@ void Follower::confirm(uint64_t number, uint64_t generation) {
     const std::lock_guard lock(mutex_);
     if (state_ != State::kAnswered || number_ != number || place_.generation != generation) return;
     state_ = State::kLive;
-    place_.version = std::max(place_.version, through_);
+    place_.version = through_;
+    place_ns_ = through_ns_;
     for (Batch& batch : held_) wakes = events_.push(std::move(batch)) || wakes;
     held_.clear();
     owed.swap(owed_answers_);
@@ -143,45 +149,47 @@ void Follower::ask(int64_t now) {
     asked_ms_ = now;
     heard_ms_ = now;
     through_ = place_.version;
+    through_ns_ = place_ns_;
+    first_ = {place_.version, 0, place_ns_};
     next_seq_ = 1;
     broken_ = false;
-    wish.after = place_.version;
+    wish.after = place_.version - (place_ns_ == 0 ? 0 : 1);
   }
   auto subscription = Subscription::make(
-      connection_->handle(), inbox + ".*",
+      connection_->handle(), inbox,
       [this, number](natsMsg* message) { on_message(number, message); }, true);
   if (!subscription.ok()) return;
   subscription_ = std::move(*subscription);
   consumer_ = inbox.substr(inbox.rfind('.') + 1);
-  const std::string deliver = inbox + ".d";
   const std::string& stream = names_.stream(stream_);
   wish.stream = stream;
   wish.name = consumer_;
-  wish.deliver_subject = deliver;
+  // A consumer of 2.9 sees interest only in the very subject, so this is no wildcard; what is
+  // pushed, and the answer to the request, come to the same.
+  wish.deliver_subject = inbox;
   wish.heartbeat_ms = options_.heartbeat_ms;
   const std::string request = consumer_request(wish);
   static_cast<void>(natsConnection_PublishRequest(
-      connection_->handle(), consumer_create_subject(stream, consumer_).c_str(),
-      (inbox + ".r").c_str(), request.data(), static_cast<int>(request.size())));
+      connection_->handle(), consumer_create_subject(stream, consumer_).c_str(), inbox.c_str(),
+      request.data(), static_cast<int>(request.size())));
 }
 
 // --- The library's thread ---
 
 void Follower::on_message(uint64_t number, natsMsg* message) {
   const char* const reply = natsMsg_GetReply(message);
-  const std::string_view subject = natsMsg_GetSubject(message);
   const int64_t now = steady_ms();
   bool wakes = false;
   {
     const std::lock_guard lock(mutex_);
     if (number != number_ || state_ == State::kNone) return;
     heard_ms_ = now;
-    if (subject.ends_with(".r")) {
-      on_creation(payload_of(message));
-    } else if (reply != nullptr && std::string_view(reply).starts_with("$JS.ACK.")) {
+    if (reply != nullptr && std::string_view(reply).starts_with("$JS.ACK.")) {
       wakes = on_delivered(reply, message);
-    } else {
+    } else if (header_of(message, "Status") == "100") {
       wakes = on_status(message);
+    } else {
+      on_creation(payload_of(message));
     }
   }
   if (wakes) events_.wake();
@@ -202,7 +210,10 @@ bool Follower::on_delivered(std::string_view reply, natsMsg* message) {
     return false;
   }
   ++next_seq_;
-  if (at->stream_seq <= through_ || broken_) return false;
+  if (first_.time_ns != 0 && at->stream_seq == first_.stream_seq && at->time_ns != first_.time_ns) {
+    replaced_ = true;
+  }
+  if (at->stream_seq <= through_ || broken_ || replaced_) return false;
   // A delivered message keeps the subject that it was published to.
   const std::string_view subject = natsMsg_GetSubject(message);
   const std::string& prefix = names_.prefix(stream_);
@@ -210,13 +221,16 @@ bool Follower::on_delivered(std::string_view reply, natsMsg* message) {
       subject.starts_with(prefix) ? key_of_token(subject.substr(prefix.size())) : std::nullopt;
   // Somebody else's, and nothing that a record could be: passed over like one that is gone.
   if (!key) return pass_over(at->stream_seq);
-  return advance(at->stream_seq, *key, payload_of(message));
+  return advance(*at, *key, payload_of(message));
 }
 
-bool Follower::advance(uint64_t version, std::string_view key, std::string_view value) {
+bool Follower::advance(const Delivered& at, std::string_view key, std::string_view value) {
+  const uint64_t version = at.stream_seq;
   const uint64_t after = std::exchange(through_, version);
+  through_ns_ = at.time_ns;
   if (state_ == State::kLive) {
     place_.version = version;
+    place_ns_ = through_ns_;
     return events_.push_message(stream_, {place_.generation, after}, {version, key, value});
   }
   if (held_.empty()) {
@@ -238,8 +252,10 @@ bool Follower::pass_over(uint64_t version) {
   batch.generation = place_.generation;
   batch.after = std::exchange(through_, version);
   batch.through = version;
+  through_ns_ = 0;
   if (state_ == State::kLive) {
     place_.version = version;
+    place_ns_ = 0;
     return events_.push(std::move(batch));
   }
   if (held_.empty()) {
@@ -272,7 +288,7 @@ bool Follower::on_status(natsMsg* message) {
     return false;
   }
   // The consumer is past these, and has had nothing to bring: they are gone.
-  if (broken_ || *last_version <= through_) return false;
+  if (broken_ || replaced_ || *last_version <= through_) return false;
   return pass_over(*last_version);
 }
 

@@ -15,6 +15,7 @@
 #include "bus/nats/options.h"
 #include "bus/nats/subject.h"
 #include "bus/nats/subscription.h"
+#include "bus/nats/wire.h"
 
 namespace callbook::bus::nats {
 
@@ -25,6 +26,10 @@ namespace callbook::bus::nats {
 /// The server's consumer may be on another generation of the stream than the one that is known, if
 /// the stream was made anew meanwhile. So what comes is held back until the stream has been looked
 /// at after the consumer was there: awaits_look() and confirm().
+///
+/// A server may come back without its last messages, and give their versions to others before
+/// anybody has looked. So a consumer begins with the last message that is known: if it is another
+/// one by the time at which the server took it in, the stream has been shortened.
 class Follower {
  public:
   /// `answer` sends an empty message to a subject, without waiting.
@@ -74,7 +79,7 @@ class Follower {
   bool on_delivered(std::string_view reply, natsMsg* message);
   bool on_status(natsMsg* message);
   void on_creation(std::string_view answer);
-  bool advance(uint64_t version, std::string_view key, std::string_view value);
+  bool advance(const Delivered& at, std::string_view key, std::string_view value);
   bool pass_over(uint64_t version);
   void move_to(Position place);
 
@@ -93,11 +98,15 @@ class Follower {
   State state_ = State::kNone;
   uint64_t number_ = 0;    ///< of the last consumer that was asked for
   Position place_;         ///< everything through it is in the queue
+  uint64_t place_ns_ = 0;  ///< time of the message at place_; 0: not known
   uint64_t from_ = 0;      ///< and everything above this
   uint64_t head_ = 0;      ///< last version that the stream is known to have reached
   uint64_t through_ = 0;   ///< the consumer has brought everything through it; held back until live
-  uint64_t next_seq_ = 1;  ///< of the consumer
-  bool broken_ = false;    ///< the consumer has left something out
+  uint64_t through_ns_ = 0;  ///< as place_ns_
+  Delivered first_;          ///< what the consumer must begin with, if that is still held
+  bool replaced_ = false;    ///< and did not
+  uint64_t next_seq_ = 1;    ///< of the consumer
+  bool broken_ = false;      ///< the consumer has left something out
   int64_t asked_ms_ = 0;
   int64_t heard_ms_ = 0;
   std::vector<Batch> held_;

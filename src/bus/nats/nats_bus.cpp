@@ -251,7 +251,7 @@ void NatsBus::look(Connection& connection) {
   answered_ms_ = steady_ms();
   next_look_ms_ = answered_ms_ + options_.heads_ms;
   if (!std::exchange(reported_, true)) logger_.info("bus: connected");
-  events_.tell(Heads{heads});
+  if (events_.push_heads(heads)) events_.wake();
 }
 
 base::Result<std::optional<Position>> NatsBus::look_at(Connection& connection, Stream stream) {

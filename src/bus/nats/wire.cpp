@@ -41,8 +41,9 @@ std::optional<Delivered> parse_delivered(std::string_view reply) {
   const size_t first = count == kShort ? 3 : 5;
   const auto stream_seq = parse_number(tokens[first]);
   const auto consumer_seq = parse_number(tokens[first + 1]);
-  if (!stream_seq || !consumer_seq) return std::nullopt;
-  return Delivered{*stream_seq, *consumer_seq};
+  const auto time_ns = parse_number(tokens[first + 2]);
+  if (!stream_seq || !consumer_seq || !time_ns) return std::nullopt;
+  return Delivered{*stream_seq, *consumer_seq, *time_ns};
 }
 
 bool succeeded(std::string_view answer) {

@@ -17,6 +17,7 @@ namespace callbook::bus::nats {
 struct Delivered {
   uint64_t stream_seq = 0;
   uint64_t consumer_seq = 0;  ///< from 1, without gaps: one that is missing was lost on the way
+  uint64_t time_ns = 0;       ///< when the server took it in; with stream_seq it names the message
 };
 /// None if this is not the reply subject of a delivered message.
 std::optional<Delivered> parse_delivered(std::string_view reply);

@@ -10,6 +10,7 @@ TEST(Wire, ReadsWhereADeliveredMessageStands) {
   ASSERT_TRUE(brief.has_value());
   EXPECT_EQ(brief->stream_seq, 42U);
   EXPECT_EQ(brief->consumer_seq, 7U);
+  EXPECT_EQ(brief->time_ns, 1669058325000000000U);
   const auto full = parse_delivered("$JS.ACK.hub.hash.s.c.1.43.8.1669058325000000000.3.rnd");
   ASSERT_TRUE(full.has_value());
   EXPECT_EQ(full->stream_seq, 43U);

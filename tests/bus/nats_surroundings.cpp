@@ -1,0 +1,122 @@
+#include "tests/bus/nats_surroundings.h"
+
+#include <chrono>
+#include <cstdio>
+#include <utility>
+
+#include <gtest/gtest.h>
+
+#include "bus/nats/nats_bus.h"
+#include "bus/nats/steady.h"
+#include "bus/nats/subject.h"
+
+namespace callbook::testing {
+namespace {
+
+/// A condition may become true by time alone.
+constexpr auto kStep = std::chrono::milliseconds(20);
+
+/// As in production, only less patient.
+bus::nats::Options quick() {
+  bus::nats::Options options;
+  options.heads_ms = 300;
+  options.heartbeat_ms = 300;
+  options.ping_ms = 500;
+  options.request_timeout_ms = 1'000;
+  options.consumer_timeout_ms = 3'000;
+  options.retry_least_ms = 20;
+  options.retry_most_ms = 200;
+  return options;
+}
+
+}  // namespace
+
+void NatsSurroundings::Journal::write(base::LogLevel, std::string_view message) {
+  std::fprintf(stderr, "  [bus] %.*s\n", static_cast<int>(message.size()), message.data());
+}
+
+NatsSurroundings::NatsSurroundings(size_t servers, int64_t tied_age_ms, const std::string& more)
+    : options_(quick()) {
+  options_.tied_age_ms = tied_age_ms;
+  std::vector<uint16_t> routes;
+  for (size_t i = 0; servers > 1 && i < servers; ++i) routes.push_back(free_port());
+  for (size_t i = 0; i < servers; ++i) {
+    NatsServer::Place place;
+    place.name = "s" + std::to_string(i + 1);
+    place.route_ports = routes;
+    if (servers > 1) place.route_port = routes[i];
+    place.more = more;
+    servers_.push_back(std::make_unique<NatsServer>(std::move(place)));
+    servers_.back()->start();
+    options_.servers.push_back(servers_.back()->url());
+  }
+}
+
+NatsSurroundings::~NatsSurroundings() {
+  drop_nodes();
+}
+
+Operator& NatsSurroundings::an_operator() {
+  if (!operator_) {
+    std::string urls;
+    for (const std::string& url : options_.servers) urls += (urls.empty() ? "" : ",") + url;
+    operator_ = std::make_unique<Operator>(urls);
+  }
+  return *operator_;
+}
+
+NatsServer& NatsSurroundings::server_named(const std::string& name) {
+  for (const auto& server : servers_) {
+    if (server->name() == name) return *server;
+  }
+  ADD_FAILURE() << "no server is called " << name;
+  return *servers_.front();
+}
+
+std::string NatsSurroundings::stream_name(bus::Stream stream) const {
+  return bus::nats::Names(options_.cluster).stream(stream);
+}
+
+void NatsSurroundings::take_away() {
+  for (const auto& server : servers_) server->kill9();
+}
+
+void NatsSurroundings::bring_back() {
+  for (const auto& server : servers_) server->start();
+}
+
+void NatsSurroundings::recreate(bus::Stream stream) {
+  an_operator().delete_stream(stream_name(stream));
+}
+
+std::unique_ptr<bus::Bus> NatsSurroundings::make_bus(size_t index) {
+  bus::nats::Options options = options_;
+  options.node = "n" + std::to_string(index);
+  auto made = bus::nats::make_bus(options, journal_, [this] {
+    const std::lock_guard lock(mutex_);
+    awake_ = true;
+    woken_.notify_one();
+  });
+  EXPECT_TRUE(made.ok()) << made.error().to_string();
+  return std::move(*made);
+}
+
+void NatsSurroundings::step() {
+  std::unique_lock lock(mutex_);
+  woken_.wait_for(lock, kStep, [this] { return awake_; });
+  awake_ = false;
+}
+
+int64_t NatsSurroundings::now_ms() {
+  return bus::nats::steady_ms();
+}
+
+std::unique_ptr<Surroundings> make_one_server(int64_t tied_age_ms) {
+  return std::make_unique<NatsSurroundings>(1, tied_age_ms);
+}
+
+std::unique_ptr<Surroundings> make_three_servers(int64_t tied_age_ms) {
+  return std::make_unique<NatsSurroundings>(3, tied_age_ms);
+}
+
+}  // namespace callbook::testing

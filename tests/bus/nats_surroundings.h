@@ -1,0 +1,57 @@
+#pragma once
+
+#include <condition_variable>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "base/log.h"
+#include "bus/nats/options.h"
+#include "tests/bus/nats_server.h"
+#include "tests/bus/surroundings.h"
+
+namespace callbook::testing {
+
+/// Nodes in this process, over real servers: one, or a cluster of three.
+class NatsSurroundings final : public Surroundings {
+ public:
+  /// `more`: configuration of every server.
+  NatsSurroundings(size_t servers, int64_t tied_age_ms, const std::string& more = "");
+  ~NatsSurroundings() override;
+
+  void take_away() override;
+  void bring_back() override;
+  void recreate(bus::Stream stream) override;
+  size_t max_publications() const override { return options_.max_publications; }
+
+  std::vector<std::unique_ptr<NatsServer>>& servers() { return servers_; }
+  NatsServer& server_named(const std::string& name);
+  /// For nodes that are added from now on.
+  bus::nats::Options& options() { return options_; }
+  Operator& an_operator();
+  std::string stream_name(bus::Stream stream) const;
+
+ protected:
+  std::unique_ptr<bus::Bus> make_bus(size_t index) override;
+  void step() override;
+  int64_t now_ms() override;
+
+ private:
+  /// What the buses have to say, kept for a test that fails.
+  class Journal final : public base::Logger {
+   public:
+    void write(base::LogLevel level, std::string_view message) override;
+  };
+
+  Journal journal_;
+  bus::nats::Options options_;
+  std::vector<std::unique_ptr<NatsServer>> servers_;
+  std::unique_ptr<Operator> operator_;
+  std::mutex mutex_;
+  std::condition_variable woken_;
+  bool awake_ = false;
+};
+
+}  // namespace callbook::testing
