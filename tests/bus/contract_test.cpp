@@ -302,9 +302,13 @@ TEST_P(BusContract, TheBusGoesAndComesBackWithWhatItAcknowledged) {
     ASSERT_TRUE(late.records(kLasting).contains(key)) << key << " was acknowledged";
     EXPECT_GE(std::stoull(late.records(kLasting).at(key).value), number) << key;
   }
-  EXPECT_EQ(a.records(kLasting), late.records(kLasting));
-  EXPECT_EQ(b.records(kLasting), late.records(kLasting));
-  EXPECT_EQ(a.resets() + b.resets(), 0U) << "the same stream as before";
+  for (const auto& [key, record] : late.records(kLasting)) {
+    EXPECT_EQ(a.records(kLasting).at(key), record) << key;
+    EXPECT_EQ(b.records(kLasting).at(key), record) << key;
+  }
+  if (!around_->may_lose_its_end()) {
+    EXPECT_EQ(a.resets() + b.resets(), 0U) << "the same stream as before";
+  }
 }
 
 TEST_P(BusContract, NothingComesAfterStop) {

@@ -136,6 +136,7 @@ class Simulated final : public Surroundings {
   }
   void bring_back() override { bus_.unstall(); }
   void recreate(bus::Stream stream) override { bus_.recreate(static_cast<core::Stream>(stream)); }
+  bool may_lose_its_end() const override { return false; }
   size_t max_publications() const override { return kMaxPublications; }
 
  protected:

@@ -28,6 +28,8 @@ class Surroundings {
   virtual void bring_back() = 0;
   /// An operator deletes a stream. Somebody makes it anew.
   virtual void recreate(bus::Stream stream) = 0;
+  /// Whether, ended whole, it may come back without its last messages, none of them acknowledged.
+  virtual bool may_lose_its_end() const = 0;
   /// So many publications may be in flight.
   virtual size_t max_publications() const = 0;
 
