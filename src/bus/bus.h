@@ -136,8 +136,9 @@ inline constexpr size_t kMaxKeyBytes = 1'024;
 /// - A beat reaches the other nodes that can be reached now, or is lost. It never comes back to its
 ///   sender. It may arrive while the streams can't be used.
 ///
-/// Not promised: that messages come once; that a bus with replicas never forgets (it acknowledges
-/// before its disks do). Callers merge, announce again, and compare digests.
+/// Not promised: that messages come once; that a bus never forgets (it acknowledges before its
+/// disks do, and of three servers that all die at once the replicas may differ when they are back).
+/// Callers merge, announce again, and compare digests.
 class Bus {
  public:
   virtual ~Bus() = default;

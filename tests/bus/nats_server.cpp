@@ -106,11 +106,11 @@ void NatsServer::kill9() {
   pid_ = 0;
 }
 
-void NatsServer::stop() {
+void NatsServer::stop() const {
   ::kill(pid_, SIGSTOP);
 }
 
-void NatsServer::go_on() {
+void NatsServer::go_on() const {
   ::kill(pid_, SIGCONT);
 }
 

@@ -45,8 +45,8 @@ class NatsServer {
   /// Returns when the process runs; clients try until it listens.
   void start();
   void kill9();
-  void stop();  ///< SIGSTOP
-  void go_on();
+  void stop() const;  ///< SIGSTOP
+  void go_on() const;
   bool running() const { return pid_ != 0; }
 
   const std::string& name() const { return place_.name; }

@@ -78,11 +78,23 @@ std::string NatsSurroundings::stream_name(bus::Stream stream) const {
 }
 
 void NatsSurroundings::take_away() {
-  for (const auto& server : servers_) server->kill9();
+  for (const auto& server : servers_) {
+    if (servers_.size() == 1) {
+      server->kill9();
+    } else {
+      server->stop();
+    }
+  }
 }
 
 void NatsSurroundings::bring_back() {
-  for (const auto& server : servers_) server->start();
+  for (const auto& server : servers_) {
+    if (servers_.size() == 1) {
+      server->start();
+    } else {
+      server->go_on();
+    }
+  }
 }
 
 void NatsSurroundings::recreate(bus::Stream stream) {

@@ -45,7 +45,7 @@ class SimulatedBus final : public bus::Bus, public sim::BusListener {
     for (const bus::Publication& one : publications) {
       if (!connected_ || tickets_.size() >= kMaxPublications || one.key.empty() ||
           one.key.size() > bus::kMaxKeyBytes) {
-        events_.push_back(bus::Settled{one.ticket, false});
+        events_.emplace_back(bus::Settled{one.ticket, false});
         continue;
       }
       tickets_.insert(one.ticket);
@@ -136,7 +136,6 @@ class Simulated final : public Surroundings {
   }
   void bring_back() override { bus_.unstall(); }
   void recreate(bus::Stream stream) override { bus_.recreate(static_cast<core::Stream>(stream)); }
-  bool may_lose_its_end() const override { return false; }
   size_t max_publications() const override { return kMaxPublications; }
 
  protected:

@@ -23,13 +23,11 @@ class Surroundings {
   /// Until every node has applied all that the streams hold.
   void settle();
 
-  /// The bus ends for everybody, at once, and comes back with what it had.
+  /// The bus ends for everybody, at once, and comes back with what it had acknowledged.
   virtual void take_away() = 0;
   virtual void bring_back() = 0;
   /// An operator deletes a stream. Somebody makes it anew.
   virtual void recreate(bus::Stream stream) = 0;
-  /// Whether, ended whole, it may come back without its last messages, none of them acknowledged.
-  virtual bool may_lose_its_end() const = 0;
   /// So many publications may be in flight.
   virtual size_t max_publications() const = 0;
 

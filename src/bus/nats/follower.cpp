@@ -11,6 +11,8 @@ namespace {
 constexpr int64_t kMissedHeartbeats = 3;
 /// Before a consumer is asked for again that the server has refused to make.
 constexpr int64_t kRefusedMs = 500;
+/// Better read from another replica than not at all: one in 3,000 times when there are three.
+constexpr int kMostElsewhere = 20;
 /// The same fetch again after so long: what was on its way has not arrived.
 constexpr int64_t kLostOnItsWayMs = 1'500;
 
@@ -78,6 +80,17 @@ std::optional<Position> Follower::observe(Position head, Position before, bool c
   }
   head_ = head.version;
   return head;
+}
+
+void Follower::prefer(const std::string& leader) {
+  const std::lock_guard lock(mutex_);
+  if (state_ != State::kAnswered && state_ != State::kLive) return;
+  if (leader.empty() || server_.empty() || leader == server_) {
+    elsewhere_ = 0;
+  } else if (elsewhere_ < kMostElsewhere) {
+    ++elsewhere_;
+    state_ = State::kNone;
+  }
 }
 
 uint64_t Follower::awaits_look() const {
@@ -200,6 +213,7 @@ void Follower::on_creation(std::string_view answer) {
     trouble_ = answer.empty() ? "the server has no JetStream" : description_of(answer);
     return;
   }
+  server_ = leader_of(answer);
   if (state_ == State::kAsked) state_ = State::kAnswered;
 }
 

@@ -27,6 +27,10 @@ namespace callbook::bus::nats {
 /// the stream was made anew meanwhile. So what comes is held back until the stream has been looked
 /// at after the consumer was there: awaits_look() and confirm().
 ///
+/// Replicas of a cluster that was killed may differ at equal versions. So the consumer is to stand
+/// on the server that leads the stream, which has acknowledged what is there; the servers choose by
+/// chance, so it may take several requests.
+///
 /// A server may come back without its last messages, and give their versions to others before
 /// anybody has looked. So a consumer begins with the last message that is known: if it is another
 /// one by the time at which the server took it in, the stream has been shortened.
@@ -50,6 +54,8 @@ class Follower {
   /// and say so then (`certain`); a server that has just become leader may be behind itself for a
   /// moment.
   std::optional<Position> observe(Position head, Position before, bool certain);
+  /// That server leads the stream. A consumer elsewhere is given up, up to some number of times.
+  void prefer(const std::string& leader);
   /// The number of the consumer that has answered and awaits a look at the stream, or 0.
   uint64_t awaits_look() const;
   /// The stream was of that generation after consumer `number` had answered.
@@ -113,6 +119,8 @@ class Follower {
   std::vector<std::string> owed_answers_;  ///< to flow control
   uint64_t last_fetch_ = 0;
   int64_t last_fetch_ms_ = 0;
+  std::string server_;   ///< of the consumer; empty: it stands alone
+  int elsewhere_ = 0;    ///< so many consumers in a row were not on the stream's leader
   std::string trouble_;  ///< why the last consumer was not made
 };
 

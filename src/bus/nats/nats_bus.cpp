@@ -275,6 +275,7 @@ base::Result<std::optional<Position>> NatsBus::look_at(Connection& connection, S
     return head;
   }
   doubted_ms = 0;
+  of.prefer(facts->leader);
   if (consumer != 0) of.confirm(consumer, facts->head.generation);
   return head;
 }

@@ -51,7 +51,8 @@ jsOptions request_options(const Options& options) {
 StreamFacts facts_of(const jsStreamInfo& info) {
   const auto created_ns = static_cast<uint64_t>(info.Created);
   const uint64_t generation = base::mix64(created_ns);
-  return {{generation == 0 ? 1 : generation, info.State.LastSeq}};
+  const bool led = info.Cluster != nullptr && info.Cluster->Leader != nullptr;
+  return {{generation == 0 ? 1 : generation, info.State.LastSeq}, led ? info.Cluster->Leader : ""};
 }
 
 base::Error refusal(const Wanted& wanted, const jsStreamConfig& found) {

@@ -15,6 +15,7 @@ namespace callbook::bus::nats {
 /// sequence.
 struct StreamFacts {
   Position head;
+  std::string leader;  ///< name of the server that decides on it; empty: it stands alone
 };
 
 /// Reads the stream, makes it if it is missing, and holds it against what is wanted. Waits for at

@@ -58,6 +58,14 @@ std::string description_of(std::string_view answer) {
   return std::string(answer.substr(0, answer.find('"')));
 }
 
+std::string leader_of(std::string_view answer) {
+  constexpr std::string_view kName = "\"leader\":\"";
+  const size_t at = answer.find(kName);
+  if (at == std::string_view::npos) return {};
+  answer.remove_prefix(at + kName.size());
+  return std::string(answer.substr(0, answer.find('"')));
+}
+
 bool is_acknowledgement(std::string_view answer, std::string_view stream) {
   constexpr std::string_view kStream = "\"stream\":\"";
   if (!succeeded(answer)) return false;

@@ -27,6 +27,8 @@ std::optional<Delivered> parse_delivered(std::string_view reply);
 bool succeeded(std::string_view answer);
 /// The description in an answer that did not succeed, or the answer itself.
 std::string description_of(std::string_view answer);
+/// The server on which a consumer was made, in the answer to the request; empty if it stands alone.
+std::string leader_of(std::string_view answer);
 
 /// Whether this is the acknowledgement of a message by the stream of that name:
 /// `{"stream":"NAME", "seq":7}`.

@@ -40,6 +40,8 @@ TEST(Wire, SaysWhyARequestFailed) {
   EXPECT_EQ(description_of(R"({"type":"t","error":{"code":404,"description":"stream not found"}})"),
             "stream not found");
   EXPECT_EQ(description_of("odd"), "odd");
+  EXPECT_EQ(leader_of(R"({"name":"c","cluster":{"name":"x","leader":"s2"}})"), "s2");
+  EXPECT_EQ(leader_of(R"({"name":"c"})"), "");
   EXPECT_FALSE(succeeded(""));
   EXPECT_TRUE(succeeded(R"({"type":"t","name":"c"})"));
 }
