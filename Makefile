@@ -18,7 +18,7 @@ SETUP := build/.setup-$(shell sha256sum packages.txt | cut -c1-12)
 CONFIGURE := cmake -S . -G Ninja
 SANITIZED := base core store bus directory
 
-.PHONY: help setup build run install test test-sanitize lint format bench fuzz sim sim-long sim-planted \
+.PHONY: help setup build run install test test-bus test-sanitize lint format bench fuzz sim sim-long sim-planted \
         demo demo-chaos clean
 
 help: ## list the targets
@@ -47,6 +47,11 @@ install: build ## install the binary and the C++ client under PREFIX (/usr/local
 test: build/release/build.ninja ## build everything and run every test
 	@cmake --build build/release -j $(JOBS)
 	@ctest --test-dir build/release --output-on-failure --no-tests=error -j $(JOBS)
+
+test-bus: build/release/build.ninja ## the bus's contract, with three NATS servers as well
+	@cmake --build build/release -j $(JOBS) --target bus_contract_test
+	@CALLBOOK_NATS_SERVER=$$(command -v nats-server || echo /usr/sbin/nats-server) \
+	  build/release/bin/bus_contract_test
 
 test-sanitize: $(SETUP) ## run the unit tests of the inner layers under the sanitizers
 	@tools/test_sanitize asan address,undefined $(SANITIZED)
