@@ -1,17 +1,24 @@
 #include "tests/bus/nats_server.h"
 
+#include <algorithm>
 #include <csignal>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <memory>
+#include <random>
+#include <sstream>
+#include <stdexcept>
 #include <utility>
 
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -19,6 +26,12 @@ namespace callbook::testing {
 namespace {
 
 constexpr int64_t kPatienceMs = 60'000;
+constexpr size_t kLogTailBytes = 2'000;
+/// Ports below those that the kernel gives to outgoing connections. Among those, a client that
+/// tries a killed server's port may be given the very port, and then talks to itself on it; the
+/// server can't have it back.
+constexpr int kLowestPort = 12'000;
+constexpr int kUsualLowestEphemeral = 32'768;
 
 std::string server_binary() {
   const char* named = std::getenv("CALLBOOK_NATS_SERVER");
@@ -37,18 +50,38 @@ ScratchDirectory::~ScratchDirectory() {
   std::filesystem::remove_all(path_, ignored);
 }
 
-uint16_t free_port() {
+namespace {
+
+bool is_free(uint16_t port) {
   const int socket = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  // As the server does: connections of a test before, long closed, are no obstacle.
+  const int reuse = 1;
+  ::setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &reuse, sizeof reuse);
   sockaddr_in address{};
   address.sin_family = AF_INET;
+  address.sin_port = htons(port);
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t length = sizeof address;
-  auto* const generic = reinterpret_cast<sockaddr*>(&address);
   const bool bound =
-      ::bind(socket, generic, length) == 0 && ::getsockname(socket, generic, &length) == 0;
+      ::bind(socket, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 &&
+      ::listen(socket, 1) == 0;
   ::close(socket);
-  EXPECT_TRUE(bound);
-  return ntohs(address.sin_port);
+  return bound;
+}
+
+}  // namespace
+
+uint16_t free_port() {
+  static std::minstd_rand random{std::random_device{}()};
+  int lowest_ephemeral = kUsualLowestEphemeral;
+  std::ifstream("/proc/sys/net/ipv4/ip_local_port_range") >> lowest_ephemeral;
+  if (lowest_ephemeral <= kLowestPort) throw std::runtime_error("no ports are left for servers");
+  std::uniform_int_distribution<int> any(kLowestPort, lowest_ephemeral - 1);
+  constexpr int kAttempts = 1'000;
+  for (int i = 0; i < kAttempts; ++i) {
+    const auto port = static_cast<uint16_t>(any(random));
+    if (is_free(port)) return port;
+  }
+  throw std::runtime_error("found no free port");
 }
 
 NatsServer::NatsServer(Place place) : place_(std::move(place)) {
@@ -60,7 +93,7 @@ NatsServer::~NatsServer() {
   const bool keep = ::testing::Test::HasFailure() && std::getenv("CALLBOOK_KEEP_LOGS") != nullptr;
   if (!keep) return;
   std::error_code ignored;
-  std::filesystem::copy_file(directory() + "/log",
+  std::filesystem::copy_file(log_path(),
                              std::filesystem::temp_directory_path() / (place_.name + ".log"),
                              std::filesystem::copy_options::overwrite_existing, ignored);
 }
@@ -69,7 +102,7 @@ void NatsServer::write_configuration() const {
   std::ofstream file(directory() + "/nats.conf");
   file << "server_name: " << place_.name << "\nlisten: 127.0.0.1:" << place_.port
        << "\njetstream { store_dir: \"" << directory() << "/js\" }\n"
-       << "log_file: \"" << directory() << "/log\"\n"
+       << "log_file: \"" << log_path() << "\"\n"
        << place_.more << "\n";
   if (place_.route_port == 0) return;
   file << "cluster {\n  name: test\n  listen: 127.0.0.1:" << place_.route_port
@@ -82,21 +115,72 @@ void NatsServer::write_configuration() const {
 }
 
 void NatsServer::start() {
+  launch();
+  if (!await_ready()) give_up("somebody else has its port");
+}
+
+void NatsServer::launch() {
   const std::string binary = server_binary();
-  ASSERT_EQ(::access(binary.c_str(), X_OK), 0)
-      << "nats-server is not there (CALLBOOK_NATS_SERVER='" << binary
-      << "'); apt-get install nats-server, then configure again";
+  if (::access(binary.c_str(), X_OK) != 0) {
+    throw std::runtime_error("nats-server is not there (CALLBOOK_NATS_SERVER='" + binary +
+                             "'); apt-get install nats-server, then configure again");
+  }
   write_configuration();
   const std::string configuration = directory() + "/nats.conf";
+  const std::string log = log_path();
+  std::error_code none_yet;
+  const auto log_bytes = std::filesystem::file_size(log, none_yet);
+  log_begin_ = none_yet ? 0 : log_bytes;
   pid_ = ::fork();
-  ASSERT_GE(pid_, 0);
+  if (pid_ < 0) throw std::runtime_error("cannot fork");
   if (pid_ != 0) return;
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-  const int null = ::open("/dev/null", O_RDWR);
-  ::dup2(null, STDOUT_FILENO);
-  ::dup2(null, STDERR_FILENO);
+  // What it says before it has read where to log.
+  const int output = ::open(log.c_str(), O_WRONLY | O_APPEND | O_CREAT, 0600);
+  ::dup2(output, STDOUT_FILENO);
+  ::dup2(output, STDERR_FILENO);
+  // The clients' sockets: a server that held them would keep connections to others half open.
+  ::close_range(STDERR_FILENO + 1, ~0U, 0);
   ::execl(binary.c_str(), binary.c_str(), "-c", configuration.c_str(), static_cast<char*>(nullptr));
   ::_exit(127);
+}
+
+bool NatsServer::await_ready() {
+  const std::string last_line =
+      place_.route_port == 0 ? "Server is ready" : "Listening for route connections";
+  pollfd process{};
+  process.fd = static_cast<int>(::syscall(SYS_pidfd_open, pid_, 0));
+  process.events = POLLIN;
+  const std::unique_ptr<const int, void (*)(const int*)> closing(
+      &process.fd, [](const int* fd) { ::close(*fd); });
+  const int64_t deadline_ms = nats_Now() + kPatienceMs;
+  bool ended = false;
+  while (!ended && nats_Now() < deadline_ms) {
+    if (log().find(last_line) != std::string::npos) return true;
+    // Nothing tells that a log has grown: look again now and then, at once if the process ends.
+    constexpr int kLookAgainMs = 10;
+    ended = ::poll(&process, 1, kLookAgainMs) != 0;
+  }
+  if (!ended) give_up("it was not ready in time");
+  ::waitpid(pid_, nullptr, 0);
+  pid_ = 0;
+  if (log().find("address already in use") == std::string::npos) give_up("it has ended");
+  return false;
+}
+
+std::string NatsServer::log() const {
+  std::ifstream file(log_path());
+  file.seekg(static_cast<std::streamoff>(log_begin_));
+  std::ostringstream text;
+  text << file.rdbuf();
+  return std::move(text).str();
+}
+
+void NatsServer::give_up(const std::string& why) const {
+  std::string tail = log();
+  if (tail.size() > kLogTailBytes) tail.erase(0, tail.size() - kLogTailBytes);
+  throw std::runtime_error("nats-server " + name() + ", " + url() + ": " + why +
+                           ". Its log ends:\n" + tail);
 }
 
 void NatsServer::kill9() {
@@ -129,11 +213,18 @@ Operator::Operator(const std::string& urls) {
   natsOptions_SetServers(options, names.data(), static_cast<int>(names.size()));
   natsOptions_SetMaxReconnect(options, -1);
   natsOptions_SetReconnectWait(options, 100);
-  natsOptions_SetRetryOnFailedConnect(options, true, nullptr, nullptr);
   natsOptions_SetErrorHandler(
       options, [](natsConnection*, natsSubscription*, natsStatus, void*) {}, nullptr);
-  EXPECT_EQ(natsConnection_Connect(&connection_, options), NATS_OK);
+  const int64_t deadline_ms = nats_Now() + kPatienceMs;
+  natsStatus status = NATS_TIMEOUT;
+  while (status != NATS_OK && nats_Now() < deadline_ms) {
+    status = natsConnection_Connect(&connection_, options);
+  }
   natsOptions_Destroy(options);
+  if (status != NATS_OK) {
+    throw std::runtime_error("an operator can't connect to " + urls + ": " +
+                             natsStatus_GetText(status));
+  }
   jsOptions settings;
   jsOptions_Init(&settings);
   settings.Wait = 2'000;
@@ -183,6 +274,18 @@ std::string Operator::leader(const std::string& stream) {
   std::string leader = named ? info->Cluster->Leader : "";
   jsStreamInfo_Destroy(info);
   return leader;
+}
+
+std::string Operator::leader_of_current(const std::string& stream) {
+  jsStreamInfo* info = nullptr;
+  if (js_GetStreamInfo(&info, context_, stream.c_str(), nullptr, nullptr) != NATS_OK) return {};
+  const std::unique_ptr<jsStreamInfo, void (*)(jsStreamInfo*)> owned(info, &jsStreamInfo_Destroy);
+  const jsClusterInfo* const cluster = info->Cluster;
+  if (cluster == nullptr || cluster->Leader == nullptr) return {};
+  const bool current =
+      std::all_of(cluster->Replicas, cluster->Replicas + cluster->ReplicasLen,
+                  [](const jsPeerInfo* peer) { return peer->Current && !peer->Offline; });
+  return current ? cluster->Leader : "";
 }
 
 void Operator::publish(const std::string& subject, const std::string& payload) {

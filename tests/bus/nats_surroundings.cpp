@@ -1,7 +1,9 @@
 #include "tests/bus/nats_surroundings.h"
 
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <stdexcept>
 #include <utility>
 
 #include <gtest/gtest.h>
@@ -32,24 +34,42 @@ bus::nats::Options quick() {
 }  // namespace
 
 void NatsSurroundings::Journal::write(base::LogLevel, std::string_view message) {
-  std::fprintf(stderr, "  [bus] %.*s\n", static_cast<int>(message.size()), message.data());
+  const int64_t now_ms = bus::nats::steady_ms();
+  std::fprintf(stderr, "  [%ld.%03ld %s] %.*s\n", now_ms / 1'000, now_ms % 1'000, node_.c_str(),
+               static_cast<int>(message.size()), message.data());
 }
 
 NatsSurroundings::NatsSurroundings(size_t servers, int64_t tied_age_ms, const std::string& more)
     : options_(quick()) {
   options_.tied_age_ms = tied_age_ms;
+  // Between finding a port free and listening on it somebody else may have taken it.
+  constexpr int kAttempts = 5;
+  int left = kAttempts;
+  do {
+    if (left-- == 0) throw std::runtime_error("nats-servers find their ports taken, every time");
+    make_servers(servers, more);
+  } while (!launch_servers());
+  for (const auto& server : servers_) options_.servers.push_back(server->url());
+}
+
+void NatsSurroundings::make_servers(size_t count, const std::string& more) {
+  servers_.clear();
   std::vector<uint16_t> routes;
-  for (size_t i = 0; servers > 1 && i < servers; ++i) routes.push_back(free_port());
-  for (size_t i = 0; i < servers; ++i) {
+  for (size_t i = 0; count > 1 && i < count; ++i) routes.push_back(free_port());
+  for (size_t i = 0; i < count; ++i) {
     NatsServer::Place place;
     place.name = "s" + std::to_string(i + 1);
     place.route_ports = routes;
-    if (servers > 1) place.route_port = routes[i];
+    if (count > 1) place.route_port = routes[i];
     place.more = more;
     servers_.push_back(std::make_unique<NatsServer>(std::move(place)));
-    servers_.back()->start();
-    options_.servers.push_back(servers_.back()->url());
   }
+}
+
+bool NatsSurroundings::launch_servers() {
+  for (const auto& server : servers_) server->launch();
+  return std::all_of(servers_.begin(), servers_.end(),
+                     [](const auto& server) { return server->await_ready(); });
 }
 
 NatsSurroundings::~NatsSurroundings() {
@@ -104,7 +124,8 @@ void NatsSurroundings::recreate(bus::Stream stream) {
 std::unique_ptr<bus::Bus> NatsSurroundings::make_bus(size_t index) {
   bus::nats::Options options = options_;
   options.node = "n" + std::to_string(index);
-  auto made = bus::nats::make_bus(options, journal_, [this] {
+  journals_.push_back(std::make_unique<Journal>(options.node));
+  auto made = bus::nats::make_bus(options, *journals_.back(), [this] {
     const std::lock_guard lock(mutex_);
     awake_ = true;
     woken_.notify_one();

@@ -5,6 +5,8 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/log.h"
@@ -34,20 +36,28 @@ class NatsSurroundings final : public Surroundings {
   bus::nats::Options& options() { return options_; }
   Operator& an_operator();
   std::string stream_name(bus::Stream stream) const;
+  int64_t now_ms() override;
 
  protected:
   std::unique_ptr<bus::Bus> make_bus(size_t index) override;
   void step() override;
-  int64_t now_ms() override;
 
  private:
-  /// What the buses have to say, kept for a test that fails.
+  /// What the bus of one node has to say, for who looks into a test that failed.
   class Journal final : public base::Logger {
    public:
+    explicit Journal(std::string node) : node_(std::move(node)) {}
     void write(base::LogLevel level, std::string_view message) override;
+
+   private:
+    const std::string node_;
   };
 
-  Journal journal_;
+  void make_servers(size_t count, const std::string& more);
+  /// Whether all have their ports.
+  bool launch_servers();
+
+  std::vector<std::unique_ptr<Journal>> journals_;
   bus::nats::Options options_;
   std::vector<std::unique_ptr<NatsServer>> servers_;
   std::unique_ptr<Operator> operator_;

@@ -5,10 +5,12 @@
 #include <fstream>
 #include <functional>
 #include <memory>
+#include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -201,6 +203,27 @@ TEST_F(NatsBusTest, TlsVerifiesTheServer) {
   around_->wait_until("a while", [&] { return node.times_heads() > 5; });
   EXPECT_FALSE(stranger.connected());
   EXPECT_FALSE(misled.connected());
+}
+
+TEST(NatsServers, OneThatCannotStartSaysWhy) {
+  NatsServer::Place place;
+  NatsServer first(place);
+  first.start();
+  place.port = static_cast<uint16_t>(std::stoi(first.url().substr(first.url().rfind(':') + 1)));
+  NatsServer second(place);
+  second.launch();
+  EXPECT_FALSE(second.await_ready()) << "the port is the first's";
+  EXPECT_FALSE(second.running());
+
+  NatsServer::Place odd;
+  odd.more = "no_such_option: 1";
+  NatsServer misconfigured(odd);
+  try {
+    misconfigured.start();
+    FAIL() << "it must not start";
+  } catch (const std::runtime_error& error) {
+    EXPECT_THAT(error.what(), ::testing::HasSubstr("no_such_option"));
+  }
 }
 
 TEST(NatsBusOptions, ThoseThatCannotWorkAreNamed) {
