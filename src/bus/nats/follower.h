@@ -51,8 +51,7 @@ class Follower {
   Position place() const;
   /// Takes in where the stream ended when it was looked at, after `before` was the place. Returns
   /// the head to report. None if the stream seems to have been shortened: look again to be certain,
-  /// and say so then (`certain`); a server that has just become leader may be behind itself for a
-  /// moment.
+  /// and say so then (`certain`, see doubt.h).
   std::optional<Position> observe(Position head, Position before, bool certain);
   /// That server leads the stream. A consumer elsewhere is given up, up to some number of times.
   void prefer(const std::string& leader);
@@ -60,7 +59,8 @@ class Follower {
   uint64_t awaits_look() const;
   /// The stream was of that generation after consumer `number` had answered.
   void confirm(uint64_t number, uint64_t generation);
-  /// Has a consumer made if one is needed. Returns an error to log, if there is one.
+  /// Has a consumer made if one is needed. Returns an error to log, if there is one: the same is
+  /// told once, until a consumer lives.
   base::Status tick(int64_t now_ms);
 
   // Any thread's.
@@ -79,6 +79,9 @@ class Follower {
     kLive
   };
 
+  /// Why the consumer that was asked for, or is there, is given up. None if it is not.
+  std::optional<std::string> fault(int64_t now_ms);
+  int64_t patience_ms() const;
   void ask(int64_t now_ms);
   void drop_consumer();
   void on_message(uint64_t number, natsMsg* message);
@@ -113,6 +116,7 @@ class Follower {
   bool replaced_ = false;    ///< and did not
   uint64_t next_seq_ = 1;    ///< of the consumer
   bool broken_ = false;      ///< the consumer has left something out
+  uint32_t unanswered_ = 0;  ///< so many consumers in a row were asked for in vain
   int64_t asked_ms_ = 0;
   int64_t heard_ms_ = 0;
   std::vector<Batch> held_;
@@ -122,6 +126,7 @@ class Follower {
   std::string server_;   ///< of the consumer; empty: it stands alone
   int elsewhere_ = 0;    ///< so many consumers in a row were not on the stream's leader
   std::string trouble_;  ///< why the last consumer was not made
+  std::string told_;     ///< the last trouble that was told
 };
 
 }  // namespace callbook::bus::nats

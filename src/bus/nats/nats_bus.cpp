@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "bus/nats/connection.h"
+#include "bus/nats/doubt.h"
 #include "bus/nats/event_queue.h"
 #include "bus/nats/follower.h"
 #include "bus/nats/publisher.h"
@@ -23,8 +24,10 @@ namespace {
 constexpr int64_t kTickMs = 100;
 /// Before a stream is looked at again that gave no answer.
 constexpr int64_t kLookAgainMs = 250;
-/// Before a stream is believed to have been shortened.
-constexpr int64_t kCertaintyMs = 1'000;
+/// While a stream has no leader nobody answers, so most requests give up soon and another follows;
+/// every so many are patient, for servers that are slow.
+constexpr int64_t kQuickLookMs = 500;
+constexpr uint32_t kPatientEvery = 4;
 /// Before a stream is looked at again that must not be used.
 constexpr int64_t kRefusedMs = 5'000;
 
@@ -55,11 +58,15 @@ class NatsBus final : public Bus {
   base::Status follow(Connection& connection);
   void look(Connection& connection);
   void refuse(const base::Error& error);
-  base::Result<std::optional<Position>> look_at(Connection& connection, Stream stream);
+  base::Result<Position> look_at(Connection& connection, Stream stream);
   void leave(Connection& connection, const std::string& why);
   /// Waits for a signal, for at most so long. Returns whether to go on.
   bool wait(int64_t most_ms);
   bool wait_to_retry();
+  bool stopping();
+
+  /// The same is logged once, until it changes.
+  void warn(const std::string& trouble, std::string& last);
 
   void signal(bool Signals::*what);
   Follower& follower(Stream stream) { return followers_[index_of(stream)]; }
@@ -82,9 +89,12 @@ class NatsBus final : public Bus {
   bool reported_ = false;    ///< Heads has come, and Lost not yet
   int64_t answered_ms_ = 0;  ///< when both streams last answered
   int64_t next_look_ms_ = 0;
-  std::array<int64_t, kStreamCount> doubted_ms_{};  ///< since when a stream seems shortened
+  uint32_t vain_looks_ = 0;  ///< in a row
+  std::array<Doubt, kStreamCount> doubts_;
   std::string refusal_;
-  std::string trouble_;  ///< last logged
+  // Last logged.
+  std::string trouble_;
+  std::array<std::string, kStreamCount> look_troubles_;
 };
 
 NatsBus::NatsBus(Options options, base::Logger& logger, EventQueue::Wake wake)
@@ -160,6 +170,11 @@ bool NatsBus::wait(int64_t most_ms) {
   return !signals_.stopping && !signals_.closed;
 }
 
+bool NatsBus::stopping() {
+  const std::lock_guard lock(mutex_);
+  return signals_.stopping;
+}
+
 bool NatsBus::wait_to_retry() {
   std::uniform_int_distribution<int64_t> spread(options_.retry_least_ms, options_.retry_most_ms);
   std::unique_lock lock(mutex_);
@@ -169,9 +184,9 @@ bool NatsBus::wait_to_retry() {
 
 void NatsBus::run() {
   do {
+    if (stopping()) return;
     {
       const std::lock_guard lock(mutex_);
-      if (signals_.stopping) return;
       signals_.closed = false;
     }
     auto connection = Connection::make(options_, [this] { signal(&Signals::closed); });
@@ -182,10 +197,7 @@ void NatsBus::run() {
     } else {
       status = connection.error();
     }
-    if (!status.ok() && status.error().detail != trouble_) {
-      trouble_ = status.error().detail;
-      logger_.warn("bus: {}", trouble_);
-    }
+    if (!status.ok()) warn(status.error().detail, trouble_);
   } while (wait_to_retry());
 }
 
@@ -212,7 +224,8 @@ base::Status NatsBus::serve(Connection& connection) {
 base::Status NatsBus::follow(Connection& connection) {
   answered_ms_ = steady_ms();
   next_look_ms_ = 0;
-  doubted_ms_ = {};
+  doubts_ = {};
+  vain_looks_ = 0;
   while (true) {
     const int64_t now_ms = steady_ms();
     const bool made = std::any_of(followers_.begin(), followers_.end(),
@@ -239,45 +252,48 @@ void NatsBus::look(Connection& connection) {
   for (const Stream stream : {Stream::kTied, Stream::kLasting}) {
     const auto seen = look_at(connection, stream);
     if (!seen.ok() && seen.error().code == base::ErrorCode::kConflict) return refuse(seen.error());
-    if (!seen.ok() || !seen->has_value()) {
+    if (seen.ok()) {
+      heads[index_of(stream)] = *seen;
+    } else {
       complete = false;
-      continue;
     }
-    heads[index_of(stream)] = **seen;
   }
+  vain_looks_ = complete ? 0 : vain_looks_ + 1;
   if (!complete) return;
   refusal_.clear();
   trouble_.clear();
+  look_troubles_ = {};
   answered_ms_ = steady_ms();
-  next_look_ms_ = answered_ms_ + options_.heads_ms;
+  const bool doubted =
+      std::any_of(doubts_.begin(), doubts_.end(), [](const Doubt& one) { return one.any(); });
+  next_look_ms_ = answered_ms_ + (doubted ? kLookAgainMs : options_.heads_ms);
   if (!std::exchange(reported_, true)) logger_.info("bus: connected");
   if (events_.push_heads(heads)) events_.wake();
 }
 
-base::Result<std::optional<Position>> NatsBus::look_at(Connection& connection, Stream stream) {
+base::Result<Position> NatsBus::look_at(Connection& connection, Stream stream) {
   Follower& of = follower(stream);
   const Position before = of.place();
   const uint64_t consumer = of.awaits_look();
-  const auto facts = ensure_stream(connection.jet_stream(), options_, names_, stream);
+  const bool patient = vain_looks_ % kPatientEvery == kPatientEvery - 1;
+  const int64_t patience_ms =
+      patient ? options_.request_timeout_ms : std::min(kQuickLookMs, options_.request_timeout_ms);
+  const auto facts = ensure_stream(connection.jet_stream(), options_, names_, stream, patience_ms);
   if (!facts.ok()) {
-    if (facts.error().code != base::ErrorCode::kConflict && facts.error().detail != trouble_) {
-      trouble_ = facts.error().detail;
-      logger_.warn("bus: {}", trouble_);
+    if (facts.error().code != base::ErrorCode::kConflict) {
+      warn(facts.error().detail, look_troubles_[index_of(stream)]);
     }
     return facts.error();
   }
-  int64_t& doubted_ms = doubted_ms_[index_of(stream)];
+  Doubt& doubt = doubts_[index_of(stream)];
   const int64_t now_ms = steady_ms();
-  const bool certain = doubted_ms != 0 && now_ms - doubted_ms >= kCertaintyMs;
+  const bool certain = doubt.certain(facts->leader.empty(), now_ms);
   const auto head = of.observe(facts->head, before, certain);
-  if (!head) {
-    if (doubted_ms == 0) doubted_ms = now_ms;
-    return head;
-  }
-  doubted_ms = 0;
+  doubt.note(!head, now_ms);
   of.prefer(facts->leader);
   if (consumer != 0) of.confirm(consumer, facts->head.generation);
-  return head;
+  // As long as it is doubted, nothing has been lost.
+  return head.value_or(before);
 }
 
 /// The streams are there and must not be used. The connection stays, for beats, and for the
@@ -291,6 +307,10 @@ void NatsBus::refuse(const base::Error& error) {
   events_.tell(Refused{error});
 }
 
+void NatsBus::warn(const std::string& trouble, std::string& last) {
+  if (std::exchange(last, trouble) != trouble) logger_.warn("bus: {}", trouble);
+}
+
 void NatsBus::leave(Connection& connection, const std::string& why) {
   {
     const std::lock_guard lock(mutex_);
@@ -299,7 +319,7 @@ void NatsBus::leave(Connection& connection, const std::string& why) {
   connection.close();
   for (Follower& follower : followers_) follower.detach();
   publisher_.detach();
-  if (!std::exchange(reported_, false)) return;
+  if (!std::exchange(reported_, false) || stopping()) return;
   logger_.warn("bus: lost: {}", why);
   events_.tell(Lost{why});
 }

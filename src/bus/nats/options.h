@@ -40,9 +40,10 @@ struct Options {
   /// Bytes of a stream that wait for take(); the server then holds back the rest.
   uint64_t max_backlog_bytes = 8U << 20U;
 
-  int64_t connect_timeout_ms = 2'000;   ///< for each server
+  int64_t connect_timeout_ms = 2'000;  ///< for each server
+  // The longest; most attempts are given up and repeated sooner.
   int64_t request_timeout_ms = 2'000;   ///< for what is asked about a stream
-  int64_t consumer_timeout_ms = 5'000;  ///< then another consumer is asked for
+  int64_t consumer_timeout_ms = 2'000;  ///< for a consumer; longer after many in vain
   int64_t publish_timeout_ms = 10'000;
   int64_t heads_ms = 2'000;       ///< how often the streams' ends are asked for
   int64_t silence_ms = 8'000;     ///< without an answer to it the bus is lost

@@ -41,18 +41,11 @@ struct Wanted {
   jsStreamConfig config;
 };
 
-jsOptions request_options(const Options& options) {
+jsOptions request_options(int64_t patience_ms) {
   jsOptions request;
   jsOptions_Init(&request);
-  request.Wait = options.request_timeout_ms;
+  request.Wait = patience_ms;
   return request;
-}
-
-StreamFacts facts_of(const jsStreamInfo& info) {
-  const auto created_ns = static_cast<uint64_t>(info.Created);
-  const uint64_t generation = base::mix64(created_ns);
-  const bool led = info.Cluster != nullptr && info.Cluster->Leader != nullptr;
-  return {{generation == 0 ? 1 : generation, info.State.LastSeq}, led ? info.Cluster->Leader : ""};
 }
 
 base::Error refusal(const Wanted& wanted, const jsStreamConfig& found) {
@@ -63,7 +56,7 @@ base::Error refusal(const Wanted& wanted, const jsStreamConfig& found) {
 }
 
 base::Result<StreamFacts> make_stream(jsCtx* context, const Options& options, Wanted& wanted) {
-  jsOptions request = request_options(options);
+  jsOptions request = request_options(options.request_timeout_ms);
   jsStreamInfo* made = nullptr;
   jsErrCode code{};
   const natsStatus status = js_AddStream(&made, context, &wanted.config, &request, &code);
@@ -92,10 +85,21 @@ std::string describe(const jsStreamConfig& config) {
       config.Sealed ? ", sealed" : "", copied ? ", mirror or sources" : "");
 }
 
+base::Result<StreamFacts> facts_of(const jsStreamInfo& info) {
+  // While a server makes a stream it answers already, with the first day of the year 1.
+  if (info.Created <= 0) {
+    return base::Error{base::ErrorCode::kIo, "bus", "a stream is being made", std::nullopt};
+  }
+  const uint64_t generation = base::mix64(static_cast<uint64_t>(info.Created));
+  const bool led = info.Cluster != nullptr && info.Cluster->Leader != nullptr;
+  return StreamFacts{{generation == 0 ? 1 : generation, info.State.LastSeq},
+                     led ? info.Cluster->Leader : ""};
+}
+
 base::Result<StreamFacts> ensure_stream(jsCtx* context, const Options& options, const Names& names,
-                                        Stream stream) {
+                                        Stream stream, int64_t patience_ms) {
   Wanted wanted(options, names, stream);
-  jsOptions request = request_options(options);
+  jsOptions request = request_options(patience_ms);
   jsStreamInfo* found = nullptr;
   jsErrCode code{};
   const natsStatus status = js_GetStreamInfo(&found, context, wanted.name.c_str(), &request, &code);

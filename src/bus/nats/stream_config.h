@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <string>
 
 #include <nats/nats.h>
@@ -18,13 +19,17 @@ struct StreamFacts {
   std::string leader;  ///< name of the server that decides on it; empty: it stands alone
 };
 
+/// Errors: kIo for a stream that its server is still making, which has no time of creation yet; it
+/// would pass for a generation of its own.
+base::Result<StreamFacts> facts_of(const jsStreamInfo& info);
+
 /// Reads the stream, makes it if it is missing, and holds it against what is wanted. Waits for at
-/// most Options::request_timeout_ms, twice.
+/// most `patience_ms` for what is there, and for Options::request_timeout_ms while it is made.
 ///
 /// Errors: kConflict if it differs, with both shown; kIo for everything else, worth another
 /// attempt.
 base::Result<StreamFacts> ensure_stream(jsCtx* context, const Options& options, const Names& names,
-                                        Stream stream);
+                                        Stream stream, int64_t patience_ms);
 
 /// One line: "subjects callbook.dc1.tied.*, max age 24h …".
 std::string describe(const jsStreamConfig& config);
