@@ -25,7 +25,6 @@ bus::nats::Options quick() {
   options.heartbeat_ms = 300;
   options.ping_ms = 500;
   options.request_timeout_ms = 1'000;
-  options.consumer_timeout_ms = 3'000;
   options.retry_least_ms = 20;
   options.retry_most_ms = 200;
   return options;
@@ -37,6 +36,15 @@ void NatsSurroundings::Journal::write(base::LogLevel, std::string_view message) 
   const int64_t now_ms = bus::nats::steady_ms();
   std::fprintf(stderr, "  [%ld.%03ld %s] %.*s\n", now_ms / 1'000, now_ms % 1'000, node_.c_str(),
                static_cast<int>(message.size()), message.data());
+  const std::lock_guard lock(mutex_);
+  lines_.emplace_back(message);
+}
+
+size_t NatsSurroundings::Journal::count(std::string_view words) {
+  const std::lock_guard lock(mutex_);
+  return static_cast<size_t>(std::count_if(
+      lines_.begin(), lines_.end(),
+      [&](const std::string& line) { return line.find(words) != std::string::npos; }));
 }
 
 NatsSurroundings::NatsSurroundings(size_t servers, int64_t tied_age_ms, const std::string& more)

@@ -37,6 +37,8 @@ class NatsSurroundings final : public Surroundings {
   Operator& an_operator();
   std::string stream_name(bus::Stream stream) const;
   int64_t now_ms() override;
+  /// How many lines of the log of that node's bus have these words.
+  size_t logged(size_t index, std::string_view words) { return journals_[index]->count(words); }
 
  protected:
   std::unique_ptr<bus::Bus> make_bus(size_t index) override;
@@ -48,9 +50,12 @@ class NatsSurroundings final : public Surroundings {
    public:
     explicit Journal(std::string node) : node_(std::move(node)) {}
     void write(base::LogLevel level, std::string_view message) override;
+    size_t count(std::string_view words);
 
    private:
     const std::string node_;
+    std::mutex mutex_;
+    std::vector<std::string> lines_;
   };
 
   void make_servers(size_t count, const std::string& more);

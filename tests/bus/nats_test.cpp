@@ -156,6 +156,27 @@ TEST_F(NatsBusTest, WhatIsNoRecordIsPassedOver) {
   EXPECT_EQ(node.records(kTied).size(), 1U);
 }
 
+TEST_F(NatsBusTest, WhatTheServerFindsTooLargeFailsAndHindersNothing) {
+  with(1, "max_payload: 4000");
+  Node& node = around_->add_node();
+  ASSERT_TRUE(await_connected(node));
+  const std::string large(5'000, 'v');
+  const uint64_t before = node.publish(kTied, "before", "v");
+  const uint64_t too_large = node.publish(kTied, "k", large);
+  const uint64_t again = node.publish(kTied, "k", large);
+  const uint64_t good = node.publish(kTied, "k", std::string(4'000, 'v'));
+  around_->wait_until("settled", [&] { return node.in_flight() == 0; });
+  EXPECT_EQ(node.settled(before), true);
+  EXPECT_EQ(node.settled(too_large), false);
+  EXPECT_EQ(node.settled(again), false);
+  EXPECT_EQ(node.settled(good), true);
+  around_->wait_until("logged", [&] { return around_->logged(0, "more than 4000 bytes") > 0; });
+  around_->settle();
+  EXPECT_EQ(node.records(kTied).size(), 2U);
+  EXPECT_EQ(node.times_connected(), 1U) << "the connection stays";
+  EXPECT_EQ(around_->logged(0, "more than 4000 bytes"), 1U);
+}
+
 TEST_F(NatsBusTest, OnlyTheRightTokenConnects) {
   with(1, "authorization { token: \"s3cret\" }");
   const std::string path = directory_.path() + "/token";

@@ -95,6 +95,7 @@ class NatsBus final : public Bus {
   // Last logged.
   std::string trouble_;
   std::array<std::string, kStreamCount> look_troubles_;
+  std::string publish_trouble_;
 };
 
 NatsBus::NatsBus(Options options, base::Logger& logger, EventQueue::Wake wake)
@@ -226,6 +227,7 @@ base::Status NatsBus::follow(Connection& connection) {
   next_look_ms_ = 0;
   doubts_ = {};
   vain_looks_ = 0;
+  publish_trouble_.clear();
   while (true) {
     const int64_t now_ms = steady_ms();
     const bool made = std::any_of(followers_.begin(), followers_.end(),
@@ -240,6 +242,7 @@ base::Status NatsBus::follow(Connection& connection) {
       }
     }
     publisher_.expire(now_ms);
+    if (const auto why = publisher_.take_trouble(); !why.empty()) warn(why, publish_trouble_);
     if (!wait(kTickMs)) return {};
   }
 }

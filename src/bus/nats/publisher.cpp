@@ -3,9 +3,18 @@
 #include <algorithm>
 #include <utility>
 
+#include <fmt/format.h>
+
 #include "bus/nats/wire.h"
 
 namespace callbook::bus::nats {
+namespace {
+
+std::string too_large(int64_t most_bytes, std::string_view limit) {
+  return fmt::format("messages of more than {} bytes ({}) can't be published", most_bytes, limit);
+}
+
+}  // namespace
 
 Publisher::Publisher(const Names& names, const Options& options, EventQueue& events)
     : names_(names), options_(options), events_(events) {}
@@ -72,6 +81,9 @@ void Publisher::publish(std::span<const Publication> publications, int64_t now_m
     for (const Publication& one : publications) {
       if (!admits(one)) {
         refused.push_back(one.ticket);
+        if (one.value.size() > options_.max_message_bytes) {
+          trouble_ = too_large(options_.max_message_bytes, "max_message_bytes");
+        }
         continue;
       }
       Message message;
@@ -141,7 +153,11 @@ void Publisher::send(const Outgoing& outgoing) {
         reply == nullptr
             ? natsConnection_Publish(to, message.subject.c_str(), payload, length)
             : natsConnection_PublishRequest(to, message.subject.c_str(), reply, payload, length);
-    if (status != NATS_OK && reply != nullptr) settle(message.ticket, false);
+    if (status == NATS_OK || reply == nullptr) continue;
+    // Not sent, so that the server has no reason to close the connection.
+    if (status == NATS_MAX_PAYLOAD)
+      note(too_large(natsConnection_GetMaxPayload(to), "max_payload"));
+    settle(message.ticket, false);
   }
 }
 
@@ -158,7 +174,20 @@ void Publisher::on_answer(natsMsg* message) {
   }
   const std::string_view answer(natsMsg_GetData(message),
                                 static_cast<size_t>(natsMsg_GetDataLength(message)));
-  settle(*ticket, is_acknowledgement(answer, names_.stream(stream)));
+  const bool acknowledged = is_acknowledgement(answer, names_.stream(stream));
+  // An empty one says that nobody leads the stream at the moment.
+  if (!acknowledged && !answer.empty()) note("a publication is refused: " + description_of(answer));
+  settle(*ticket, acknowledged);
+}
+
+void Publisher::note(std::string trouble) {
+  const std::lock_guard lock(mutex_);
+  trouble_ = std::move(trouble);
+}
+
+std::string Publisher::take_trouble() {
+  const std::lock_guard lock(mutex_);
+  return std::exchange(trouble_, {});
 }
 
 void Publisher::settle(uint64_t ticket, bool acknowledged) {

@@ -38,6 +38,8 @@ class Publisher {
   void detach();
   /// What has waited too long for its acknowledgement has failed.
   void expire(int64_t now_ms);
+  /// Why a publication has failed that would fail again, since the last call; empty if none has.
+  std::string take_trouble();
 
   // Any thread's; none of them waits for the network.
   void publish(std::span<const Publication> publications, int64_t now_ms);
@@ -68,6 +70,7 @@ class Publisher {
   void send(const Outgoing& outgoing);
   void on_answer(natsMsg* message);
   void settle(uint64_t ticket, bool acknowledged);
+  void note(std::string trouble);
 
   const Names& names_;
   const Options& options_;
@@ -83,6 +86,7 @@ class Publisher {
   std::string inbox_;  ///< of the present connection; empty: there is none
   std::unordered_map<uint64_t, Flight> flights_;
   std::deque<std::pair<uint64_t, int64_t>> order_;  ///< ticket and since when; also of settled ones
+  std::string trouble_;
   bool stopping_ = false;
   std::thread thread_;
 };
