@@ -89,6 +89,7 @@ base::Status set_all(natsOptions* to, const Options& options) {
   set("pinging", natsOptions_SetPingInterval(to, options.ping_ms));
   set("pinging", natsOptions_SetMaxPingsOut(to, kMaxPingsOut));
   set("limiting writes", natsOptions_SetWriteDeadline(to, kWriteDeadlineMs));
+  set("sending at once", natsOptions_SetSendAsap(to, true));
   // A node needs no beat of its own. What streams deliver is not affected.
   set("hearing only others", natsOptions_SetNoEcho(to, true));
   // What the library reports here shows elsewhere: in answers, or as a gap.
