@@ -51,6 +51,7 @@ test: build/release/build.ninja ## build everything and run every test
 test-bus: build/release/build.ninja ## the bus's contract, with three NATS servers as well
 	@cmake --build build/release -j $(JOBS) --target bus_contract_test
 	@CALLBOOK_NATS_SERVER=$$(command -v nats-server || echo /usr/sbin/nats-server) \
+	  CALLBOOK_MAKE_IDENTITIES=tests/bus/make_identities.py \
 	  build/release/bin/bus_contract_test
 
 test-sanitize: $(SETUP) ## run the unit tests of the inner layers under the sanitizers

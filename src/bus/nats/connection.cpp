@@ -29,6 +29,17 @@ class Settings {
   std::string what_;
 };
 
+/// Which step of the library's failed last on this thread, as in " (certificate verify failed)".
+std::string last_detail() {
+  const char* const known = nats_GetLastError(nullptr);
+  std::string_view detail = known == nullptr ? "" : known;
+  // It begins with a place in the library's source.
+  constexpr std::string_view kPlaceEnd = "): ";
+  const size_t end = detail.find(kPlaceEnd);
+  if (end != std::string_view::npos) detail.remove_prefix(end + kPlaceEnd.size());
+  return detail.empty() ? "" : " (" + std::string(detail) + ")";
+}
+
 base::Result<std::string> read_token(const std::string& path) {
   std::ifstream file(path);
   std::string token;
@@ -42,6 +53,11 @@ base::Result<std::string> read_token(const std::string& path) {
 base::Status set_identity(natsOptions* to, const Security& security) {
   Settings set;
   if (!security.credentials_file.empty()) {
+    // The library would say no more than "Error".
+    if (!std::ifstream(security.credentials_file)) {
+      return base::Error{base::ErrorCode::kIo, "bus",
+                         "cannot read credentials from " + security.credentials_file, std::nullopt};
+    }
     set("using the credentials file",
         natsOptions_SetUserCredentialsFromFiles(to, security.credentials_file.c_str(), nullptr));
   } else if (!security.token_file.empty()) {
@@ -131,7 +147,9 @@ base::Result<std::unique_ptr<Connection>> Connection::make(const Options& option
   if (status == NATS_OK) status = natsConnection_Connect(&handle, made);
   if (status != NATS_OK) {
     delete for_library;
-    return failure("connecting", status);
+    base::Error error = failure("connecting", status);
+    error.detail += last_detail();
+    return error;
   }
   std::unique_ptr<Connection> connection(new Connection());
   connection->handle_ = handle;

@@ -311,7 +311,8 @@ void NatsBus::refuse(const base::Error& error) {
 }
 
 void NatsBus::warn(const std::string& trouble, std::string& last) {
-  if (std::exchange(last, trouble) != trouble) logger_.warn("bus: {}", trouble);
+  // What stop() has cut short is no trouble.
+  if (std::exchange(last, trouble) != trouble && !stopping()) logger_.warn("bus: {}", trouble);
 }
 
 void NatsBus::leave(Connection& connection, const std::string& why) {
