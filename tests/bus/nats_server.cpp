@@ -190,6 +190,16 @@ void NatsServer::kill9() {
   pid_ = 0;
 }
 
+void NatsServer::save_store() const {
+  std::filesystem::copy(directory() + "/js", directory() + "/saved",
+                        std::filesystem::copy_options::recursive);
+}
+
+void NatsServer::restore_store() const {
+  std::filesystem::remove_all(directory() + "/js");
+  std::filesystem::rename(directory() + "/saved", directory() + "/js");
+}
+
 void NatsServer::stop() const {
   ::kill(pid_, SIGSTOP);
 }

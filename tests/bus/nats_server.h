@@ -52,6 +52,9 @@ class NatsServer {
   /// for another reason, or is not ready in time: no test can go on then.
   bool await_ready();
   void kill9();
+  // Only while it does not run: a copy of all that it has stored, and back to that copy.
+  void save_store() const;
+  void restore_store() const;
   void stop() const;  ///< SIGSTOP
   void go_on() const;
   bool running() const { return pid_ != 0; }

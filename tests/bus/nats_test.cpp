@@ -106,6 +106,37 @@ TEST_F(NatsBusTest, KillingAnyServerOfThreeLosesNothingAcknowledged) {
   EXPECT_EQ(other.records(kLasting), writer.records(kLasting));
 }
 
+TEST_F(NatsBusTest, AServerRestoredFromACopyMakesEverybodyBeginAnew) {
+  with(1);
+  Node& writer = around_->add_node();
+  Node& other = around_->add_node();
+  ASSERT_TRUE(await_connected(writer));
+  NatsServer& server = *around_->servers()[0];
+  const auto publish_and_settle = [&](const std::string& key) {
+    for (int i = 0; i < 100; ++i) writer.publish(kTied, key + std::to_string(i), "1");
+    around_->wait_until("settled", [&] { return writer.in_flight() == 0; });
+    around_->settle();
+  };
+  publish_and_settle("saved");
+  server.kill9();
+  server.save_store();
+  server.start();
+  around_->wait_until(
+      "back", [&] { return writer.times_connected() == 2 && other.times_connected() == 2; });
+  publish_and_settle("lost");
+  EXPECT_EQ(writer.position(kTied).version, 200U);
+  server.kill9();
+  server.restore_store();
+  server.start();
+  around_->wait_until("back", [&] { return writer.times_connected() == 3; });
+  EXPECT_EQ(writer.resets(), 0U) << "it is doubted, and the bus is of use meanwhile";
+  around_->wait_until("believed", [&] { return writer.resets() == 1 && other.resets() == 1; });
+  publish_and_settle("after");
+  EXPECT_EQ(other.position(kTied).version, 200U);
+  EXPECT_EQ(other.records(kTied).at("after99"), (Node::Record{200, "1"}));
+  EXPECT_EQ(writer.resets() + other.resets(), 2U);
+}
+
 TEST_F(NatsBusTest, AFrozenServerIsNoticedAndFoundAgain) {
   with(1);
   Node& node = around_->add_node();

@@ -12,11 +12,12 @@ class Doubt {
   static constexpr int64_t kAloneMs = 1'000;
   static constexpr int64_t kLedMs = 10'000;
 
-  /// The stream has been looked at; `alone`: no leader decides on it. Returns whether it has seemed
-  /// shortened at every look for long enough. Ask before `seems_shortened` is known.
+  /// Whether a stream that seems shortened now has seemed so for long enough. `alone`: no leader
+  /// decides on it.
   bool certain(bool alone, int64_t now_ms) const {
     return since_ms_ != 0 && now_ms - since_ms_ >= (alone ? kAloneMs : kLedMs);
   }
+  /// What each look has shown.
   void note(bool seems_shortened, int64_t now_ms) {
     if (!seems_shortened) since_ms_ = 0;
     if (seems_shortened && since_ms_ == 0) since_ms_ = now_ms;
