@@ -134,6 +134,9 @@ TEST(NatsRecovery, ThreeServersGoOnSoonAfterALeadersDeath) {
     }
     victim.start();
   }
+  for (size_t n = 0; n < kNodes; ++n) {
+    EXPECT_EQ(around.node(n).resets(), 0U) << "whoever leads, it is the same stream";
+  }
 }
 
 }  // namespace

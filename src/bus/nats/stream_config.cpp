@@ -1,6 +1,8 @@
 #include "bus/nats/stream_config.h"
 
 #include <cstdint>
+#include <random>
+#include <string>
 
 #include <fmt/format.h>
 
@@ -48,6 +50,10 @@ jsOptions request_options(int64_t patience_ms) {
   return request;
 }
 
+base::Error being_made() {
+  return {base::ErrorCode::kIo, "bus", "a stream is being made", std::nullopt};
+}
+
 base::Error refusal(const Wanted& wanted, const jsStreamConfig& found) {
   return {base::ErrorCode::kConflict, "stream",
           fmt::format("{} is not configured as it must be. Wanted: {}. Found: {}", wanted.name,
@@ -55,13 +61,25 @@ base::Error refusal(const Wanted& wanted, const jsStreamConfig& found) {
           std::nullopt};
 }
 
+/// Servers of 2.9 that are asked for the same stream by two nodes at once may each keep another of
+/// the two times of creation, and tell it whenever it leads: every change of leader would look like
+/// a new generation. Of two requests that differ they all keep the later one.
+std::string distinct_description(const Options& options) {
+  std::random_device random;
+  return fmt::format("Made by callbook node {}, {:08x}{:08x}", options.node, random(), random());
+}
+
 base::Result<StreamFacts> make_stream(jsCtx* context, const Options& options, Wanted& wanted) {
   jsOptions request = request_options(options.request_timeout_ms);
+  const std::string description = distinct_description(options);
+  wanted.config.Description = description.c_str();
   jsStreamInfo* made = nullptr;
   jsErrCode code{};
   const natsStatus status = js_AddStream(&made, context, &wanted.config, &request, &code);
   const StreamInfoHandle info(made);
+  wanted.config.Description = nullptr;
   if (status == NATS_OK) return facts_of(*info);
+  if (code == JSStreamNameExistErr) return being_made();
   base::Error error = failure("making the stream " + wanted.name, status);
   error.detail += fmt::format(" ({}, code {})", nats_GetLastError(nullptr), static_cast<int>(code));
   return error;
@@ -88,7 +106,7 @@ std::string describe(const jsStreamConfig& config) {
 base::Result<StreamFacts> facts_of(const jsStreamInfo& info) {
   // While a server makes a stream it answers already, with the first day of the year 1.
   if (info.Created <= 0) {
-    return base::Error{base::ErrorCode::kIo, "bus", "a stream is being made", std::nullopt};
+    return being_made();
   }
   const uint64_t generation = base::mix64(static_cast<uint64_t>(info.Created));
   const bool led = info.Cluster != nullptr && info.Cluster->Leader != nullptr;
