@@ -28,6 +28,9 @@ constexpr int64_t kLookAgainMs = 250;
 /// every so many are patient, for servers that are slow.
 constexpr int64_t kQuickLookMs = 500;
 constexpr uint32_t kPatientEvery = 4;
+/// For so long an unknown generation must have been the stream's: if two nodes have asked for it at
+/// once, the later request still changes it.
+constexpr int64_t kSettlingMs = 500;
 /// Before a stream is looked at again that must not be used.
 constexpr int64_t kRefusedMs = 5'000;
 
@@ -91,6 +94,11 @@ class NatsBus final : public Bus {
   int64_t next_look_ms_ = 0;
   uint32_t vain_looks_ = 0;  ///< in a row
   std::array<Doubt, kStreamCount> doubts_;
+  struct Sighting {
+    uint64_t generation = 0;
+    int64_t since_ms = 0;
+  };
+  std::array<Sighting, kStreamCount> sightings_;  ///< of the stream's present generation
   std::string refusal_;
   // Last logged.
   std::string trouble_;
@@ -288,8 +296,13 @@ base::Result<Position> NatsBus::look_at(Connection& connection, Stream stream) {
     }
     return facts.error();
   }
-  Doubt& doubt = doubts_[index_of(stream)];
   const int64_t now_ms = steady_ms();
+  Sighting& sighting = sightings_[index_of(stream)];
+  if (sighting.generation != facts->head.generation) sighting = {facts->head.generation, now_ms};
+  if (before.generation != sighting.generation && now_ms - sighting.since_ms < kSettlingMs) {
+    return base::Error{base::ErrorCode::kIo, "bus", "the stream is new", std::nullopt};
+  }
+  Doubt& doubt = doubts_[index_of(stream)];
   const bool certain = doubt.certain(facts->leader.empty(), now_ms);
   const auto head = of.observe(facts->head, before, certain);
   doubt.note(!head, now_ms);
