@@ -8,6 +8,7 @@
 #include <variant>
 
 #include "core/bus_position.h"
+#include "core/dump_cursor.h"
 #include "core/key.h"
 #include "core/registration.h"
 #include "core/session_id.h"
@@ -196,10 +197,18 @@ struct ApplySnapshot {
   std::span<const BusMessage> records;
 };
 
-using Input = std::variant<OpenSession, ResumeSession, RefreshSession, AttachSession, CheckTie,
-                           DetachSession, CloseSession, ProbeResult, ReportInstance, ReleaseBreaker,
-                           RegisterInstance, RefreshInstance, DeregisterInstance, SetOverride,
-                           RemoveOverride, MergeRecord, FinishLoading, AdvanceTime, ReportBus,
-                           ReportBusLost, ApplyBatch, SettlePublication, HearBeat, ApplySnapshot>;
+/// Another node asks for a snapshot, a part at a time: about `most` records from `cursor` on.
+/// Refused with kNotReady unless this node serves what the others serve too.
+struct ReadRecords {
+  DumpCursor cursor;
+  uint32_t most = 0;
+};
+
+using Input =
+    std::variant<OpenSession, ResumeSession, RefreshSession, AttachSession, CheckTie, DetachSession,
+                 CloseSession, ProbeResult, ReportInstance, ReleaseBreaker, RegisterInstance,
+                 RefreshInstance, DeregisterInstance, SetOverride, RemoveOverride, MergeRecord,
+                 FinishLoading, AdvanceTime, ReportBus, ReportBusLost, ApplyBatch,
+                 SettlePublication, HearBeat, ApplySnapshot, ReadRecords>;
 
 }  // namespace callbook::core

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -10,6 +11,7 @@
 #include "base/result.h"
 #include "core/bus_position.h"
 #include "core/cause.h"
+#include "core/dump_cursor.h"
 #include "core/key.h"
 #include "core/session_id.h"
 #include "core/stamp.h"
@@ -74,13 +76,6 @@ struct BreakerReleased {
   uint32_t groups = 0;
 };
 
-/// The input changed nothing that its author must know of.
-struct Done {};
-
-using Reply = std::variant<Done, SessionOpened, SessionRefreshed, SessionEnded, InstanceRegistered,
-                           InstanceRefreshed, InstanceDeregistered, OverrideChanged,
-                           BreakerReleased, InstanceReported>;
-
 /// Records that changed, to be stored: one flat buffer for a whole batch of steps.
 class RecordBatch {
  public:
@@ -120,6 +115,23 @@ class RecordBatch {
   std::string bytes_;
   std::vector<Place> items_;
 };
+
+/// A part of a snapshot. Its records belong to no step, so it owns them.
+struct RecordsRead {
+  struct Part {
+    RecordBatch records;
+    DumpCursor next;           ///< done(): there are no more
+    BusPositions positions{};  ///< from before the part was read
+  };
+  std::shared_ptr<const Part> part;
+};
+
+/// The input changed nothing that its author must know of.
+struct Done {};
+
+using Reply = std::variant<Done, SessionOpened, SessionRefreshed, SessionEnded, InstanceRegistered,
+                           InstanceRefreshed, InstanceDeregistered, OverrideChanged,
+                           BreakerReleased, InstanceReported, RecordsRead>;
 
 /// Asks the bus for the messages of a stream above `after`: at most some thousands, as ApplyBatch.
 struct Fetch {

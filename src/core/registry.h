@@ -13,6 +13,7 @@
 #include "base/result.h"
 #include "base/time.h"
 #include "core/catalog.h"
+#include "core/dump_cursor.h"
 #include "core/hybrid_clock.h"
 #include "core/input.h"
 #include "core/lease_wheel.h"
@@ -142,23 +143,7 @@ class Registry {
   const Counters& counters() const { return counters_; }
   const PeerTable& peers() const { return peers_; }
 
-  /// Where a dump stands. Value; begin with a fresh one.
-  struct DumpCursor {
-    enum class Part : uint8_t {
-      kSessions,
-      kInstances,
-      kWaiting,
-      kTombstones,
-      kOverrides,
-      kBreakers,
-      kOwed,
-      kDone
-    };
-    Part part = Part::kSessions;
-    uint32_t slot = 0;  ///< session slot, then service index
-    std::string after;  ///< last id of that service
-    bool done() const { return part == Part::kDone; }
-  };
+  using DumpCursor = core::DumpCursor;
   /// Appends up to about `most` of the live records to `out` and moves the cursor. Records that
   /// change between two calls appear as they are when they are reached; those added behind the
   /// cursor do not appear: their writes are in the log.
@@ -392,6 +377,7 @@ class Registry {
   // The other nodes: registry_cluster.cpp.
   base::Result<Reply> apply(const HearBeat& input, base::Now now, Outputs& out);
   base::Result<Reply> apply(const ApplySnapshot& input, base::Now now, Outputs& out);
+  base::Result<Reply> apply(const ReadRecords& input, base::Now now, Outputs& out);
   void advance_cluster(base::Now now, Outputs& out);
   void beat(base::Now now, Outputs& out);
   void compare_digests(PeerTable::Peer& peer, const NodeBeat& beat, base::Now now);

@@ -244,6 +244,18 @@ Result<Reply> Registry::apply(const ApplySnapshot& input, Now now, Outputs& out)
   return Reply(Done{});
 }
 
+Result<Reply> Registry::apply(const ReadRecords& input, Now, Outputs&) {
+  if (phase_ != Phase::kServing || join_.as_new) {
+    return base::Error{base::ErrorCode::kNotReady, "", "this node is still joining the others",
+                       std::nullopt};
+  }
+  auto part = std::make_shared<RecordsRead::Part>();
+  part->positions = positions_;
+  part->next = input.cursor;
+  dump(part->next, input.most, part->records);
+  return Reply(RecordsRead{std::move(part)});
+}
+
 void Registry::begin_as_new(Now now) {
   ++counters_.rejoined_as_new;
   ++round_;

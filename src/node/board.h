@@ -1,7 +1,9 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -30,6 +32,8 @@ struct CoreReport {
   core::Registry::Counters counters;
   size_t suspects = 0;
   bool doubtful = false;
+  core::Phase phase = core::Phase::kLoading;
+  uint64_t outbox = 0;      ///< records owed to the bus
   int64_t loop_lag_ms = 0;  ///< the longest wait of a tick since the last report
   bool in_memory = false;
   store::Log::Stats store;
@@ -44,6 +48,40 @@ struct FrontReport {
   size_t subscriptions = 0;
 };
 
+/// What the core's thread says of the other nodes and of the bus between them.
+struct ClusterReport {
+  struct Peer {
+    std::string name;
+    std::string http;
+    std::string release;
+    uint32_t clients = 0;
+    uint32_t sessions = 0;
+    uint32_t instances = 0;
+    uint32_t owed = 0;
+    int64_t silent_ms = 0;  ///< since its last card
+    bool on_bus = false;    ///< a card of it has come over the bus
+    bool serving = false;
+    core::BusPositions positions{};
+    uint64_t digest = 0;
+    int64_t clock_ahead_ms = 0;  ///< as far as a beat tells, its way included
+  };
+
+  std::string bus = "connecting";  ///< "connected", "away", "refused"
+  std::string bus_detail;          ///< why
+  core::BusPositions heads{};      ///< as the bus said last
+  core::BusPositions positions{};  ///< how far this node has applied them
+  uint64_t digest = 0;             ///< of all that this node holds
+  uint64_t owed = 0;
+  bool isolated = false;  ///< hears neither the bus nor a majority of the others
+  uint64_t published = 0;
+  uint64_t acknowledged = 0;
+  uint64_t failed = 0;
+  uint64_t messages = 0;  ///< that the bus has brought
+  uint64_t bus_lost = 0;
+  uint64_t cards_refused = 0;
+  std::vector<Peer> peers;
+};
+
 /// Where the node's threads leave their figures for whoever asks. Thread-safe; never on the way of
 /// a request.
 class Board {
@@ -52,20 +90,29 @@ class Board {
 
   void put(const CoreReport& report);
   void put(size_t front, const FrontReport& report);
+  void put(const ClusterReport& report);
   void set_state(std::string state);  ///< "loading", "serving", "stopping"
 
   struct Snapshot {
     std::string state;
     CoreReport core;
     std::vector<FrontReport> fronts;
+    std::optional<ClusterReport> cluster;  ///< none on a node that stands alone
   };
   Snapshot snapshot() const;
+  /// Open on all I/O threads, as they said last.
+  uint64_t connections() const;
+  /// Where the other nodes that serve are to be reached, those with the fewest clients first.
+  using Addresses = std::shared_ptr<const std::vector<std::string>>;
+  Addresses other_nodes() const;
 
  private:
   mutable std::mutex mutex_;
-  std::string state_ = "loading";    // guarded by mutex_
-  CoreReport core_;                  // guarded by mutex_
-  std::vector<FrontReport> fronts_;  // guarded by mutex_
+  std::string state_ = "loading";                                         // guarded by mutex_
+  CoreReport core_;                                                       // guarded by mutex_
+  std::vector<FrontReport> fronts_;                                       // guarded by mutex_
+  std::optional<ClusterReport> cluster_;                                  // guarded by mutex_
+  Addresses other_nodes_ = std::make_shared<std::vector<std::string>>();  // guarded by mutex_
 };
 
 }  // namespace callbook::node

@@ -1,6 +1,8 @@
 #include "node/config.h"
 
+#include <algorithm>
 #include <charconv>
+#include <fstream>
 
 #include <fmt/format.h>
 
@@ -27,6 +29,90 @@ base::Result<Endpoint> parse_endpoint(std::string_view field, std::string_view t
   return endpoint;
 }
 
+base::Result<std::vector<Endpoint>> parse_endpoints(std::string_view field, std::string_view text) {
+  std::vector<Endpoint> endpoints;
+  while (!text.empty()) {
+    const size_t end = std::min(text.find(','), text.size());
+    auto endpoint = parse_endpoint(field, text.substr(0, end));
+    if (!endpoint.ok()) return endpoint.error();
+    endpoints.push_back(std::move(*endpoint));
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  return endpoints;
+}
+
+namespace {
+
+constexpr std::string_view kScheme = "nats://";
+
+/// One server: "nats://host:port"; the scheme may be left out.
+base::Result<std::string> bus_server(std::string_view text) {
+  if (text.starts_with(kScheme)) {
+    text.remove_prefix(kScheme.size());
+  } else if (text.find("://") != std::string_view::npos) {
+    return base::invalid("bus", fmt::format("'{}' is not nats://host:port", text));
+  }
+  if (text.find('@') != std::string_view::npos) {
+    return base::invalid("bus", "holds a name or password; give --bus-user, or a file of a token");
+  }
+  if (const auto endpoint = parse_endpoint("bus", text); !endpoint.ok()) return endpoint.error();
+  return std::string(kScheme).append(text);
+}
+
+base::Result<std::vector<std::string>> bus_servers(std::string_view text) {
+  std::vector<std::string> servers;
+  while (!text.empty()) {
+    const size_t end = std::min(text.find(','), text.size());
+    auto server = bus_server(text.substr(0, end));
+    if (!server.ok()) return server.error();
+    servers.push_back(std::move(*server));
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  return servers;
+}
+
+base::Status check_cluster(const Config& config) {
+  if (!config.advertise.empty()) {
+    const auto reached = parse_endpoint("advertise", config.advertise);
+    if (!reached.ok()) return reached.error();
+  }
+  const auto peers = parse_endpoints("peers", config.peers);
+  if (!peers.ok()) return peers.error();
+  if (config.bus.empty()) {
+    if (!peers->empty()) return base::invalid("peers", "means nothing without a bus");
+    return {};
+  }
+  const auto servers = bus_servers(config.bus);
+  if (!servers.ok()) return servers.error();
+  const auto http = parse_endpoint("http", config.http);
+  const bool anywhere = http.ok() && (http->host == "0.0.0.0" || http->host == "::");
+  if (anywhere && config.advertise.empty()) {
+    return base::invalid("advertise",
+                         "is needed: nobody can reach a node at the address that --http names");
+  }
+  return {};
+}
+
+}  // namespace
+
+base::Result<bus::nats::Options> bus_options(const Config& config) {
+  bus::nats::Options options = config.nats;
+  auto servers = bus_servers(config.bus);
+  if (!servers.ok()) return servers.error();
+  options.servers = std::move(*servers);
+  options.cluster = config.cluster.empty() ? config.datacenter : config.cluster;
+  options.node = config.node;
+  options.tied_age_ms = config.timing.record_age_ms;
+  if (!config.bus_password_file.empty()) {
+    std::ifstream file(config.bus_password_file);
+    if (!std::getline(file, options.security.password)) {
+      return base::invalid("bus_password_file",
+                           fmt::format("{} can't be read", config.bus_password_file));
+    }
+  }
+  return options;
+}
+
 bool is_loopback(std::string_view host) {
   return host == "localhost" || host == "::1" || host.starts_with("127.");
 }
@@ -47,6 +133,7 @@ base::Status check(const Config& config) {
             "the network around it is trusted",
             http->host));
   }
+  if (auto status = check_cluster(config); !status.ok()) return status;
   if (!config.dev && config.data.empty()) return base::invalid("data", "must name a directory");
   if (config.limits.min_ttl_ms > config.limits.max_ttl_ms) {
     return base::invalid("min_ttl_ms", "is above max_ttl_ms");

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "bus/nats/options.h"
 #include "core/key.h"
 #include "core/limits.h"
 #include "dialects/native/native_dialect.h"
@@ -21,6 +22,12 @@ struct Config {
   std::string datacenter = "dc1";
   std::string data = "callbook-data";  ///< directory of the store
   std::string http = "127.0.0.1:7070";
+  std::string advertise;  ///< where others reach `http`; empty: as it is bound
+  std::string bus;        ///< "nats://host:port,…"; empty: this node stands alone
+  std::string cluster;    ///< whose streams on the bus; empty: the data center's
+  std::string bus_password_file;
+  std::string peers;           ///< "host:port,…": nodes to be asked though the bus be away
+  bus::nats::Options nats;     ///< but for what the lines above say
   bool dev = false;            ///< keep everything in memory
   bool insecure_bind = false;  ///< allow plain HTTP beyond loopback
   bool salvage = false;        ///< open a damaged store with what verifies
@@ -48,6 +55,12 @@ struct Endpoint {
   uint16_t port = 0;
 };
 base::Result<Endpoint> parse_endpoint(std::string_view field, std::string_view text);
+
+/// "host:port,host:port"; empty: none.
+base::Result<std::vector<Endpoint>> parse_endpoints(std::string_view field, std::string_view text);
+
+/// The bus's options, whole. Reads the password's file. REQUIRES a bus, and check() ok.
+base::Result<bus::nats::Options> bus_options(const Config& config);
 
 /// 127.0.0.0/8, ::1 or localhost.
 bool is_loopback(std::string_view host);

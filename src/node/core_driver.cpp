@@ -1,6 +1,8 @@
 #include "node/core_driver.h"
 
 #include <algorithm>
+#include <optional>
+#include <utility>
 
 namespace callbook::node {
 namespace {
@@ -8,6 +10,8 @@ namespace {
 constexpr int64_t kTickMs = 100;
 /// A batch this long is applied at once: it bounds memory and the wait of the first.
 constexpr size_t kMaxBatch = 50'000;
+/// Then the answer is that the change is in effect, but not known to be safe.
+constexpr int64_t kLongestAckWaitMs = 5'000;
 
 }  // namespace
 
@@ -30,6 +34,7 @@ void CoreDriver::start(std::unique_ptr<StoreKeeper> store) {
   const auto publication = std::make_shared<const core::Publication>(registry_->publish());
   for (size_t front = 0; front < answers_.size(); ++front) deliver_(front, {publication, {}});
   last_tick_ms_ = clock_.now().mono_ms;
+  if (whole_ && !registry_->loading()) std::exchange(whole_, nullptr)();
   ticker_ = loop_.every(kTickMs, [this] { tick(); });
   report();
 }
@@ -46,8 +51,14 @@ void CoreDriver::submit(size_t front, std::vector<Submission> submissions) {
 
 void CoreDriver::take(const std::vector<core::ProbeResult>& results) {
   for (const core::ProbeResult& result : results) {
-    pending_.push_back(Pending{0, Submission{core::Input(result), core::Ack::kLocal, {}}});
+    pending_.push_back(Pending{0, Submission{core::Input(result), core::Ack::kLocal, {}, {}}});
   }
+  schedule();
+}
+
+void CoreDriver::take(core::Input input, std::shared_ptr<const void> borrowed) {
+  pending_.push_back(
+      Pending{0, Submission{std::move(input), core::Ack::kLocal, {}, std::move(borrowed)}});
   schedule();
 }
 
@@ -78,15 +89,19 @@ void CoreDriver::run_batch() {
     replies.push_back(registry_->step(pending.submission.input, now, outputs_));
     count(pending.submission.input, replies.back());
   }
+  const auto settled = std::exchange(outputs_.settled, {});
   settle_outputs();
+  publish_due(now);
   for (size_t i = 0; i < batch_.size(); ++i) {
-    const bool waits = store_ && batch_[i].submission.ack == core::Ack::kLogged && replies[i].ok();
-    if (waits) {
-      answer_when_durable(batch_[i], std::move(replies[i]));
+    if (batch_[i].submission.ack == core::Ack::kLogged && replies[i].ok()) {
+      answer_when_logged(batch_[i], std::move(replies[i]));
     } else {
       answer(batch_[i], std::move(replies[i]));
     }
   }
+  // After those who wait for it have been told apart: one batch may hold a change and its
+  // acknowledgement.
+  settle_acks(settled, now);
   deliver_all();
 }
 
@@ -100,7 +115,24 @@ void CoreDriver::settle_outputs() {
   }
   if (store_) store_->write(outputs_.records);
   if (probe_ && !outputs_.probes.empty()) probe_(std::exchange(outputs_.probes, {}));
+  if (others_ != nullptr) others_->carry_out(outputs_);
   outputs_.clear();
+}
+
+void CoreDriver::settle_acks(const std::vector<core::RecordSettled>& settled, base::Now now) {
+  for (const core::RecordSettled& one : settled) bus_acks_.settle(one);
+  bus_acks_.expire(now.mono_ms);
+  if (others_ != nullptr && !others_->bus_connected()) bus_acks_.fail_all();
+}
+
+void CoreDriver::publish_due(base::Now now) {
+  if (others_ == nullptr || !others_->bus_connected()) return;
+  registry_->publish_due(now, publications_);
+  const bool any = std::any_of(publications_.begin(), publications_.end(),
+                               [](const core::RecordBatch& batch) { return !batch.empty(); });
+  if (!any) return;
+  others_->publish(publications_);
+  for (core::RecordBatch& batch : publications_) batch.clear();
 }
 
 void CoreDriver::answer(Pending& pending, base::Result<core::Reply> reply) {
@@ -108,22 +140,45 @@ void CoreDriver::answer(Pending& pending, base::Result<core::Reply> reply) {
   answers_[pending.front].push_back({std::move(pending.submission.done), std::move(reply)});
 }
 
-void CoreDriver::answer_when_durable(Pending& pending, base::Result<core::Reply> reply) {
-  auto answer =
-      std::make_unique<Answer>(Answer{std::move(pending.submission.done), std::move(reply)});
-  store_->when_durable(
-      [this, front = pending.front, held = std::move(answer)](const base::Status& status) {
-        if (!status.ok()) held->reply = status.error();
-        answers_[front].push_back(std::move(*held));
-        // Many become durable together: they are delivered as one.
-        if (!scheduled_durable_) {
-          scheduled_durable_ = true;
-          loop_.post([this] {
-            scheduled_durable_ = false;
-            deliver_all();
-          });
-        }
-      });
+/// On the disk, if there is one, and acknowledged by the bus, if there is one.
+void CoreDriver::answer_when_logged(Pending& pending, base::Result<core::Reply> reply) {
+  struct Held {
+    Answer answer;
+    size_t waits = 0;
+  };
+  const auto owed = others_ == nullptr ? std::optional<OwedChange>()
+                                       : owed_change(pending.submission.input, *reply,
+                                                     registry_->options().datacenter);
+  auto held =
+      std::make_shared<Held>(Held{{std::move(pending.submission.done), std::move(reply)}, 1});
+  const auto one_done = [this, front = pending.front, held](const base::Status& status) {
+    if (!status.ok() && held->answer.reply.ok()) held->answer.reply = status.error();
+    if (--held->waits == 0) answer_later(front, std::move(held->answer));
+  };
+  if (store_) {
+    ++held->waits;
+    store_->when_durable(one_done);
+  }
+  if (owed) {
+    ++held->waits;
+    const int64_t until_ms = clock_.now().mono_ms + kLongestAckWaitMs;
+    if (others_->bus_connected()) {
+      bus_acks_.wait(*owed, until_ms, one_done);
+    } else {
+      one_done(bus_away());
+    }
+  }
+  one_done({});
+}
+
+/// Many become safe together: they are delivered as one.
+void CoreDriver::answer_later(size_t front, Answer answer) {
+  if (answer.done) answers_[front].push_back(std::move(answer));
+  if (std::exchange(scheduled_answers_, true)) return;
+  loop_.post([this] {
+    scheduled_answers_ = false;
+    deliver_all();
+  });
 }
 
 void CoreDriver::count(const core::Input& input, const base::Result<core::Reply>& reply) {
@@ -157,6 +212,7 @@ void CoreDriver::deliver_all() {
     if (!publication && answers_[front].empty()) continue;
     deliver_(front, {publication, std::exchange(answers_[front], {})});
   }
+  if (whole_ && !registry_->loading()) std::exchange(whole_, nullptr)();
 }
 
 void CoreDriver::flush(std::function<void()> done) {
@@ -170,7 +226,10 @@ void CoreDriver::tick() {
   report_.loop_lag_ms = std::max(report_.loop_lag_ms, now.mono_ms - last_tick_ms_ - kTickMs);
   last_tick_ms_ = now.mono_ms;
   static_cast<void>(registry_->step(core::AdvanceTime{}, now, outputs_));
+  const auto settled = std::exchange(outputs_.settled, {});
   settle_outputs();
+  publish_due(now);
+  settle_acks(settled, now);
   if (store_) store_->tick(now.mono_ms);
   deliver_all();
   report();
@@ -182,6 +241,8 @@ void CoreDriver::report() {
   report_.counters = registry_->counters();
   report_.suspects = registry_->suspects();
   report_.doubtful = registry_->doubts_itself(clock_.now());
+  report_.phase = registry_->phase();
+  report_.outbox = registry_->outbox_size();
   if (store_) {
     report_.store = store_->stats();
     report_.degraded = store_->degraded();

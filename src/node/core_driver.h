@@ -11,6 +11,7 @@
 #include "core/registry.h"
 #include "net/event_loop.h"
 #include "node/board.h"
+#include "node/bus_acks.h"
 #include "node/store_keeper.h"
 
 namespace callbook::node {
@@ -20,6 +21,7 @@ struct Submission {
   core::Input input;
   core::Ack ack = core::Ack::kLocal;
   core::Completion done;
+  std::shared_ptr<const void> borrowed = {};  ///< owns what the input's views show
 };
 
 /// What came of a submission; delivered on the thread that made it.
@@ -44,6 +46,17 @@ class CoreDriver {
   /// Has probes carried out, and their results brought to take().
   using Probe = std::function<void(std::vector<core::Probe> probes)>;
 
+  /// The other nodes of a cluster, and the bus between them. Called on the core's thread.
+  class Others {
+   public:
+    virtual ~Others() = default;
+    /// What a batch of steps asked of them: fetches, a snapshot, a beat.
+    virtual void carry_out(const core::Outputs& outputs) = 0;
+    virtual void publish(const core::Publications& publications) = 0;
+    /// Whether the bus takes and acknowledges.
+    virtual bool bus_connected() const = 0;
+  };
+
   CoreDriver(net::EventLoop& loop, const base::Clock& clock, Board& board, base::Logger& logger,
              std::unique_ptr<core::Registry> registry, size_t fronts, Deliver deliver);
   ~CoreDriver();
@@ -55,6 +68,10 @@ class CoreDriver {
 
   /// Before start(). Without it no probe is ever answered.
   void set_probe(Probe probe) { probe_ = std::move(probe); }
+  /// Before start(), for a registry that is clustered. Borrows.
+  void set_others(Others* others) { others_ = others; }
+  /// Called once, when the state is whole and has been delivered; before start().
+  void when_whole(std::function<void()> whole) { whole_ = std::move(whole); }
 
   /// Core's thread.
   void submit(size_t front, Submission submission);
@@ -62,6 +79,8 @@ class CoreDriver {
 
   /// Core's thread.
   void take(const std::vector<core::ProbeResult>& results);
+  /// Something that nobody waits for; `borrowed` owns what its views show. Core's thread.
+  void take(core::Input input, std::shared_ptr<const void> borrowed);
 
   core::Registry& registry() { return *registry_; }
   /// Calls back when nothing is left to be written, as far as the disk allows.
@@ -78,7 +97,10 @@ class CoreDriver {
   void schedule();
   void run_batch();
   void answer(Pending& pending, base::Result<core::Reply> reply);
-  void answer_when_durable(Pending& pending, base::Result<core::Reply> reply);
+  void answer_when_logged(Pending& pending, base::Result<core::Reply> reply);
+  void answer_later(size_t front, Answer answer);
+  void publish_due(base::Now now);
+  void settle_acks(const std::vector<core::RecordSettled>& settled, base::Now now);
   void count(const core::Input& input, const base::Result<core::Reply>& reply);
   void deliver_all();
   void settle_outputs();
@@ -92,13 +114,17 @@ class CoreDriver {
   std::unique_ptr<StoreKeeper> store_;
   const Deliver deliver_;
   Probe probe_;
+  Others* others_ = nullptr;
+  std::function<void()> whole_;
+  BusAcks bus_acks_;
+  core::Publications publications_;
   std::vector<Pending> pending_;
   std::vector<Pending> batch_;
   std::vector<std::vector<Answer>> answers_;  ///< by front
   core::Outputs outputs_;
   CoreReport report_;
   bool scheduled_ = false;
-  bool scheduled_durable_ = false;
+  bool scheduled_answers_ = false;
   int64_t last_tick_ms_ = 0;
   std::unique_ptr<net::EventLoop::Timer> ticker_;
 };

@@ -6,13 +6,18 @@
 #include <vector>
 
 #include <fmt/format.h>
+#include <sys/random.h>
 #include <unistd.h>
 
+#include "base/check.h"
+#include "bus/nats/nats_bus.h"
 #include "core/registry.h"
 #include "dialects/native/native_dialect.h"
+#include "dialects/peer/peer_dialect.h"
 #include "net/event_loop.h"
 #include "net/http_server.h"
 #include "node/board.h"
+#include "node/cluster.h"
 #include "node/core_driver.h"
 #include "node/io_front.h"
 #include "node/prober.h"
@@ -26,10 +31,19 @@ namespace callbook::node {
 namespace {
 
 constexpr int64_t kReportMs = 500;
+/// At a stop the bus is given so long to acknowledge what it is owed.
+constexpr int64_t kFarewellMs = 1'000;
+constexpr int64_t kFarewellStepMs = 10;
 
 std::string host_name() {
   char name[256] = {};
   return gethostname(name, sizeof name - 1) == 0 && name[0] != '\0' ? name : "node-1";
+}
+
+uint64_t random_bits() {
+  uint64_t bits = 0;
+  CALLBOOK_CHECK(getrandom(&bits, sizeof bits, 0) == static_cast<ssize_t>(sizeof bits));
+  return bits;
 }
 
 /// Short, since it is part of every event id; new at every start with near certainty.
@@ -45,6 +59,26 @@ uint32_t thread_count(const Config& config) {
   if (config.io_threads != 0) return std::min(config.io_threads, 64u);
   return std::clamp(std::thread::hardware_concurrency() / 2, 1u, 8u);
 }
+
+/// One port for two kinds of callers: clients, and other nodes.
+class Doorway final : public net::HttpHandler {
+ public:
+  Doorway(native::NativeDialect& clients, peer::PeerDialect& nodes)
+      : clients_(clients), nodes_(nodes) {}
+
+  void handle(const net::HttpRequest& request, net::HttpExchange exchange) override {
+    const bool of_node = request.path.starts_with(peer::PeerDialect::kPrefix);
+    (of_node ? static_cast<net::HttpHandler&>(nodes_) : clients_)
+        .handle(request, std::move(exchange));
+  }
+  net::HttpResponse refuse(int status, const base::Error& error) override {
+    return clients_.refuse(status, error);
+  }
+
+ private:
+  native::NativeDialect& clients_;
+  peer::PeerDialect& nodes_;
+};
 
 }  // namespace
 
@@ -66,6 +100,8 @@ class Node::Impl {
     net::EventLoop loop;
     std::unique_ptr<IoFront> front;
     std::unique_ptr<native::NativeDialect> dialect;
+    std::unique_ptr<peer::PeerDialect> peers;
+    std::unique_ptr<Doorway> doorway;
     std::unique_ptr<net::HttpServer> server;
     std::unique_ptr<net::EventLoop::Timer> reporter;
     std::thread thread;  ///< none for the core's lane, which runs on the caller's
@@ -77,6 +113,10 @@ class Node::Impl {
 
   net::EventLoop& core_loop() { return lanes_.front()->loop; }
   void make_lanes();
+  void make_lane(size_t index);
+  void make_driver();
+  base::Status make_bus();
+  void open_doors();
   void on_every_front(std::function<void(IoFront&)> task);
   base::Status listen();
   void load();
@@ -86,6 +126,7 @@ class Node::Impl {
   void lane_stopped();
   void give_up(base::Error error);
   std::string ready_line() const;
+  void end_loops();
 
   const Config config_;
   base::Logger& logger_;
@@ -96,13 +137,17 @@ class Node::Impl {
   Worker worker_;
   std::unique_ptr<store::FileSystem> files_;
   std::unique_ptr<CoreDriver> driver_;
+  std::unique_ptr<Cluster> cluster_;  ///< none: this node stands alone
   std::unique_ptr<Prober> prober_;
   std::unique_ptr<net::EventLoop::Timer> signals_;
   std::thread loader_;
   std::function<void(const std::string&)> on_ready_;
   base::Status outcome_;
   size_t lanes_running_ = 0;
+  std::unique_ptr<net::EventLoop::Timer> farewell_;
+  std::string listens_;  ///< where `http` is bound
   bool stopping_ = false;
+  bool flushing_ = false;
   std::atomic<bool> abandon_load_{false};
 };
 
@@ -124,23 +169,27 @@ Node::Impl::~Impl() {
   // Streams and polls hold ties to sessions, which they give back through front and driver.
   for (auto& lane : lanes_) {
     lane->server.reset();
+    lane->doorway.reset();
+    lane->peers.reset();
     lane->dialect.reset();
   }
 }
 
-void Node::Impl::make_lanes() {
+void Node::Impl::make_driver() {
   core::RegistryOptions options{facts_.name, config_.datacenter, config_.limits, config_.timing,
                                 service_timing(config_)};
-  const size_t count = thread_count(config_);
-  for (size_t i = 0; i < count; ++i) lanes_.push_back(std::make_unique<Lane>());
+  options.clustered = !config_.bus.empty();
+  options.boot = random_bits();
+  facts_.boot_id = boot_id_from(options.boot);
   driver_ = std::make_unique<CoreDriver>(
-      core_loop(), clock_, board_, logger_, std::make_unique<core::Registry>(options), count,
-      [this](size_t index, Delivery delivery) {
+      core_loop(), clock_, board_, logger_, std::make_unique<core::Registry>(options),
+      lanes_.size(), [this](size_t index, Delivery delivery) {
         Lane& lane = *lanes_[index];
         if (index == 0) return lane.front->take(std::move(delivery));
         auto held = std::make_shared<Delivery>(std::move(delivery));
         lane.loop.post([&lane, held] { lane.front->take(std::move(*held)); });
       });
+  driver_->when_whole([this] { open_doors(); });
   prober_ = std::make_unique<Prober>(
       config_.probe_limits, [this](std::vector<core::ProbeResult> results) {
         auto held = std::make_shared<std::vector<core::ProbeResult>>(std::move(results));
@@ -148,22 +197,49 @@ void Node::Impl::make_lanes() {
       });
   driver_->set_probe(
       [this](std::vector<core::Probe> probes) { prober_->probe(std::move(probes)); });
-  for (size_t i = 0; i < count; ++i) {
-    Lane& lane = *lanes_[i];
-    lane.front = std::make_unique<IoFront>(IoFront::Parts{
-        i, &lane.loop, &core_loop(), driver_.get(), &board_, &clock_, &facts_, &config_.limits,
-        count, [this](std::function<void(IoFront&)> task) { on_every_front(std::move(task)); }});
-    if (i == 0) facts_.boot_id = boot_id_from(lane.front->new_session_id().low);
-    lane.dialect =
-        std::make_unique<native::NativeDialect>(*lane.front, lane.loop, config_.native_limits);
-    lane.server =
-        std::make_unique<net::HttpServer>(lane.loop, *lane.dialect, config_.http_limits, logger_);
-    lane.front->make_report = [&lane] {
-      return FrontReport{lane.server->stats(), lane.dialect->stats(),
-                         lane.front->catalog().subscriptions()};
-    };
-    lane.reporter = lane.loop.every(kReportMs, [&lane] { lane.front->report(); });
+}
+
+void Node::Impl::make_lanes() {
+  for (size_t i = 0; i < thread_count(config_); ++i) lanes_.push_back(std::make_unique<Lane>());
+  make_driver();
+  if (!config_.bus.empty()) {
+    cluster_ = std::make_unique<Cluster>(
+        Cluster::Parts{&core_loop(), &clock_, &logger_, driver_.get(), &board_, &facts_},
+        *parse_endpoints("peers", config_.peers));
+    driver_->set_others(cluster_.get());
   }
+  for (size_t i = 0; i < lanes_.size(); ++i) make_lane(i);
+}
+
+void Node::Impl::make_lane(size_t index) {
+  Lane& lane = *lanes_[index];
+  lane.front = std::make_unique<IoFront>(IoFront::Parts{
+      index, &lane.loop, &core_loop(), driver_.get(), &board_, &clock_, &facts_, &config_.limits,
+      lanes_.size(),
+      [this](std::function<void(IoFront&)> task) { on_every_front(std::move(task)); }});
+  lane.dialect =
+      std::make_unique<native::NativeDialect>(*lane.front, lane.loop, config_.native_limits);
+  lane.peers = std::make_unique<peer::PeerDialect>(*lane.front, cluster_.get());
+  lane.doorway = std::make_unique<Doorway>(*lane.dialect, *lane.peers);
+  lane.server =
+      std::make_unique<net::HttpServer>(lane.loop, *lane.doorway, config_.http_limits, logger_);
+  lane.front->make_report = [&lane] {
+    return FrontReport{lane.server->stats(), lane.dialect->stats(),
+                       lane.front->catalog().subscriptions()};
+  };
+  lane.reporter = lane.loop.every(kReportMs, [&lane] { lane.front->report(); });
+}
+
+/// What may fail of joining a cluster: options that can't work.
+base::Status Node::Impl::make_bus() {
+  if (!cluster_) return {};
+  auto options = bus_options(config_);
+  if (!options.ok()) return options.error();
+  options->node = facts_.name;
+  auto bus = bus::nats::make_bus(std::move(*options), logger_, [this] { cluster_->wake(); });
+  if (!bus.ok()) return bus.error();
+  cluster_->set_bus(std::move(*bus));
+  return {};
 }
 
 void Node::Impl::on_every_front(std::function<void(IoFront&)> task) {
@@ -182,13 +258,15 @@ base::Status Node::Impl::listen() {
     port = *bound;  // the first may have taken a free one; the others share it
   }
   const bool v6 = endpoint.host.find(':') != std::string::npos;
-  facts_.http =
+  listens_ =
       v6 ? fmt::format("[{}]:{}", endpoint.host, port) : fmt::format("{}:{}", endpoint.host, port);
+  facts_.http = config_.advertise.empty() ? listens_ : config_.advertise;
   return {};
 }
 
 base::Status Node::Impl::run(const std::function<void(const std::string&)>& on_ready) {
   on_ready_ = on_ready;
+  if (auto status = make_bus(); !status.ok()) return status;
   if (auto status = listen(); !status.ok()) return status;
   signals_ = core_loop().on_stop_signal(
       [this](int signal) { begin_stop(signal == 2 ? "SIGINT" : "SIGTERM"); });
@@ -259,18 +337,25 @@ void Node::Impl::begin_service(Loaded loaded) {
         std::make_unique<StoreKeeper>(core_loop(), worker_, driver_->registry(),
                                       std::move(loaded.log), logger_, config_.sync_interval_ms);
   }
+  if (cluster_) {
+    board_.set_state("joining");
+    cluster_->start();
+  }
   driver_->start(std::move(keeper));
+}
+
+/// The state is whole, and its first publication is on its way to every front.
+void Node::Impl::open_doors() {
   board_.set_state("serving");
   for (auto& lane : lanes_) {
-    // Behind the first publication, which driver_->start() has put into the same queue.
     lane->loop.post([front = lane->front.get()] { front->set_ready(); });
   }
   core_loop().post([this] { on_ready_(ready_line()); });
 }
 
 std::string Node::Impl::ready_line() const {
-  return fmt::format("ready node={} http={} boot={} data={}", facts_.name, facts_.http,
-                     facts_.boot_id, config_.dev ? "memory" : config_.data);
+  return fmt::format("ready node={} http={} boot={} data={}", facts_.name, listens_, facts_.boot_id,
+                     config_.dev ? "memory" : config_.data);
 }
 
 void Node::Impl::give_up(base::Error error) {
@@ -297,9 +382,20 @@ void Node::Impl::begin_stop(std::string_view why) {
 
 void Node::Impl::lane_stopped() {
   if (--lanes_running_ > 0) return;
-  driver_->flush([this] {
-    for (auto& lane : lanes_) lane->loop.stop();
+  // What was accepted here should be known elsewhere before this node is gone: it is in the outbox
+  // still if it isn't, and goes out at the next start.
+  const int64_t until_ms = clock_.now().mono_ms + kFarewellMs;
+  farewell_ = core_loop().every(kFarewellStepMs, [this, until_ms] {
+    const bool owes =
+        cluster_ && cluster_->bus_connected() && driver_->registry().owed_changes() > 0;
+    if (owes && clock_.now().mono_ms < until_ms) return;
+    if (!std::exchange(flushing_, true)) driver_->flush([this] { end_loops(); });
   });
+}
+
+void Node::Impl::end_loops() {
+  if (cluster_) cluster_->stop();
+  for (auto& lane : lanes_) lane->loop.stop();
 }
 
 Node::Node(Config config, base::Logger& logger)

@@ -72,6 +72,22 @@ Setting text(std::string_view key, std::string_view help, std::string Config::*m
   return setting;
 }
 
+/// A text that is found deeper in a Config.
+template <typename Place>
+Setting bus_text(std::string_view key, std::string_view help, Place place) {
+  Setting setting;
+  setting.key = key;
+  setting.help = help;
+  setting.kind = Setting::Kind::kText;
+  setting.set = [=](Config& config, std::string_view value) {
+    if (value.empty()) return Status(base::invalid(key, "must not be empty"));
+    place(config) = value;
+    return Status{};
+  };
+  setting.get = [=](const Config& config) { return place(const_cast<Config&>(config)); };
+  return setting;
+}
+
 Setting truth(std::string_view key, std::string_view help, bool Config::*member) {
   Setting setting;
   setting.key = key;
@@ -92,6 +108,12 @@ std::vector<Setting> node_settings() {
       text("datacenter", "name of the data center", &Config::datacenter),
       text("data", "directory of the store", &Config::data),
       text("http", "address and port of the native API; port 0 takes a free one", &Config::http),
+      text("advertise", "where clients and other nodes reach --http, if not at that address",
+           &Config::advertise),
+      text("bus", "NATS servers that join the nodes: nats://HOST:PORT[,...]", &Config::bus),
+      text("cluster", "name of the nodes' streams on the bus (default: the data center's)",
+           &Config::cluster),
+      text("peers", "nodes to be asked though the bus is away: HOST:PORT[,...]", &Config::peers),
       truth("dev", "keep everything in memory; nothing survives a restart", &Config::dev),
       truth("insecure_bind", "allow plain HTTP on an address other than loopback",
             &Config::insecure_bind),
@@ -102,6 +124,42 @@ std::vector<Setting> node_settings() {
              [](Config& c) -> auto& { return c.stop_grace_ms; }),
       number("", "sync_interval_ms", "longest time between a write and its fdatasync",
              [](Config& c) -> auto& { return c.sync_interval_ms; }),
+  };
+}
+
+std::vector<Setting> bus_settings() {
+  Setting tls;
+  tls.key = "bus_tls";
+  tls.help = "demand TLS of the bus";
+  tls.kind = Setting::Kind::kSwitch;
+  tls.set = [](Config& config, std::string_view value) -> Status {
+    if (value != "true" && value != "false")
+      return base::invalid("bus_tls", "must be true or false");
+    config.nats.security.tls = value == "true";
+    return {};
+  };
+  tls.get = [](const Config& config) { return config.nats.security.tls ? "true" : "false"; };
+  return {
+      bus_text("bus_credentials_file", "a .creds file for the bus",
+               [](Config& c) -> auto& { return c.nats.security.credentials_file; }),
+      bus_text("bus_token_file", "a file whose line is the bus's token",
+               [](Config& c) -> auto& { return c.nats.security.token_file; }),
+      bus_text("bus_user", "name of the bus's user",
+               [](Config& c) -> auto& { return c.nats.security.user; }),
+      bus_text("bus_password_file", "a file whose line is that user's password",
+               [](Config& c) -> auto& { return c.bus_password_file; }),
+      std::move(tls),
+      bus_text("bus_ca_file", "certificates that vouch for the bus's servers (PEM)",
+               [](Config& c) -> auto& { return c.nats.security.ca_file; }),
+      bus_text("bus_certificate_file", "this node's certificate for the bus (PEM)",
+               [](Config& c) -> auto& { return c.nats.security.certificate_file; }),
+      bus_text("bus_key_file", "its key (PEM)",
+               [](Config& c) -> auto& { return c.nats.security.key_file; }),
+      bus_text("bus_server_name", "name expected in the servers' certificates",
+               [](Config& c) -> auto& { return c.nats.security.server_name; }),
+      number("", "bus_replicas",
+             "of streams that are made: 1, 3, 5; 0: 3 if as many servers are named",
+             [](Config& c) -> auto& { return c.nats.replicas; }),
   };
 }
 
@@ -131,6 +189,8 @@ std::vector<Setting> catalog_limits() {
              [](Config& c) -> auto& { return c.limits.max_client_bytes; }),
       number("limits", "max_overrides", "overrides, removed ones for a day too",
              [](Config& c) -> auto& { return c.limits.max_overrides; }),
+      number("limits", "max_outbox", "records owed to the bus; then new keys are refused",
+             [](Config& c) -> auto& { return c.limits.max_outbox; }),
       number("limits", "max_by_bytes", "bytes of an override's author",
              [](Config& c) -> auto& { return c.limits.max_by_bytes; }),
       number("limits", "max_reason_bytes", "bytes of an override's reason",
@@ -234,6 +294,10 @@ std::vector<Setting> timing_and_store() {
              [](Config& c) -> auto& { return c.timing.missed_heartbeats; }),
       number("timing", "tombstone_ms", "how long a departure is remembered",
              [](Config& c) -> auto& { return c.timing.tombstone_ms; }),
+      number("timing", "lost_after_ms", "without beats, another node counts as lost",
+             [](Config& c) -> auto& { return c.timing.lost_after_ms; }),
+      number("timing", "takeover_grace_ms", "then its sessions have so long to move by themselves",
+             [](Config& c) -> auto& { return c.timing.takeover_grace_ms; }),
       number("timing", "doubt_sessions", "with fewer sessions a node never doubts its hearing",
              [](Config& c) -> auto& { return c.timing.doubt.least_sessions; }),
       number("timing", "doubt_percent", "of the expected heartbeats: with fewer it does",
@@ -357,8 +421,8 @@ std::string Setting::variable() const {
 const std::vector<Setting>& settings() {
   static const std::vector<Setting> kSettings = [] {
     std::vector<Setting> all = node_settings();
-    for (auto& part : {catalog_limits(), check_limits(), transport_limits(), service_settings(),
-                       timing_and_store()}) {
+    for (auto& part : {bus_settings(), catalog_limits(), check_limits(), transport_limits(),
+                       service_settings(), timing_and_store()}) {
       all.insert(all.end(), part.begin(), part.end());
     }
     return all;

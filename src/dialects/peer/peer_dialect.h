@@ -1,0 +1,52 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "core/front.h"
+#include "net/http_server.h"
+
+namespace callbook::peer {
+
+/// What nodes of one cluster ask of each other by HTTP, beside what goes over the bus
+/// (docs/formats/bus.md): snapshots, and beats while the bus can't carry them. One per I/O thread;
+/// borrows what it is given.
+class PeerDialect final : public net::HttpHandler {
+ public:
+  /// The node's side of it. Thread-safe.
+  class Door {
+   public:
+    virtual ~Door() = default;
+    /// Another node's card.
+    virtual void hear(std::string card) = 0;
+    /// This node's own, as it was told last; null before the first.
+    virtual std::shared_ptr<const std::string> own_card() const = 0;
+  };
+
+  /// "/v1/peer/…" is its own.
+  static constexpr std::string_view kPrefix = "/v1/peer/";
+  static constexpr std::string_view kBeatPath = "/v1/peer/beat";
+  static constexpr std::string_view kSnapshotPath = "/v1/peer/snapshot";
+  /// Given at once by one I/O thread; more are told to come again.
+  static constexpr uint32_t kMaxSnapshots = 2;
+
+  /// `door` is null on a node that stands alone.
+  PeerDialect(core::Front& front, Door* door) : front_(front), door_(door) {}
+  PeerDialect(const PeerDialect&) = delete;
+  PeerDialect& operator=(const PeerDialect&) = delete;
+
+  void handle(const net::HttpRequest& request, net::HttpExchange exchange) override;
+  net::HttpResponse refuse(int status, const base::Error& error) override;
+
+ private:
+  void beat(const net::HttpRequest& request, net::HttpExchange exchange);
+  void snapshot(net::HttpExchange exchange);
+
+  core::Front& front_;
+  Door* const door_;
+  uint32_t snapshots_ = 0;
+};
+
+}  // namespace callbook::peer

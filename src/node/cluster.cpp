@@ -1,0 +1,308 @@
+#include "node/cluster.h"
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "core/record_codec.h"
+
+namespace callbook::node {
+namespace {
+
+/// A node whose beats have not come over the bus for so long is spoken to directly.
+constexpr int64_t kSpeakAfterMs = 2'500;
+constexpr int64_t kBeatTimeoutMs = 2'000;
+/// A snapshot without progress for so long is given up for another node's.
+constexpr int64_t kSnapshotPatienceMs = 5'000;
+
+core::BusPositions to_core(const bus::Positions& positions) {
+  core::BusPositions out{};
+  for (size_t s = 0; s < positions.size(); ++s) {
+    out[s] = {positions[s].generation, positions[s].version};
+  }
+  return out;
+}
+
+/// A batch as core takes it: the views and what they show.
+struct HeldBatch {
+  explicit HeldBatch(bus::Batch taken) : batch(std::move(taken)) {
+    messages.reserve(batch.size());
+    for (size_t i = 0; i < batch.size(); ++i) {
+      const bus::Message message = batch[i];
+      messages.push_back({message.version, message.key, message.value});
+    }
+  }
+  HeldBatch(const HeldBatch&) = delete;
+  HeldBatch& operator=(const HeldBatch&) = delete;
+
+  const bus::Batch batch;
+  std::vector<core::BusMessage> messages;
+};
+
+std::string text_of(const Endpoint& endpoint) {
+  const bool v6 = endpoint.host.find(':') != std::string::npos;
+  return v6 ? fmt::format("[{}]:{}", endpoint.host, endpoint.port)
+            : fmt::format("{}:{}", endpoint.host, endpoint.port);
+}
+
+}  // namespace
+
+/// A direct way to another node, for beats.
+class Cluster::Line {
+ public:
+  Line(Cluster& cluster, const Endpoint& endpoint)
+      : cluster_(cluster), client_(*cluster.parts_.loop, endpoint.host, endpoint.port) {}
+
+  /// Exchanges cards, unless the last exchange is still under way.
+  void speak(const std::string& card) {
+    if (std::exchange(busy_, true)) return;
+    net::ClientRequest request;
+    request.method = net::Method::kPost;
+    request.target = peer::PeerDialect::kBeatPath;
+    request.body = card;
+    request.timeout_ms = kBeatTimeoutMs;
+    client_.send(std::move(request), [this](const base::Result<net::ClientResponse>& response) {
+      busy_ = false;
+      if (response.ok() && response->status == 200) cluster_.take_card(response->body, false);
+    });
+  }
+
+ private:
+  Cluster& cluster_;
+  net::HttpClient client_;
+  bool busy_ = false;
+};
+
+Cluster::Cluster(Parts parts, std::vector<Endpoint> asked)
+    : parts_(parts), asked_(std::move(asked)), peers_(parts.facts->name) {}
+
+Cluster::~Cluster() = default;
+
+void Cluster::start() {
+  running_ = true;
+  if (bus_) bus_->start();
+}
+
+void Cluster::stop() {
+  running_ = false;
+  if (bus_) bus_->stop();
+  lines_.clear();
+  snapshot_.reset();
+}
+
+void Cluster::wake() {
+  parts_.loop->post([this] { take_events(); });
+}
+
+// --- From the bus ---
+
+void Cluster::take_events() {
+  if (!running_) return;
+  std::vector<bus::Event> events = bus_->take();
+  for (bus::Event& event : events) take(event);
+}
+
+void Cluster::take(bus::Event& event) {
+  CoreDriver& driver = *parts_.driver;
+  if (const auto* heads = std::get_if<bus::Heads>(&event)) {
+    bus_connected_ = true;
+    report_.bus = "connected";
+    report_.bus_detail.clear();
+    report_.heads = to_core(heads->heads);
+    driver.take(core::ReportBus{report_.heads}, nullptr);
+  } else if (const auto* lost = std::get_if<bus::Lost>(&event)) {
+    bus_connected_ = false;
+    ++report_.bus_lost;
+    report_.bus = "away";
+    report_.bus_detail = lost->why;
+    driver.take(core::ReportBusLost{}, nullptr);
+  } else if (const auto* settled = std::get_if<bus::Settled>(&event)) {
+    ++(settled->acknowledged ? report_.acknowledged : report_.failed);
+    driver.take(core::SettlePublication{settled->ticket, settled->acknowledged}, nullptr);
+  } else if (auto* batch = std::get_if<bus::Batch>(&event)) {
+    take(std::move(*batch));
+  } else if (const auto* beat = std::get_if<bus::Beat>(&event)) {
+    take_card(beat->bytes, true);
+  } else if (const auto* refused = std::get_if<bus::Refused>(&event)) {
+    report_.bus = "refused";
+    report_.bus_detail = refused->error.detail;
+  }
+}
+
+void Cluster::take(bus::Batch batch) {
+  report_.messages += batch.size();
+  const auto held = std::make_shared<const HeldBatch>(std::move(batch));
+  const bus::Batch& of = held->batch;
+  parts_.driver->take(core::ApplyBatch{static_cast<core::Stream>(of.stream), of.generation,
+                                       of.after, of.through, held->messages},
+                      held);
+}
+
+// --- Cards ---
+
+void Cluster::take_card(std::string_view bytes, bool on_bus) {
+  auto card = peers_.hear(bytes, on_bus, now_ms());
+  if (!card.ok()) {
+    if (++report_.cards_refused == 1) {
+      parts_.logger->warn("cluster: another node's {}", card.error().to_string());
+    }
+    return;
+  }
+  if (!*card) return;
+  auto held = std::make_shared<const std::string>(std::move((*card)->beat));
+  parts_.driver->take(core::HearBeat{*held}, held);
+}
+
+void Cluster::hear(std::string card) {
+  parts_.loop->post([this, card = std::move(card)] {
+    if (running_) take_card(card, false);
+  });
+}
+
+std::shared_ptr<const std::string> Cluster::own_card() const {
+  const std::lock_guard lock(mutex_);
+  return own_card_;
+}
+
+void Cluster::send_beat(const std::string& beat) {
+  const core::Registry& registry = parts_.driver->registry();
+  const core::Registry::Counts counts = registry.counts();
+  peer::NodeCard card;
+  card.beat = beat;
+  card.http = parts_.facts->http;
+  card.release = parts_.facts->version;
+  card.clients = static_cast<uint32_t>(parts_.board->connections());
+  card.sessions = counts.sessions;
+  card.instances = counts.instances;
+  card.owed = static_cast<uint32_t>(registry.outbox_size());
+  const auto bytes = std::make_shared<const std::string>(peer::encode_card(card));
+  {
+    const std::lock_guard lock(mutex_);
+    own_card_ = bytes;
+  }
+  if (bus_connected_) bus_->broadcast(*bytes);
+  peers_.forget_silent(now_ms());
+  drop_unused_lines();
+  speak_directly();
+  report();
+}
+
+/// To those that the bus does not bring together with this node.
+void Cluster::speak_directly() {
+  const auto card = own_card();
+  const int64_t now = now_ms();
+  const auto unheard = [&](const Peers::Peer& peer) {
+    return peer.heard_on_bus_ms == 0 || now - peer.heard_on_bus_ms > kSpeakAfterMs;
+  };
+  for (const auto& [name, peer] : peers_.all()) {
+    const auto endpoint = parse_endpoint("http", peer.card.http);
+    if (unheard(peer) && endpoint.ok()) line_to(*endpoint).speak(*card);
+  }
+  for (const Endpoint& endpoint : asked_) {
+    const std::string text = text_of(endpoint);
+    if (text == parts_.facts->http) continue;
+    const auto& all = peers_.all();
+    const bool known = std::any_of(
+        all.begin(), all.end(), [&](const auto& entry) { return entry.second.card.http == text; });
+    if (!known) line_to(endpoint).speak(*card);
+  }
+}
+
+void Cluster::drop_unused_lines() {
+  std::erase_if(lines_, [&](const auto& entry) {
+    const auto& all = peers_.all();
+    const bool of_peer = std::any_of(all.begin(), all.end(), [&](const auto& known) {
+      return known.second.card.http == entry.first;
+    });
+    const bool asked = std::any_of(asked_.begin(), asked_.end(), [&](const Endpoint& one) {
+      return text_of(one) == entry.first;
+    });
+    return !of_peer && !asked;
+  });
+}
+
+Cluster::Line& Cluster::line_to(const Endpoint& endpoint) {
+  auto& line = lines_[text_of(endpoint)];
+  if (!line) line = std::make_unique<Line>(*this, endpoint);
+  return *line;
+}
+
+// --- From core ---
+
+void Cluster::carry_out(const core::Outputs& outputs) {
+  if (!running_) return;
+  for (const core::Fetch& fetch : outputs.fetches) {
+    if (bus_connected_) {
+      bus_->fetch(static_cast<bus::Stream>(fetch.stream), {fetch.generation, fetch.after});
+    }
+  }
+  if (outputs.wants_snapshot) get_snapshot();
+  if (!outputs.beat.empty()) send_beat(outputs.beat);
+}
+
+void Cluster::publish(const core::Publications& publications) {
+  std::vector<bus::Publication> all;
+  for (size_t stream = 0; stream < publications.size(); ++stream) {
+    const core::RecordBatch& batch = publications[stream];
+    for (size_t i = 0; i < batch.size(); ++i) {
+      const auto item = batch[i];
+      all.push_back({static_cast<bus::Stream>(stream), item.version, item.key, item.value});
+    }
+  }
+  report_.published += all.size();
+  bus_->publish(all);
+}
+
+void Cluster::get_snapshot() {
+  const bool waits =
+      snapshot_ && !snapshot_->ended() && now_ms() - snapshot_heard_ms_ < kSnapshotPatienceMs;
+  if (waits) return;
+  snapshot_.reset();
+  const auto source = peers_.next_source(snapshot_from_, now_ms());
+  if (!source) return;
+  snapshot_heard_ms_ = now_ms();
+  parts_.logger->info("cluster: asking {} for a snapshot", snapshot_from_);
+  snapshot_ = std::make_unique<peer::SnapshotReader>(
+      *parts_.loop, source->host, source->port,
+      peer::SnapshotReader::Callbacks{
+          [this](const peer::SnapshotFramePtr& frame) {
+            using Kind = peer::SnapshotFrame::Kind;
+            snapshot_heard_ms_ = now_ms();
+            parts_.driver->take(
+                core::ApplySnapshot{frame->kind == Kind::kBeginning, frame->kind == Kind::kEnd,
+                                    frame->positions, frame->records},
+                frame);
+          },
+          [this](const base::Status& status) {
+            if (status.ok()) {
+              parts_.logger->info("cluster: has the snapshot of {}", snapshot_from_);
+            } else {
+              parts_.logger->warn("cluster: no snapshot from {}: {}", snapshot_from_,
+                                  status.error().to_string());
+            }
+          }});
+}
+
+// --- For people and programs ---
+
+void Cluster::report() {
+  const core::Registry& registry = parts_.driver->registry();
+  const base::Now now = parts_.clock->now();
+  report_.isolated = registry.isolated(now);
+  report_.positions = registry.positions();
+  report_.digest = registry.replica_digest();
+  report_.owed = registry.outbox_size();
+  report_.peers.clear();
+  for (const auto& [name, peer] : peers_.all()) {
+    report_.peers.push_back({name, peer.card.http, peer.card.release, peer.card.clients,
+                             peer.card.sessions, peer.card.instances, peer.card.owed,
+                             now.mono_ms - peer.heard_ms, peer.heard_on_bus_ms != 0,
+                             peer.beat.serving, peer.beat.positions, peer.beat.root,
+                             peer.beat.wall_ms - now.wall_ms});
+  }
+  parts_.board->put(report_);
+}
+
+}  // namespace callbook::node

@@ -1,0 +1,96 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "base/log.h"
+#include "base/time.h"
+#include "bus/bus.h"
+#include "core/front.h"
+#include "dialects/peer/peer_dialect.h"
+#include "dialects/peer/snapshot_reader.h"
+#include "net/event_loop.h"
+#include "net/http_client.h"
+#include "node/board.h"
+#include "node/config.h"
+#include "node/core_driver.h"
+#include "node/peers.h"
+
+namespace callbook::node {
+
+/// What lies between core and the other nodes: the bus, their cards, their snapshots. Turns what
+/// comes into inputs of core, and carries out what core asks for. Lives on the core's loop; wake()
+/// and the Door's functions may be called on any thread.
+class Cluster final : public CoreDriver::Others, public peer::PeerDialect::Door {
+ public:
+  struct Parts {
+    net::EventLoop* loop = nullptr;  ///< the core's
+    const base::Clock* clock = nullptr;
+    base::Logger* logger = nullptr;
+    CoreDriver* driver = nullptr;
+    Board* board = nullptr;
+    const core::NodeFacts* facts = nullptr;
+  };
+
+  /// Borrows what is in `parts`. `asked` are other nodes to be asked at once, on the bus or not.
+  Cluster(Parts parts, std::vector<Endpoint> asked);
+  ~Cluster() override;
+  Cluster(const Cluster&) = delete;
+  Cluster& operator=(const Cluster&) = delete;
+
+  /// Once, before start().
+  void set_bus(std::unique_ptr<bus::Bus> bus) { bus_ = std::move(bus); }
+  /// The store is loaded: begins to connect.
+  void start();
+  /// Nothing comes from the bus any more, and nothing goes. May wait for an attempt to connect.
+  void stop();
+  /// The bus has something to take. Any thread.
+  void wake();
+
+  // CoreDriver::Others
+  void carry_out(const core::Outputs& outputs) override;
+  void publish(const core::Publications& publications) override;
+  bool bus_connected() const override { return bus_connected_; }
+
+  // PeerDialect::Door
+  void hear(std::string card) override;
+  std::shared_ptr<const std::string> own_card() const override;
+
+  /// Brings the board up to date. Core's thread.
+  void report();
+
+ private:
+  class Line;
+
+  void take_events();
+  void take(bus::Event& event);
+  void take(bus::Batch batch);
+  void take_card(std::string_view card, bool on_bus);
+  void send_beat(const std::string& beat);
+  void speak_directly();
+  void drop_unused_lines();
+  Line& line_to(const Endpoint& endpoint);
+  void get_snapshot();
+  int64_t now_ms() const { return parts_.clock->now().mono_ms; }
+
+  const Parts parts_;
+  const std::vector<Endpoint> asked_;
+  std::unique_ptr<bus::Bus> bus_;
+  Peers peers_;
+  ClusterReport report_;
+  bool running_ = false;
+  bool bus_connected_ = false;
+  std::map<std::string, std::unique_ptr<Line>> lines_;  ///< by endpoint
+  std::unique_ptr<peer::SnapshotReader> snapshot_;
+  std::string snapshot_from_;
+  int64_t snapshot_heard_ms_ = 0;
+
+  mutable std::mutex mutex_;
+  std::shared_ptr<const std::string> own_card_;  // guarded by mutex_
+};
+
+}  // namespace callbook::node
