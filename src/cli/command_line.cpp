@@ -47,6 +47,7 @@ int run_command(std::vector<std::string> arguments) {
   add_release_command(app, exit_code);
   add_restore_command(app, exit_code);
   add_status_command(app, exit_code);
+  add_nodes_command(app, exit_code);
   add_version_command(app, exit_code);
   add_completion_command(app, exit_code);
 

@@ -111,6 +111,20 @@ int run_status(const RegistryOptions& options) {
   return kOk;
 }
 
+int run_nodes(const RegistryOptions& options) {
+  const auto nodes = ask<std::string>(
+      options, [](sdk::NativeClient& client, auto done) { client.nodes(std::move(done)); });
+  if (!nodes.ok()) return report(nodes.error());
+  if (options.json) {
+    fmt::print("{}\n", trimmed(nodes.value()));
+    return kOk;
+  }
+  const auto text = nodes_text(nodes.value());
+  if (!text.ok()) return report(text.error());
+  fmt::print("{}", text.value());
+  return kOk;
+}
+
 int run_deregister(const DeregisterOptions& options) {
   const auto name = instance_name(options.name_space, options.instance);
   if (!name) return kUsage;
@@ -156,6 +170,18 @@ void add_status_command(CLI::App& app, int& exit_code) {
   add_json_option(verb, *options);
   add_registry_option(verb, *options);
   verb.callback([options, &exit_code] { exit_code = run_status(*options); });
+}
+
+void add_nodes_command(CLI::App& app, int& exit_code) {
+  CLI::App& verb =
+      *app.add_subcommand("nodes", "Show the nodes of the cluster and how far they are");
+  auto options = std::make_shared<RegistryOptions>();
+  add_json_option(verb, *options);
+  add_registry_option(verb, *options);
+  verb.footer(
+      "LAG: versions of the bus not applied; OUTBOX: records that the bus is owed;\n"
+      "DIGEST: whether the node holds what the asked one holds, if both are as far.");
+  verb.callback([options, &exit_code] { exit_code = run_nodes(*options); });
 }
 
 void add_deregister_command(CLI::App& app, int& exit_code) {

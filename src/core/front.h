@@ -1,10 +1,13 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
+#include <vector>
 
 #include "base/log.h"
 #include "base/result.h"
+#include "base/siphash.h"
 #include "base/time.h"
 #include "base/unique_function.h"
 #include "core/input.h"
@@ -30,6 +33,8 @@ struct NodeFacts {
   std::string boot_id;  ///< new at every start; part of event ids
   std::string http;     ///< "127.0.0.1:7070", as clients reach it
   int64_t started_wall_ms = 0;
+  bool clustered = false;       ///< one of many nodes
+  base::SipKey stamp_key = {};  ///< all nodes of a cluster have the same one
 };
 
 /// How a front-end (a dialect on one I/O thread) reaches the running registry. The node implements
@@ -64,6 +69,11 @@ class Front {
   virtual std::string metrics_text() = 0;
   virtual std::string status_json() = 0;
   virtual std::string readiness_json() = 0;
+  /// Of all nodes: who they are, where, and how far.
+  virtual std::string nodes_json() = 0;
+  /// Where clients may turn to besides this node.
+  using Addresses = std::shared_ptr<const std::vector<std::string>>;
+  virtual Addresses other_nodes() const = 0;
 };
 
 }  // namespace callbook::core

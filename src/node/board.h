@@ -61,6 +61,7 @@ struct ClusterReport {
     int64_t silent_ms = 0;  ///< since its last card
     bool on_bus = false;    ///< a card of it has come over the bus
     bool serving = false;
+    bool leaving = false;  ///< about to stop
     core::BusPositions positions{};
     uint64_t digest = 0;
     int64_t clock_ahead_ms = 0;  ///< as far as a beat tells, its way included

@@ -85,6 +85,11 @@ void Cluster::start() {
   if (bus_) bus_->start();
 }
 
+void Cluster::leave() {
+  leaving_ = true;
+  if (running_ && !last_beat_.empty()) send_beat(last_beat_);
+}
+
 void Cluster::stop() {
   running_ = false;
   if (bus_) bus_->stop();
@@ -167,6 +172,7 @@ std::shared_ptr<const std::string> Cluster::own_card() const {
 }
 
 void Cluster::send_beat(const std::string& beat) {
+  last_beat_ = beat;
   const core::Registry& registry = parts_.driver->registry();
   const core::Registry::Counts counts = registry.counts();
   peer::NodeCard card;
@@ -177,6 +183,7 @@ void Cluster::send_beat(const std::string& beat) {
   card.sessions = counts.sessions;
   card.instances = counts.instances;
   card.owed = static_cast<uint32_t>(registry.outbox_size());
+  card.leaving = leaving_;
   const auto bytes = std::make_shared<const std::string>(peer::encode_card(card));
   {
     const std::lock_guard lock(mutex_);
@@ -299,8 +306,8 @@ void Cluster::report() {
     report_.peers.push_back({name, peer.card.http, peer.card.release, peer.card.clients,
                              peer.card.sessions, peer.card.instances, peer.card.owed,
                              now.mono_ms - peer.heard_ms, peer.heard_on_bus_ms != 0,
-                             peer.beat.serving, peer.beat.positions, peer.beat.root,
-                             peer.beat.wall_ms - now.wall_ms});
+                             peer.beat.serving, peer.card.leaving, peer.beat.positions,
+                             peer.beat.root, peer.beat.wall_ms - now.wall_ms});
   }
   parts_.board->put(report_);
 }

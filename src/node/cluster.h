@@ -46,6 +46,8 @@ class Cluster final : public CoreDriver::Others, public peer::PeerDialect::Door 
   void set_bus(std::unique_ptr<bus::Bus> bus) { bus_ = std::move(bus); }
   /// The store is loaded: begins to connect.
   void start();
+  /// Tells the others that this node is about to stop.
+  void leave();
   /// Nothing comes from the bus any more, and nothing goes. May wait for an attempt to connect.
   void stop();
   /// The bus has something to take. Any thread.
@@ -83,6 +85,8 @@ class Cluster final : public CoreDriver::Others, public peer::PeerDialect::Door 
   Peers peers_;
   ClusterReport report_;
   bool running_ = false;
+  bool leaving_ = false;
+  std::string last_beat_;
   bool bus_connected_ = false;
   std::map<std::string, std::unique_ptr<Line>> lines_;  ///< by endpoint
   std::unique_ptr<peer::SnapshotReader> snapshot_;

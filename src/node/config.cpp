@@ -44,6 +44,7 @@ base::Result<std::vector<Endpoint>> parse_endpoints(std::string_view field, std:
 namespace {
 
 constexpr std::string_view kScheme = "nats://";
+constexpr size_t kLeastKeyBytes = 16;
 
 /// One server: "nats://host:port"; the scheme may be left out.
 base::Result<std::string> bus_server(std::string_view text) {
@@ -94,6 +95,22 @@ base::Status check_cluster(const Config& config) {
 }
 
 }  // namespace
+
+base::Result<base::SipKey> stamp_key(const Config& config) {
+  const std::string& cluster = config.cluster.empty() ? config.datacenter : config.cluster;
+  std::string secret = "callbook " + cluster;
+  if (!config.cluster_key_file.empty()) {
+    std::ifstream file(config.cluster_key_file);
+    std::string line;
+    if (!std::getline(file, line) || line.size() < kLeastKeyBytes) {
+      return base::invalid("cluster_key_file",
+                           fmt::format("{} holds no line of at least {} bytes",
+                                       config.cluster_key_file, kLeastKeyBytes));
+    }
+    secret += line;
+  }
+  return base::SipKey{base::siphash({1, 0}, secret), base::siphash({2, 0}, secret)};
+}
 
 base::Result<bus::nats::Options> bus_options(const Config& config) {
   bus::nats::Options options = config.nats;

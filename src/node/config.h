@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "base/siphash.h"
 #include "bus/nats/options.h"
 #include "core/key.h"
 #include "core/limits.h"
@@ -22,9 +23,10 @@ struct Config {
   std::string datacenter = "dc1";
   std::string data = "callbook-data";  ///< directory of the store
   std::string http = "127.0.0.1:7070";
-  std::string advertise;  ///< where others reach `http`; empty: as it is bound
-  std::string bus;        ///< "nats://host:port,…"; empty: this node stands alone
-  std::string cluster;    ///< whose streams on the bus; empty: the data center's
+  std::string advertise;         ///< where others reach `http`; empty: as it is bound
+  std::string bus;               ///< "nats://host:port,…"; empty: this node stands alone
+  std::string cluster;           ///< whose streams on the bus; empty: the data center's
+  std::string cluster_key_file;  ///< empty: a key that everybody knows
   std::string bus_password_file;
   std::string peers;           ///< "host:port,…": nodes to be asked though the bus be away
   bus::nats::Options nats;     ///< but for what the lines above say
@@ -33,6 +35,7 @@ struct Config {
   bool salvage = false;        ///< open a damaged store with what verifies
   uint32_t io_threads = 0;     ///< 0: one per two cores, at most 8
   int64_t stop_grace_ms = 5'000;
+  int64_t leave_ms = 3'000;          ///< over which clients are sent to other nodes at a stop
   int64_t sync_interval_ms = 1'000;  ///< fdatasync at least this often while there are writes
   core::Limits limits;
   core::Timing timing;
@@ -61,6 +64,9 @@ base::Result<std::vector<Endpoint>> parse_endpoints(std::string_view field, std:
 
 /// The bus's options, whole. Reads the password's file. REQUIRES a bus, and check() ok.
 base::Result<bus::nats::Options> bus_options(const Config& config);
+
+/// The key by which the nodes of a cluster know each other's stamps. REQUIRES check() ok.
+base::Result<base::SipKey> stamp_key(const Config& config);
 
 /// 127.0.0.0/8, ::1 or localhost.
 bool is_loopback(std::string_view host);

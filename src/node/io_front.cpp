@@ -84,6 +84,11 @@ std::string IoFront::status_json() {
   return node::status_json(parts_.board->snapshot(), facts(), now());
 }
 
+std::string IoFront::nodes_json() {
+  report();
+  return node::nodes_json(parts_.board->snapshot(), facts());
+}
+
 std::string IoFront::readiness_json() {
   report();
   return node::readiness_json(parts_.board->snapshot(), ready_);

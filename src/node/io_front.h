@@ -49,6 +49,8 @@ class IoFront final : public core::Front {
   std::string metrics_text() override;
   std::string status_json() override;
   std::string readiness_json() override;
+  std::string nodes_json() override;
+  Addresses other_nodes() const override { return parts_.board->other_nodes(); }
 
   /// Own thread: what the core has brought.
   void take(Delivery delivery);

@@ -1,8 +1,11 @@
 #include "node/metrics_text.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "base/json_writer.h"
+#include "node/peers.h"
 
 namespace callbook::node {
 namespace {
@@ -46,6 +49,22 @@ FrontReport sum(const std::vector<FrontReport>& fronts) {
     all.subscriptions += one.subscriptions;
   }
   return all;
+}
+
+bool is_heard(const ClusterReport::Peer& peer) {
+  return peer.silent_ms <= Peers::kSilentMs;
+}
+
+/// Versions between what was applied and the end of a stream, as far as it is known.
+uint64_t lag_of(const core::StreamPosition& head, const core::StreamPosition& applied) {
+  if (head.generation != applied.generation) return head.version;
+  return head.version > applied.version ? head.version - applied.version : 0;
+}
+
+/// The state that people are told: a node that serves may do so without the others.
+std::string_view state_of(const Board::Snapshot& board) {
+  const bool stale = board.state == "serving" && board.core.phase == core::Phase::kStale;
+  return stale ? std::string_view("stale") : std::string_view(board.state);
 }
 
 void write_core(MetricWriter& out, const CoreReport& core) {
@@ -124,6 +143,50 @@ void write_fronts(MetricWriter& out, const FrontReport& all) {
               all.native.events_shared);
 }
 
+void write_cluster(MetricWriter& out, const CoreReport& core, const ClusterReport& cluster) {
+  const auto lag = [&](core::Stream stream) {
+    return lag_of(cluster.heads[index_of(stream)], cluster.positions[index_of(stream)]);
+  };
+  const auto heard = std::count_if(cluster.peers.begin(), cluster.peers.end(), is_heard);
+  out.gauge("bus_connected", "1 while the bus takes and brings.",
+            cluster.bus == "connected" ? 1 : 0);
+  out.counter("bus_lost_total", "Times that the bus was lost.", cluster.bus_lost);
+  out.gauge("bus_lag_tied", "Versions of the tied stream that are not applied here.",
+            lag(core::Stream::kTied));
+  out.gauge("bus_lag_lasting", "Versions of the lasting stream that are not applied here.",
+            lag(core::Stream::kLasting));
+  out.gauge("outbox", "Records that the bus is owed.", cluster.owed);
+  out.counter("bus_published_total", "Messages published.", cluster.published);
+  out.counter("bus_acknowledged_total", "Of them, acknowledged.", cluster.acknowledged);
+  out.counter("bus_failed_total", "Of them, not acknowledged in time.", cluster.failed);
+  out.counter("bus_messages_total", "Messages that the bus brought, own ones included.",
+              cluster.messages);
+  out.gauge("peers", "Other nodes known.", cluster.peers.size());
+  out.gauge("peers_heard", "Of them, heard within the last seconds.", heard);
+  out.gauge("isolated", "1 while neither the bus nor a majority of the nodes is heard.",
+            cluster.isolated ? 1 : 0);
+  out.gauge("clock_gap_ms", "Largest gap to another node's wall clock so far.",
+            core.counters.largest_clock_gap_ms);
+  out.counter("name_conflicts_total", "Beats of another node under this node's name.",
+              core.counters.name_conflicts);
+  out.counter("sessions_moved_total", "Sessions taken over from other nodes by their clients.",
+              core.counters.sessions_moved);
+  out.counter("taken_over_total", "Sessions and own TTLs taken over from lost nodes.",
+              core.counters.taken_over);
+  out.counter("refuted_total", "Times that others believed dead what is alive here.",
+              core.counters.refuted);
+  out.counter("corrections_total", "Merges published because the bus held less.",
+              core.counters.corrections);
+  out.counter("repairs_total", "Times that digests differed and records were announced again.",
+              core.counters.repairs);
+  out.counter("streams_reset_total", "Times that a stream was made anew or had lost its end.",
+              core.counters.streams_reset);
+  out.counter("snapshots_taken_total", "Times that this node joined by another's snapshot.",
+              core.counters.snapshots);
+  out.counter("replays_total", "Times that this node joined by a whole stream.",
+              core.counters.replays);
+}
+
 }  // namespace
 
 std::string metrics_text(const Board::Snapshot& board, const core::NodeFacts& facts) {
@@ -133,6 +196,7 @@ std::string metrics_text(const Board::Snapshot& board, const core::NodeFacts& fa
             facts.started_wall_ms / 1000);
   write_core(out, board.core);
   write_store(out, board.core);
+  if (board.cluster) write_cluster(out, board.core, *board.cluster);
   write_fronts(out, sum(board.fronts));
   return out.take();
 }
@@ -147,7 +211,7 @@ std::string status_json(const Board::Snapshot& board, const core::NodeFacts& fac
       .field("version", facts.version)
       .field("boot_id", facts.boot_id)
       .field("http", facts.http)
-      .field("state", board.state)
+      .field("state", state_of(board))
       .field("uptime_ms", now.wall_ms - facts.started_wall_ms)
       .field("services", board.core.counts.services)
       .field("instances", board.core.counts.instances)
@@ -163,10 +227,79 @@ std::string status_json(const Board::Snapshot& board, const core::NodeFacts& fac
   return out;
 }
 
+namespace {
+
+std::string_view state_of(const ClusterReport::Peer& node) {
+  if (!is_heard(node)) return "silent";
+  if (node.leaving) return "leaving";
+  return node.serving ? "serving" : "joining";
+}
+
+/// One node of the list; `self` shows what only the node itself knows.
+void append_node(base::JsonWriter& json, const ClusterReport::Peer& node,
+                 const ClusterReport& cluster, bool self) {
+  uint64_t lag = 0;
+  for (size_t s = 0; s < core::kStreamCount; ++s) {
+    lag += lag_of(cluster.heads[s], node.positions[s]);
+  }
+  const bool level = node.positions == cluster.positions;
+  json.begin_object()
+      .field("node", node.name)
+      .field("http", node.http)
+      .field("version", node.release)
+      .field("self", self)
+      .field("state", state_of(node))
+      .field("silent_ms", node.silent_ms)
+      .field("on_bus", node.on_bus)
+      .field("lag", lag)
+      .field("outbox", node.owed)
+      .field("clients", node.clients)
+      .field("sessions", node.sessions)
+      .field("instances", node.instances)
+      .field("clock_ahead_ms", node.clock_ahead_ms);
+  // At other positions nodes may hold other records.
+  json.field("digest", self                            ? "own"
+                       : !level                        ? "unknown"
+                       : node.digest == cluster.digest ? "equal"
+                                                       : "differs");
+  json.end_object();
+}
+
+}  // namespace
+
+std::string nodes_json(const Board::Snapshot& board, const core::NodeFacts& facts) {
+  const ClusterReport cluster = board.cluster.value_or(ClusterReport());
+  const FrontReport fronts = sum(board.fronts);
+  ClusterReport::Peer self;
+  self.name = facts.name;
+  self.http = facts.http;
+  self.release = facts.version;
+  self.clients = static_cast<uint32_t>(fronts.http.connections_open);
+  self.sessions = board.core.counts.sessions;
+  self.instances = board.core.counts.instances;
+  self.owed = static_cast<uint32_t>(cluster.owed);
+  self.on_bus = cluster.bus == "connected";
+  self.serving = board.state == "serving";
+  self.positions = cluster.positions;
+
+  std::string out;
+  base::JsonWriter json(out);
+  json.begin_object();
+  json.key("bus").begin_object().field("state", board.cluster ? cluster.bus : "none");
+  if (!cluster.bus_detail.empty()) json.field("detail", cluster.bus_detail);
+  json.end_object();
+  json.key("nodes").begin_array();
+  append_node(json, self, cluster, true);
+  for (const ClusterReport::Peer& peer : cluster.peers) append_node(json, peer, cluster, false);
+  json.end_array().end_object();
+  out += '\n';
+  return out;
+}
+
 std::string readiness_json(const Board::Snapshot& board, bool ready) {
   std::string out;
   base::JsonWriter json(out);
-  json.begin_object().field("ready", ready).field("state", board.state);
+  json.begin_object().field("ready", ready).field("state", state_of(board));
   json.key("store").begin_object();
   if (board.core.in_memory) {
     json.field("state", "memory");

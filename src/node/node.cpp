@@ -123,6 +123,7 @@ class Node::Impl {
   Loaded replay();
   void begin_service(Loaded loaded);
   void begin_stop(std::string_view why);
+  void stop_lanes();
   void lane_stopped();
   void give_up(base::Error error);
   std::string ready_line() const;
@@ -147,6 +148,8 @@ class Node::Impl {
   std::unique_ptr<net::EventLoop::Timer> farewell_;
   std::string listens_;  ///< where `http` is bound
   bool stopping_ = false;
+  size_t lanes_leaving_ = 0;
+  bool lanes_stopping_ = false;
   bool flushing_ = false;
   std::atomic<bool> abandon_load_{false};
 };
@@ -160,6 +163,7 @@ Node::Impl::Impl(Config config, base::Logger& logger)
   facts_.datacenter = config_.datacenter;
   facts_.version = CALLBOOK_VERSION;
   facts_.started_wall_ms = clock_.now().wall_ms;
+  facts_.clustered = !config_.bus.empty();
   make_lanes();
 }
 
@@ -236,6 +240,9 @@ base::Status Node::Impl::make_bus() {
   auto options = bus_options(config_);
   if (!options.ok()) return options.error();
   options->node = facts_.name;
+  const auto key = stamp_key(config_);
+  if (!key.ok()) return key.error();
+  facts_.stamp_key = *key;
   auto bus = bus::nats::make_bus(std::move(*options), logger_, [this] { cluster_->wake(); });
   if (!bus.ok()) return bus.error();
   cluster_->set_bus(std::move(*bus));
@@ -364,11 +371,29 @@ void Node::Impl::give_up(base::Error error) {
 }
 
 void Node::Impl::begin_stop(std::string_view why) {
-  if (stopping_) return;
-  stopping_ = true;
+  if (std::exchange(stopping_, true)) return stop_lanes();  // whoever asks twice is in a hurry
   abandon_load_.store(true, std::memory_order_relaxed);
   logger_.info("stopping: {}", why);
   board_.set_state("stopping");
+  const bool sends_on = cluster_ && outcome_.ok() && config_.leave_ms > 0 &&
+                        !driver_->registry().loading() && !board_.other_nodes()->empty();
+  if (!sends_on) return stop_lanes();
+  cluster_->leave();
+  lanes_leaving_ = lanes_.size();
+  for (auto& held : lanes_) {
+    Lane& lane = *held;
+    lane.loop.post([this, &lane] {
+      lane.dialect->leave(config_.leave_ms, [this] {
+        core_loop().post([this] {
+          if (--lanes_leaving_ == 0) stop_lanes();
+        });
+      });
+    });
+  }
+}
+
+void Node::Impl::stop_lanes() {
+  if (std::exchange(lanes_stopping_, true)) return;
   for (auto& held : lanes_) {
     Lane& lane = *held;
     lane.loop.post([this, &lane] {

@@ -113,6 +113,8 @@ std::vector<Setting> node_settings() {
       text("bus", "NATS servers that join the nodes: nats://HOST:PORT[,...]", &Config::bus),
       text("cluster", "name of the nodes' streams on the bus (default: the data center's)",
            &Config::cluster),
+      text("cluster_key_file", "a file whose line is a secret that the cluster's nodes share",
+           &Config::cluster_key_file),
       text("peers", "nodes to be asked though the bus is away: HOST:PORT[,...]", &Config::peers),
       truth("dev", "keep everything in memory; nothing survives a restart", &Config::dev),
       truth("insecure_bind", "allow plain HTTP on an address other than loopback",
@@ -122,6 +124,9 @@ std::vector<Setting> node_settings() {
              [](Config& c) -> auto& { return c.io_threads; }),
       number("", "stop_grace_ms", "how long requests under way may take at a stop",
              [](Config& c) -> auto& { return c.stop_grace_ms; }),
+      number("", "leave_ms",
+             "over which clients are sent to other nodes at a stop; 0: they are not",
+             [](Config& c) -> auto& { return c.leave_ms; }),
       number("", "sync_interval_ms", "longest time between a write and its fdatasync",
              [](Config& c) -> auto& { return c.sync_interval_ms; }),
   };

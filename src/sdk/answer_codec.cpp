@@ -54,6 +54,7 @@ base::Result<SessionGrant> decode_session(std::string_view json) {
     reader.read("session", grant.id);
     reader.read_number("ttl_ms", grant.ttl_ms);
     reader.read_number("heartbeat_ms", grant.heartbeat_ms);
+    reader.read_number("epoch", grant.epoch);
     reader.each_item("nodes", [&](Element node) {
       reader.take_text("nodes", node, grant.nodes.emplace_back());
     });
@@ -61,6 +62,15 @@ base::Result<SessionGrant> decode_session(std::string_view json) {
     if (grant.heartbeat_ms < 1) reader.fail("heartbeat_ms", "is missing");
   });
   return result_of(status, std::move(grant));
+}
+
+base::Result<std::vector<std::string>> decode_leaving(std::string_view json) {
+  std::vector<std::string> nodes;
+  const base::Status status = read_object(json, [&nodes](const ObjectReader& reader) {
+    reader.each_item("nodes",
+                     [&](Element node) { reader.take_text("nodes", node, nodes.emplace_back()); });
+  });
+  return result_of(status, std::move(nodes));
 }
 
 base::Result<RegistrationAnswer> decode_registration(std::string_view json) {
@@ -153,6 +163,15 @@ std::string encode_session(int64_t ttl_ms, std::string_view client) {
   if (!client.empty()) json.field("client", client);
   json.end_object();
   return body;
+}
+
+std::string encode_resumption(std::string_view session, uint32_t epoch) {
+  std::string out;
+  base::JsonWriter json(out);
+  json.begin_object().field("resume", session);
+  if (epoch != 0) json.field("epoch", epoch);
+  json.end_object();
+  return out;
 }
 
 std::string encode_override(const Override& wanted, std::string_view by, std::string_view reason) {

@@ -16,6 +16,7 @@ struct SessionGrant {
   std::string id;
   int64_t ttl_ms = 0;
   int64_t heartbeat_ms = 0;
+  uint32_t epoch = 0;              ///< grows each time that the session goes on at another node
   std::vector<std::string> nodes;  ///< "HOST:PORT" of the nodes to turn to
 };
 
@@ -50,6 +51,9 @@ base::Result<RegistrationAnswer> decode_registration(std::string_view json);
 base::Result<RemovalAnswer> decode_removal(std::string_view json);
 base::Result<ServicePage> decode_services(std::string_view json);
 
+/// The data of a `leaving` event: where to turn to.
+base::Result<std::vector<std::string>> decode_leaving(std::string_view json);
+
 /// The number called `field` of a small answer: {"instances":3}.
 base::Result<uint64_t> decode_number(std::string_view json, std::string_view field);
 
@@ -61,6 +65,8 @@ base::Error decode_problem(int status, std::string_view body);
 std::string encode_registration(const Instance& instance, std::string_view session);
 /// Body of POST /v1/sessions; a `ttl_ms` of 0 leaves it to the server.
 std::string encode_session(int64_t ttl_ms, std::string_view client);
+/// The same, for a session that is taken over; an `epoch` of 0 is not known.
+std::string encode_resumption(std::string_view session, uint32_t epoch);
 
 /// What an operator wants of an instance in place of what its provider says.
 struct Override {

@@ -1,5 +1,7 @@
 #include "sdk/native_client.h"
 
+#include <algorithm>
+#include <cctype>
 #include <utility>
 
 #include <fmt/format.h>
@@ -20,6 +22,10 @@ std::string namespace_query(const std::string& name_space) {
 
 std::string session_target(const std::string& session) {
   return "/v1/sessions/" + percent_encode(session);
+}
+
+std::string epoch_query(uint32_t epoch) {
+  return epoch == 0 ? "" : fmt::format("?epoch={}", epoch);
 }
 
 std::string service_target(const ServiceName& service) {
@@ -47,6 +53,21 @@ void add_json_body(net::ClientRequest& request, std::string body) {
   request.body = std::move(body);
 }
 
+constexpr std::string_view kStampHeader = "Callbook-Stamp";
+
+/// Of two stamps the later sorts behind the other.
+void keep_latest(const net::ClientResponse& answer, std::string& stamp) {
+  for (const auto& [name, value] : answer.headers) {
+    const bool same =
+        name.size() == kStampHeader.size() &&
+        std::equal(name.begin(), name.end(), kStampHeader.begin(), [](char a, char b) {
+          return std::tolower(static_cast<unsigned char>(a)) ==
+                 std::tolower(static_cast<unsigned char>(b));
+        });
+    if (same) stamp = std::max(stamp, value);
+  }
+}
+
 }  // namespace
 
 NativeClient::NativeClient(net::EventLoop& loop, const Endpoint& endpoint, int64_t timeout_ms)
@@ -60,9 +81,13 @@ void NativeClient::call(Method method, std::string target, std::string body, Cal
   request.target = std::move(target);
   request.timeout_ms = timeout_ms_ + wait_ms;  // the server may take so long before it answers
   add_json_body(request, std::move(body));
-  http_.send(std::move(request), [done = std::move(done), decode = std::move(decode)](
-                                     base::Result<net::ClientResponse> answer) {
+  if (stamp_ && !stamp_->empty() && method != Method::kGet) {
+    request.headers.emplace_back(kStampHeader, *stamp_);
+  }
+  http_.send(std::move(request), [done = std::move(done), decode = std::move(decode),
+                                  stamp = stamp_](base::Result<net::ClientResponse> answer) {
     if (!answer.ok()) return done(answer.error());
+    if (stamp) keep_latest(*answer, *stamp);
     if (answer->status / 100 != 2) return done(decode_problem(answer->status, answer->body));
     done(decode(answer->body));
   });
@@ -74,8 +99,15 @@ void NativeClient::open_session(int64_t ttl_ms, const std::string& client,
                      decode_session);
 }
 
-void NativeClient::heartbeat(const std::string& session, Callback<uint64_t> done) {
-  call<uint64_t>(Method::kPut, session_target(session) + "/heartbeat", {}, std::move(done),
+void NativeClient::resume_session(const std::string& session, uint32_t epoch,
+                                  Callback<SessionGrant> done) {
+  call<SessionGrant>(Method::kPost, "/v1/sessions", encode_resumption(session, epoch),
+                     std::move(done), decode_session);
+}
+
+void NativeClient::heartbeat(const std::string& session, uint32_t epoch, Callback<uint64_t> done) {
+  call<uint64_t>(Method::kPut, session_target(session) + "/heartbeat" + epoch_query(epoch), {},
+                 std::move(done),
                  [](std::string_view body) { return decode_number(body, "heartbeat_ms"); });
 }
 
@@ -167,9 +199,14 @@ void NativeClient::status(Callback<std::string> done) {
                     [](const std::string& body) { return base::Result<std::string>(body); });
 }
 
-net::ClientRequest attach_request(const std::string& session) {
+void NativeClient::nodes(Callback<std::string> done) {
+  call<std::string>(Method::kGet, "/v1/nodes", {}, std::move(done),
+                    [](const std::string& body) { return base::Result<std::string>(body); });
+}
+
+net::ClientRequest attach_request(const std::string& session, uint32_t epoch) {
   net::ClientRequest request;
-  request.target = session_target(session) + "/attach";
+  request.target = session_target(session) + "/attach" + epoch_query(epoch);
   return request;
 }
 

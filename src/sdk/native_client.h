@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -46,9 +47,15 @@ class NativeClient {
   /// Borrows `loop`.
   NativeClient(net::EventLoop& loop, const Endpoint& endpoint, int64_t timeout_ms = kTimeoutMs);
 
+  /// Sends `*stamp`, the latest that registries have told, with what changes something, and keeps
+  /// it up to date: what is said at one node is then later than what was said at another before.
+  void carry_stamp(std::shared_ptr<std::string> stamp) { stamp_ = std::move(stamp); }
+
   void open_session(int64_t ttl_ms, const std::string& client, Callback<SessionGrant> done);
+  /// Takes over a session that was opened here or at another node.
+  void resume_session(const std::string& session, uint32_t epoch, Callback<SessionGrant> done);
   /// Yields the heartbeat interval in milliseconds.
-  void heartbeat(const std::string& session, Callback<uint64_t> done);
+  void heartbeat(const std::string& session, uint32_t epoch, Callback<uint64_t> done);
   /// Yields how many instances left with it.
   void close_session(const std::string& session, Callback<uint64_t> done);
 
@@ -81,6 +88,7 @@ class NativeClient {
                    Callback<ServiceDocument> done);
   /// Yields the document.
   void status(Callback<std::string> done);
+  void nodes(Callback<std::string> done);
 
  private:
   template <typename T, typename Decode>
@@ -88,12 +96,13 @@ class NativeClient {
             Decode decode, int64_t wait_ms = 0);
 
   const int64_t timeout_ms_;
+  std::shared_ptr<std::string> stamp_;  ///< none: stamps are passed over
   net::HttpClient http_;
 };
 
 // The streams of the native API, for EventStream.
 
-net::ClientRequest attach_request(const std::string& session);
+net::ClientRequest attach_request(const std::string& session, uint32_t epoch);
 net::ClientRequest watch_request(const std::string& name_space,
                                  const std::vector<WatchedService>& services);
 

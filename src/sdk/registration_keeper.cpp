@@ -79,6 +79,7 @@ void RegistrationKeeper::follow_pool() {
   const bool first = !endpoint_;
   endpoint_ = *current;
   client_ = std::make_unique<NativeClient>(loop_, *endpoint_, kRequestTimeoutMs);
+  client_->carry_stamp(stamp_);
   if (!first) perform(plan_.moved());
 }
 
@@ -87,20 +88,25 @@ void RegistrationKeeper::retry() {
   perform(plan_.retry_due());
 }
 
-void RegistrationKeeper::open_session() {
+void RegistrationKeeper::open_session(const PlanAction& action) {
   if (!client_) {
     const base::Error error = registries_.nobody();
     registries_.found_none();
     retry_ = loop_.after(0, [this, error] { perform(plan_.opened(error)); });
     return;
   }
-  client_->open_session(options_.ttl_ms, options_.client, [this](auto result) {
+  const auto opened = [this](base::Result<SessionGrant> result) {
     if (result.ok()) {
       silence_ms_ = result->heartbeat_ms * kSilentHeartbeats;
       registries_.learned(result->nodes, *endpoint_);
     }
     perform(plan_.opened(std::move(result)));
-  });
+  };
+  if (action.session.empty()) {
+    client_->open_session(options_.ttl_ms, options_.client, opened);
+  } else {
+    client_->resume_session(action.session, action.epoch, opened);
+  }
 }
 
 void RegistrationKeeper::perform(RegistrationPlan::Actions actions) {
@@ -110,7 +116,7 @@ void RegistrationKeeper::perform(RegistrationPlan::Actions actions) {
 void RegistrationKeeper::perform(const PlanAction& action) {
   switch (action.kind) {
     case Kind::kOpenSession:
-      open_session();
+      open_session(action);
       return;
     case Kind::kRegister:
       send_registration(action);
@@ -122,7 +128,7 @@ void RegistrationKeeper::perform(const PlanAction& action) {
       stream_.reset();
       return;
     case Kind::kHeartbeat:
-      client_->heartbeat(action.session, [this](const auto& result) {
+      client_->heartbeat(action.session, action.epoch, [this](const auto& result) {
         perform(plan_.heartbeat_answered(status_of(result)));
       });
       return;
@@ -175,7 +181,7 @@ void RegistrationKeeper::send_registration(const PlanAction& action) {
 }
 
 void RegistrationKeeper::attach(const PlanAction& action) {
-  net::ClientRequest request = attach_request(action.session);
+  net::ClientRequest request = attach_request(action.session, action.epoch);
   request.timeout_ms = kRequestTimeoutMs;
   stream_ =
       std::make_unique<EventStream>(loop_, *endpoint_, std::move(request), silence_ms_, *reader_);
@@ -183,13 +189,23 @@ void RegistrationKeeper::attach(const PlanAction& action) {
 
 void RegistrationKeeper::on_event(const ServerEvent& event) {
   if (event.name == "attached") {
-    perform(plan_.attached());
+    const auto grant = decode_session(event.data);
+    if (grant.ok()) registries_.learned(grant->nodes, *endpoint_);
+    perform(plan_.attached(grant.ok() ? grant->epoch : 0));
   } else if (event.name == "alive") {
     registries_.succeeded(*endpoint_);
     perform(plan_.alive());
   } else if (event.name == "ended") {
     perform(plan_.ended(decode_problem(409, event.data)));
+  } else if (event.name == "leaving") {
+    send_away(event.data);
   }
+}
+
+/// The registry stops, and names where to go on. Its stream ends behind this.
+void RegistrationKeeper::send_away(std::string_view data) {
+  const auto nodes = decode_leaving(data);
+  if (nodes.ok()) registries_.learned(*nodes, *endpoint_);
 }
 
 }  // namespace callbook::sdk

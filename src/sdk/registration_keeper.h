@@ -67,7 +67,8 @@ class RegistrationKeeper {
   /// Turns to whoever the pool says.
   void follow_pool();
   void retry();
-  void open_session();
+  void open_session(const PlanAction& action);
+  void send_away(std::string_view data);
   void perform(RegistrationPlan::Actions actions);
   void perform(const PlanAction& action);
   void tell(const PlanAction& action);
@@ -80,6 +81,8 @@ class RegistrationKeeper {
   const Options options_;
   Owner& owner_;
   RegistryPool& registries_;
+  /// The latest that any registry has told of what this process does.
+  const std::shared_ptr<std::string> stamp_ = std::make_shared<std::string>();
   RegistrationPlan plan_;
   std::optional<Endpoint> endpoint_;  ///< none: no registry is known yet
   bool left_ = true;                  ///< endpoint_ has failed: on to whoever is next

@@ -9,6 +9,12 @@ namespace {
 using base::ErrorCode;
 using Kind = PlanAction::Kind;
 
+/// The session is known, but must be resumed, and what it carries registered again: it has gone on
+/// at another node, or a registration of it was forgotten.
+bool asks_to_resume(const base::Error& error) {
+  return error.code == ErrorCode::kConflict && error.field == "session";
+}
+
 /// Whether the same request would be refused again.
 bool is_final(ErrorCode code) {
   return code == ErrorCode::kInvalid || code == ErrorCode::kLimit || code == ErrorCode::kConflict ||
@@ -47,6 +53,7 @@ RegistrationPlan::Actions RegistrationPlan::opened(base::Result<SessionGrant> re
       return flush();
     }
     session_ = std::move(*result);
+    resume_ = false;
     resend_ = false;
     owe_all();
     if (!std::exchange(beat_pending_, true)) add_timer(Kind::kStartBeat, session_->heartbeat_ms);
@@ -69,8 +76,9 @@ RegistrationPlan::Actions RegistrationPlan::registered(uint64_t round, size_t in
   return flush();
 }
 
-RegistrationPlan::Actions RegistrationPlan::attached() {
-  if (phase_ != Phase::kRunning) return {};
+RegistrationPlan::Actions RegistrationPlan::attached(uint32_t epoch) {
+  if (phase_ != Phase::kRunning || !session_) return {};
+  session_->epoch = std::max(session_->epoch, epoch);
   stream_ = Stream::kAttached;
   if (std::exchange(resend_, false)) owe_all();
   advance();
@@ -86,7 +94,8 @@ RegistrationPlan::Actions RegistrationPlan::ended(const base::Error& error) {
   if (phase_ != Phase::kRunning) return {};
   // Closed by somebody else while this provider lives: as good as unknown.
   base::Error reason = error;
-  if (reason.code != ErrorCode::kSuperseded) reason.code = ErrorCode::kNotFound;
+  const bool goes_on = asks_to_resume(error) || reason.code == ErrorCode::kSuperseded;
+  if (!goes_on) reason.code = ErrorCode::kNotFound;
   react(reason);
   return flush();
 }
@@ -155,7 +164,7 @@ RegistrationPlan::Actions RegistrationPlan::moved() {
 
 void RegistrationPlan::advance() {
   if (phase_ != Phase::kRunning || retry_pending_) return;
-  if (!session_) {
+  if (!session_ || resume_) {
     if (!std::exchange(opening_, true)) add(Kind::kOpenSession);
     return;
   }
@@ -179,6 +188,12 @@ void RegistrationPlan::owe_all() {
 }
 
 void RegistrationPlan::react(const base::Error& error) {
+  if (asks_to_resume(error) && session_) {
+    drop_stream();
+    resume_ = true;
+    owe_all();
+    return retry_later(error);
+  }
   if (is_final(error.code)) {
     fatal_ = error;
     begin_close();
@@ -187,6 +202,7 @@ void RegistrationPlan::react(const base::Error& error) {
   if (error.code == ErrorCode::kNotFound) {
     drop_stream();
     session_.reset();
+    resume_ = false;
     owe_all();  // also makes the answers under way worthless
   }
   retry_later(error);
@@ -223,7 +239,9 @@ void RegistrationPlan::finish(std::optional<base::Error> error) {
 void RegistrationPlan::add(Kind kind) {
   PlanAction& action = actions_.emplace_back();
   action.kind = kind;
-  if (session_) action.session = session_->id;
+  if (!session_) return;
+  action.session = session_->id;
+  action.epoch = session_->epoch;
 }
 
 void RegistrationPlan::add_timer(Kind kind, int64_t delay_ms) {

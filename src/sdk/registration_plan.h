@@ -14,7 +14,7 @@ namespace callbook::sdk {
 /// One thing that a RegistrationPlan wants done.
 struct PlanAction {
   enum class Kind : uint8_t {
-    kOpenSession,   ///< answer with opened()
+    kOpenSession,   ///< or, if `session` is given, resume that; answer with opened()
     kRegister,      ///< instance `index` under `session`; answer with registered(round, index, …)
     kAttach,        ///< to `session`; answer with attached(), alive(), ended(), detached()
     kDetach,        ///< drop the stream; nothing more of it may be told
@@ -32,6 +32,7 @@ struct PlanAction {
   uint64_t round = 0;
   int64_t delay_ms = 0;
   std::string session;
+  uint32_t epoch = 0;  ///< of `session`, as it was told last
   std::optional<base::Error> error;
 };
 
@@ -55,7 +56,8 @@ class RegistrationPlan {
 
   Actions opened(base::Result<SessionGrant> result);
   Actions registered(uint64_t round, size_t index, const base::Status& result);
-  Actions attached();
+  /// `epoch` as the server says; 0 if it says nothing of it.
+  Actions attached(uint32_t epoch = 0);
   /// A sign of life on the stream.
   Actions alive();
   /// The server says that the session has ended.
@@ -105,6 +107,7 @@ class RegistrationPlan {
   std::vector<Registration> registrations_;
   uint64_t round_ = 0;  ///< answers to registrations of an earlier round mean nothing
   bool opening_ = false;
+  bool resume_ = false;  ///< the server knows the session, but wants it resumed
   bool resend_ = false;  ///< the registrations are owed again once attached
   bool beating_ = false;
   bool retry_pending_ = false;

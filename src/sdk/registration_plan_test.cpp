@@ -68,7 +68,9 @@ const auto kBeatDue = [](RegistrationPlan& p) { return p.beat_due(); };
 const auto kDeadlineDue = [](RegistrationPlan& p) { return p.deadline_due(); };
 
 auto opened(std::string session) {
-  return [session](RegistrationPlan& p) { return p.opened(SessionGrant{session, 6000, 2000, {}}); };
+  return [session](RegistrationPlan& p) {
+    return p.opened(SessionGrant{session, 6000, 2000, 1, {}});
+  };
 }
 auto open_failed(ErrorCode code) {
   return [code](RegistrationPlan& p) { return p.opened(error(code)); };

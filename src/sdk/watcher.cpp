@@ -111,6 +111,9 @@ void Watcher::on_event(const ServerEvent& event) {
     take(decode_snapshot(event.data));
   } else if (event.name == "delta") {
     take(decode_delta(event.data));
+  } else if (event.name == "nodes" || event.name == "leaving") {
+    const auto nodes = decode_leaving(event.data);
+    if (nodes.ok()) registries_.learned(*nodes, *endpoint_);
   }
   if (stream_ && (alive || has_id)) on_complete();
 }

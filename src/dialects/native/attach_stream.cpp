@@ -1,6 +1,7 @@
 #include "dialects/native/attach_stream.h"
 
 #include "base/json_writer.h"
+#include "dialects/native/json_output.h"
 #include "dialects/native/problem.h"
 
 namespace callbook::native {
@@ -29,6 +30,13 @@ void AttachStream::tick(int64_t now_ms) {
   ask();
 }
 
+void AttachStream::leave() {
+  if (ended_) return;
+  ended_ = true;
+  pending_ = pending_.value_or("") + nodes_event("leaving", *front_.other_nodes());
+  waker_.wake();
+}
+
 void AttachStream::ask() {
   asking_ = true;
   front_.submit(
@@ -40,6 +48,7 @@ void AttachStream::ask() {
 
 void AttachStream::answered(const base::Result<core::Reply>& reply) {
   asking_ = false;
+  if (ended_) return;
   if (reply.ok()) {
     pending_ = "event:alive\ndata:{}\n\n";
   } else {

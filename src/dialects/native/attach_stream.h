@@ -26,6 +26,7 @@ class AttachStream final : public net::StreamSource, public Ticking {
   int64_t user_timeout_ms() const override { return kTiedUserTimeoutMs; }
   void on_end(net::StreamEnd reason) override { tie_.ended(reason); }
   void tick(int64_t now_ms) override;
+  void leave() override;
 
  private:
   void ask();

@@ -23,9 +23,10 @@ void NativeDialect::register_instance(Call& call) {
       !accept_body(call)) {
     return;
   }
+  const auto stamp = take_stamp(call);
   auto registration = json_.registration(call.request.body);
-  if (!accept(call, registration)) return;
-  front_.submit(core::RegisterInstance{std::move(*key), std::move(*registration), {}}, *ack,
+  if (!accept(call, stamp) || !accept(call, registration)) return;
+  front_.submit(core::RegisterInstance{std::move(*key), std::move(*registration), *stamp}, *ack,
                 [this, exchange = std::move(call.exchange)](const Result<Reply>& reply) mutable {
                   if (!reply.ok()) return exchange.respond(failure(reply.error()));
                   const auto& registered = std::get<core::InstanceRegistered>(*reply);
@@ -35,6 +36,7 @@ void NativeDialect::register_instance(Call& call) {
                   json.begin_object();
                   append_registered(json, registered);
                   json.end_object();
+                  show_stamp(response, registered.stamp);
                   exchange.respond(std::move(response));
                 });
 }
@@ -92,24 +94,28 @@ void NativeDialect::deregister_instance(Call& call) {
   const auto ack = take_ack(call);
   const auto session = take_session(call);
   const auto removal = take_removal(call);
+  const auto stamp = take_stamp(call);
   if (!accept(call, key) || !accept(call, ack) || !accept(call, session)) return;
-  if (!accept(call, removal) || !accept(call, call.query.finish())) return;
+  if (!accept(call, removal) || !accept(call, stamp) || !accept(call, call.query.finish())) return;
   const core::ServiceKey service = key->service;
-  front_.submit(core::DeregisterInstance{std::move(*key), {}, *session, removal->drain_ms}, *ack,
+  front_.submit(core::DeregisterInstance{std::move(*key), *stamp, *session, removal->drain_ms},
+                *ack,
                 [this, service, removal = *removal,
                  exchange = std::move(call.exchange)](const Result<Reply>& reply) mutable {
                   if (!reply.ok()) return exchange.respond(failure(reply.error()));
-                  const uint64_t version = std::get<core::InstanceDeregistered>(*reply).version;
-                  removed(service, version, removal, std::move(exchange));
+                  removed(service, std::get<core::InstanceDeregistered>(*reply), removal,
+                          std::move(exchange));
                 });
 }
 
 /// Answers a removal, at once or when all have been sent it.
-void NativeDialect::removed(const core::ServiceKey& service, uint64_t version,
+void NativeDialect::removed(const core::ServiceKey& service, const core::InstanceDeregistered& gone,
                             const Removal& removal, net::HttpExchange exchange) {
+  const uint64_t version = gone.version;
   if (!removal.until_seen) {
     net::HttpResponse response;
     base::JsonWriter(response.body).begin_object().field("version", version).end_object();
+    show_stamp(response, gone.stamp);
     return exchange.respond(std::move(response));
   }
   const int64_t wait_ms = removal.drain_ms > 0 ? removal.drain_ms : kSeenWaitMs;

@@ -238,11 +238,17 @@ JsonInput::JsonInput() : impl_(std::make_unique<Impl>()) {}
 JsonInput::~JsonInput() = default;
 
 Result<SessionBody> JsonInput::session(std::string_view text) {
-  static constexpr std::array<std::string_view, 3> kNames = {"ttl_ms", "client", "resume"};
+  static constexpr std::array<std::string_view, 4> kNames = {"ttl_ms", "client", "resume", "epoch"};
   SessionBody body;
   const auto read_field = [&](int index, ondemand::value value) -> Status {
     if (index == 0)
       return read_integer("ttl_ms", value, 1, std::numeric_limits<int32_t>::max(), body.ttl_ms);
+    if (index == 3) {
+      int64_t epoch = 0;
+      auto status = read_integer("epoch", value, 1, std::numeric_limits<uint32_t>::max(), epoch);
+      body.epoch = static_cast<uint32_t>(epoch);
+      return status;
+    }
     std::string_view string;
     if (auto status = read_string(kNames[static_cast<size_t>(index)], value, string); !status.ok())
       return status;

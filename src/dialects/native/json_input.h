@@ -16,6 +16,7 @@ struct SessionBody {
   int64_t ttl_ms = 0;
   std::string client;
   std::optional<core::SessionId> resume;
+  uint32_t epoch = 0;  ///< of `resume`: the last one that the client was told
 };
 
 struct OverrideBody {

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include <fmt/format.h>
+
 #include "core/cause.h"
 
 namespace callbook::native {
@@ -108,6 +110,15 @@ bool InstanceFilter::matches(const core::ListEntry& entry, const core::Interner&
     });
   }
   return met == metadata.size();
+}
+
+std::string nodes_event(std::string_view event, const std::vector<std::string>& other_nodes) {
+  std::string data;
+  base::JsonWriter json(data);
+  json.begin_object().key("nodes").begin_array();
+  for (const std::string& node : other_nodes) json.value(node);
+  json.end_array().end_object();
+  return fmt::format("event:{}\ndata:{}\n\n", event, data);
 }
 
 std::string snapshot_json(const core::ServiceKey& key, const core::ServiceView* view,

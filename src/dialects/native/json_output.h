@@ -43,4 +43,8 @@ struct InstanceFilter {
 std::string snapshot_json(const core::ServiceKey& key, const core::ServiceView* view,
                           const InstanceFilter& filter);
 
+/// The event that names other nodes: "nodes" when a stream begins; "leaving" is the last one of a
+/// node that stops, by which it sends the client elsewhere.
+std::string nodes_event(std::string_view event, const std::vector<std::string>& other_nodes);
+
 }  // namespace callbook::native

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 namespace callbook::native {
@@ -19,6 +20,16 @@ class Ticking {
       }
     }
     size_t size() const { return members_.size(); }
+    /// Asks `most` of those that have not been asked yet to leave; returns how many it asked.
+    size_t leave(size_t most) {
+      size_t asked = 0;
+      for (size_t i = members_.size(); i-- > 0 && asked < most;) {
+        if (i >= members_.size() || std::exchange(members_[i]->leaving_, true)) continue;
+        ++asked;
+        members_[i]->leave();
+      }
+      return asked;
+    }
 
    private:
     friend class Ticking;
@@ -38,10 +49,13 @@ class Ticking {
   Ticking& operator=(const Ticking&) = delete;
 
   virtual void tick(int64_t now_ms) = 0;
+  /// This node is about to stop: the client should go on at another.
+  virtual void leave() {}
 
  private:
   List& list_;
   size_t place_;
+  bool leaving_ = false;
 };
 
 }  // namespace callbook::native

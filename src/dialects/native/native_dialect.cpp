@@ -1,9 +1,14 @@
 #include "dialects/native/native_dialect.h"
 
+#include <algorithm>
+#include <limits>
+#include <utility>
+
 #include <fmt/format.h>
 
 #include "base/hash.h"
 #include "base/name.h"
+#include "core/stamp_token.h"
 #include "dialects/native/problem.h"
 #include "net/percent.h"
 
@@ -11,6 +16,16 @@ namespace callbook::native {
 namespace {
 
 constexpr int64_t kTickMs = 250;
+/// Streams are sent elsewhere no faster than one in so long, so that their clients don't fall on
+/// the other nodes all at once; within the bound that leave() is given.
+constexpr int64_t kLeaveEachMs = 2;
+constexpr int64_t kLeaveStepMs = 20;
+constexpr int64_t kLeaveGraceMs = 500;
+/// By which a client carries what one node told it to another (docs/native-api.md, "Stamps").
+constexpr std::string_view kStampHeader = "Callbook-Stamp";
+/// A stamp that is further ahead of this node's clock is not taken from a client: one node with a
+/// broken clock must not carry all others along into the next century.
+constexpr int64_t kMaxStampAheadMs = 24LL * 3600 * 1000;
 
 std::vector<std::string_view> split(std::string_view path) {
   std::vector<std::string_view> segments;
@@ -34,6 +49,7 @@ NativeDialect::NativeDialect(core::Front& front, net::EventLoop& loop, NativeLim
       limits_(limits),
       encoder_(front.facts().boot_id),
       retry_seed_(front.new_session_id().low),
+      loop_(loop),
       ticker_(loop.every(kTickMs, [this] {
         const int64_t now_ms = front_.now().mono_ms;
         watches_.tick(now_ms);
@@ -73,6 +89,7 @@ const std::vector<NativeDialect::Route>& NativeDialect::table() {
       {Method::kPost, "/v1/watch", &NativeDialect::watch_by_body, true},
       {Method::kGet, "/v1/export", &NativeDialect::export_all, true},
       {Method::kGet, "/v1/status", &NativeDialect::status, false},
+      {Method::kGet, "/v1/nodes", &NativeDialect::nodes, false},
       {Method::kGet, "/healthz", &NativeDialect::healthz, false},
       {Method::kGet, "/readyz", &NativeDialect::readyz, false},
       {Method::kGet, "/metrics", &NativeDialect::metrics, false},
@@ -143,6 +160,29 @@ void NativeDialect::handle(const net::HttpRequest& request, net::HttpExchange ex
   (this->*route->serve)(call);
 }
 
+void NativeDialect::leave(int64_t most_ms, std::function<void()> done) {
+  const size_t streams = watches_.size() + attachments_.size();
+  const int64_t gentle_ms = static_cast<int64_t>(streams) * kLeaveEachMs;
+  leaving_ = {front_.now().mono_ms, std::min(most_ms, gentle_ms), streams, 0, std::move(done)};
+  leaver_ = loop_.every(kLeaveStepMs, [this] { leave_some(); });
+}
+
+void NativeDialect::leave_some() {
+  const int64_t passed_ms = front_.now().mono_ms - leaving_.since_ms;
+  const auto share = static_cast<double>(passed_ms) /
+                     static_cast<double>(std::max<int64_t>(leaving_.spread_ms, 1));
+  const auto due =
+      static_cast<size_t>(std::min(share, 1.0) * static_cast<double>(leaving_.streams));
+  // Who comes while this node leaves is sent on at once.
+  const size_t most =
+      share >= 1.0 ? std::numeric_limits<size_t>::max() : due - std::min(due, leaving_.asked);
+  const size_t asked = attachments_.leave(most);
+  leaving_.asked += asked + watches_.leave(most - asked);
+  const bool gone = watches_.size() + attachments_.size() == 0;
+  if (!gone && passed_ms < leaving_.spread_ms + kLeaveGraceMs) return;
+  if (auto done = std::exchange(leaving_.done, nullptr)) done();
+}
+
 net::HttpResponse NativeDialect::refuse(int status, const base::Error& error) {
   return problem_with_status(status, error, status == 503 ? spread_retry_ms() : 0);
 }
@@ -194,6 +234,35 @@ base::Result<core::SessionId> NativeDialect::take_session(Call& call) {
   const auto session = core::session_id_from(**text);
   if (!session) return base::invalid("session", "is not a session id");
   return *session;
+}
+
+base::Result<core::Stamp> NativeDialect::take_stamp(const Call& call) const {
+  if (!front_.facts().clustered) return core::Stamp{};
+  const std::string_view token = call.request.header(kStampHeader);
+  if (token.empty()) return core::Stamp{};
+  const auto stamp = core::stamp_from_token(token, front_.facts().stamp_key);
+  if (!stamp) {
+    return base::invalid(kStampHeader, "is not one that a node of this cluster has given");
+  }
+  if (static_cast<int64_t>(stamp->hlc >> 16) > front_.now().wall_ms + kMaxStampAheadMs) {
+    return base::over_limit(kStampHeader, "is too far ahead of this node's clock",
+                            kMaxStampAheadMs);
+  }
+  return *stamp;
+}
+
+void NativeDialect::show_stamp(net::HttpResponse& response, const core::Stamp& stamp) const {
+  if (!front_.facts().clustered || stamp.hlc == 0) return;
+  response.headers.emplace_back(kStampHeader, core::stamp_token(stamp, front_.facts().stamp_key));
+}
+
+base::Result<uint32_t> NativeDialect::take_epoch(Call& call) {
+  auto text = call.query.take("epoch");
+  if (!text.ok()) return text.error();
+  if (!*text) return 0U;
+  const auto epoch = parse_count("epoch", **text, std::numeric_limits<uint32_t>::max());
+  if (!epoch.ok()) return epoch.error();
+  return static_cast<uint32_t>(*epoch);
 }
 
 bool NativeDialect::accept_body(Call& call) const {

@@ -67,6 +67,13 @@ class NativeDialect final : public net::HttpHandler {
     void answer(int status, std::string body);
   };
 
+  /// Lets the client carry `stamp` to other nodes; nothing if there are none.
+  void show_stamp(net::HttpResponse& response, const core::Stamp& stamp) const;
+
+  /// This node is about to stop: sends the clients of streams to the other nodes, spread over at
+  /// most `most_ms`, and calls `done` when they have gone, or were given their time.
+  void leave(int64_t most_ms, std::function<void()> done);
+
  private:
   struct Route {
     net::Method method;
@@ -105,6 +112,7 @@ class NativeDialect final : public net::HttpHandler {
   void status(Call& call);
   void healthz(Call& call);
   void readyz(Call& call);
+  void nodes(Call& call);
   void metrics(Call& call);
 
   struct Removal {
@@ -112,8 +120,8 @@ class NativeDialect final : public net::HttpHandler {
     bool until_seen = false;
   };
   base::Result<Removal> take_removal(Call& call);
-  void removed(const core::ServiceKey& service, uint64_t version, const Removal& removal,
-               net::HttpExchange exchange);
+  void removed(const core::ServiceKey& service, const core::InstanceDeregistered& gone,
+               const Removal& removal, net::HttpExchange exchange);
   base::Result<core::ServiceKey> take_service_key(Call& call);
   base::Result<core::InstanceKey> take_instance_key(Call& call);
   base::Result<core::Ack> take_ack(Call& call);
@@ -121,7 +129,20 @@ class NativeDialect final : public net::HttpHandler {
   base::Result<core::SessionId> take_session(Call& call);
   /// Answers 413 and says false when the body is too long for anything but a batch.
   bool accept_body(Call& call) const;
+  /// What the client was told by another node; zero if it says nothing of it.
+  base::Result<core::Stamp> take_stamp(const Call& call) const;
+  /// The epoch that the client was told; 0 if it says nothing of it.
+  static base::Result<uint32_t> take_epoch(Call& call);
   int64_t spread_retry_ms();
+
+  struct Leaving {
+    int64_t since_ms = 0;
+    int64_t spread_ms = 0;
+    size_t streams = 0;  ///< when it began
+    size_t asked = 0;
+    std::function<void()> done;
+  };
+  void leave_some();
 
   core::Front& front_;
   const NativeLimits limits_;
@@ -131,7 +152,10 @@ class NativeDialect final : public net::HttpHandler {
   Ticking::List attachments_;
   Ticking::List polls_;
   uint64_t retry_seed_;
+  net::EventLoop& loop_;
   std::unique_ptr<net::EventLoop::Timer> ticker_;
+  Leaving leaving_;
+  std::unique_ptr<net::EventLoop::Timer> leaver_;
 };
 
 /// Answers `call` with a problem unless `result` is ok; says whether it is.

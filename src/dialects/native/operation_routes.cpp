@@ -13,6 +13,11 @@ void NativeDialect::status(Call& call) {
   call.answer(200, front_.status_json());
 }
 
+void NativeDialect::nodes(Call& call) {
+  if (!accept(call, call.query.finish())) return;
+  call.answer(200, front_.nodes_json());
+}
+
 void NativeDialect::healthz(Call& call) {
   call.answer(200, "{\"healthy\":true}\n");
 }

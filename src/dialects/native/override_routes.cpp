@@ -17,6 +17,7 @@ auto answering_version(NativeDialect& dialect, net::HttpExchange exchange) {
         .begin_object()
         .field("version", std::get<core::OverrideChanged>(*reply).version)
         .end_object();
+    dialect.show_stamp(response, std::get<core::OverrideChanged>(*reply).stamp);
     exchange.respond(std::move(response));
   };
 }
@@ -30,10 +31,11 @@ void NativeDialect::set_override(Call& call) {
       !accept_body(call)) {
     return;
   }
+  const auto stamp = take_stamp(call);
   auto body = json_.override_body(call.request.body);
-  if (!accept(call, body)) return;
+  if (!accept(call, stamp) || !accept(call, body)) return;
   front_.submit(core::SetOverride{std::move(*key), body->weight, body->out_of_service,
-                                  std::move(body->by), std::move(body->reason)},
+                                  std::move(body->by), std::move(body->reason), *stamp},
                 *ack, answering_version(*this, std::move(call.exchange)));
 }
 
@@ -42,12 +44,14 @@ void NativeDialect::remove_override(Call& call) {
   const auto ack = take_ack(call);
   auto by = call.query.take("by");
   auto reason = call.query.take("reason");
+  const auto stamp = take_stamp(call);
   if (!accept(call, key) || !accept(call, ack) || !accept(call, by) || !accept(call, reason) ||
-      !accept(call, call.query.finish())) {
+      !accept(call, stamp) || !accept(call, call.query.finish())) {
     return;
   }
-  front_.submit(core::RemoveOverride{std::move(*key), by->value_or(""), reason->value_or("")}, *ack,
-                answering_version(*this, std::move(call.exchange)));
+  front_.submit(
+      core::RemoveOverride{std::move(*key), by->value_or(""), reason->value_or(""), *stamp}, *ack,
+      answering_version(*this, std::move(call.exchange)));
 }
 
 void NativeDialect::release_breaker(Call& call) {

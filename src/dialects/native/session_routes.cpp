@@ -15,14 +15,17 @@ base::Result<core::SessionId> session_named(const NativeDialect::Call& call) {
   return base::invalid("session", "is not a session id: 32 lower-case hexadecimal digits");
 }
 
-std::string opened_json(const core::SessionOpened& opened, const core::NodeFacts& facts) {
+std::string opened_json(const core::SessionOpened& opened, const core::Front& front) {
   std::string out;
   base::JsonWriter json(out);
   json.begin_object()
       .field("session", core::to_text(opened.id))
       .field("ttl_ms", opened.ttl_ms)
-      .field("heartbeat_ms", opened.heartbeat_ms);
-  json.key("nodes").begin_array().value(facts.http).end_array().end_object();
+      .field("heartbeat_ms", opened.heartbeat_ms)
+      .field("epoch", opened.epoch);
+  json.key("nodes").begin_array().value(front.facts().http);
+  for (const std::string& other : *front.other_nodes()) json.value(other);
+  json.end_array().end_object();
   return out;
 }
 
@@ -41,25 +44,33 @@ void NativeDialect::open_session(Call& call) {
     return call.fail(
         base::invalid("resume", "takes a session as it is; it goes with no other field"));
   }
+  if (body.epoch != 0 && !body.resume) {
+    return call.fail(base::invalid("epoch", "is of a session that is resumed"));
+  }
+  const auto stamp = take_stamp(call);
+  if (!accept(call, stamp)) return;
   const bool resumes = body.resume.has_value();
-  core::Input input =
-      resumes ? core::Input(core::ResumeSession{*body.resume})
-              : core::Input(core::OpenSession{front_.new_session_id(), body.ttl_ms, body.client});
+  core::Input input = resumes ? core::Input(core::ResumeSession{*body.resume, body.epoch})
+                              : core::Input(core::OpenSession{front_.new_session_id(), body.ttl_ms,
+                                                              body.client, *stamp});
   front_.submit(
       std::move(input), *ack,
       [this, resumes, exchange = std::move(call.exchange)](const Result<Reply>& reply) mutable {
         if (!reply.ok()) return exchange.respond(failure(reply.error()));
         net::HttpResponse response;
         response.status = resumes ? 200 : 201;
-        response.body = opened_json(std::get<core::SessionOpened>(*reply), front_.facts());
+        const auto& opened = std::get<core::SessionOpened>(*reply);
+        response.body = opened_json(opened, front_);
+        show_stamp(response, opened.opened);
         exchange.respond(std::move(response));
       });
 }
 
 void NativeDialect::refresh_session(Call& call) {
   const auto id = session_named(call);
-  if (!accept(call, id) || !accept(call, call.query.finish())) return;
-  front_.submit(core::RefreshSession{*id}, Ack::kLocal,
+  const auto epoch = take_epoch(call);
+  if (!accept(call, id) || !accept(call, epoch) || !accept(call, call.query.finish())) return;
+  front_.submit(core::RefreshSession{*id, *epoch}, Ack::kLocal,
                 [this, exchange = std::move(call.exchange)](const Result<Reply>& reply) mutable {
                   if (!reply.ok()) return exchange.respond(failure(reply.error()));
                   const auto& refreshed = std::get<core::SessionRefreshed>(*reply);
@@ -75,18 +86,18 @@ void NativeDialect::refresh_session(Call& call) {
 
 void NativeDialect::attach_session(Call& call) {
   const auto id = session_named(call);
-  if (!accept(call, id) || !accept(call, call.query.finish())) return;
-  front_.submit(
-      core::AttachSession{*id}, Ack::kLocal,
-      [this, exchange = std::move(call.exchange)](const Result<Reply>& reply) mutable {
-        if (!reply.ok()) return exchange.respond(failure(reply.error()));
-        const auto& opened = std::get<core::SessionOpened>(*reply);
-        auto stream = std::make_unique<AttachStream>(
-            front_, attachments_, opened,
-            fmt::format("event:attached\ndata:{}\n\n", opened_json(opened, front_.facts())));
-        AttachStream& made = *stream;
-        made.set_waker(exchange.stream("text/event-stream", std::move(stream)));
-      });
+  const auto epoch = take_epoch(call);
+  if (!accept(call, id) || !accept(call, epoch) || !accept(call, call.query.finish())) return;
+  front_.submit(core::AttachSession{*id, *epoch}, Ack::kLocal,
+                [this, exchange = std::move(call.exchange)](const Result<Reply>& reply) mutable {
+                  if (!reply.ok()) return exchange.respond(failure(reply.error()));
+                  const auto& opened = std::get<core::SessionOpened>(*reply);
+                  auto stream = std::make_unique<AttachStream>(
+                      front_, attachments_, opened,
+                      fmt::format("event:attached\ndata:{}\n\n", opened_json(opened, front_)));
+                  AttachStream& made = *stream;
+                  made.set_waker(exchange.stream("text/event-stream", std::move(stream)));
+                });
 }
 
 void NativeDialect::close_session(Call& call) {

@@ -1,5 +1,9 @@
 #include "dialects/native/watch_stream.h"
 
+#include <utility>
+
+#include "dialects/native/json_output.h"
+
 namespace callbook::native {
 namespace {
 
@@ -13,6 +17,7 @@ WatchStream::WatchStream(core::Front& front, EventEncoder& encoder, Ticking::Lis
       front_(front),
       encoder_(encoder),
       quiet_since_ms_(front.now().mono_ms),
+      nodes_due_(front.facts().clustered),
       tie_(std::move(tie)) {
   services_.reserve(wanted.size());
   due_.reserve(wanted.size());
@@ -23,6 +28,10 @@ WatchStream::WatchStream(core::Front& front, EventEncoder& encoder, Ticking::Lis
 }
 
 net::StreamPiece WatchStream::pull() {
+  if (std::exchange(nodes_due_, false)) {
+    return {net::StreamPiece::State::kMore,
+            net::make_piece(nodes_event("nodes", *front_.other_nodes()))};
+  }
   for (; next_due_ < due_.size(); ++next_due_) {
     Followed& service = services_[due_[next_due_]];
     const core::ServiceViewPtr& view = front_.catalog().find(service.key);
@@ -32,6 +41,10 @@ net::StreamPiece WatchStream::pull() {
   }
   due_.clear();
   next_due_ = 0;
+  if (leaving_) {
+    return {net::StreamPiece::State::kEnd,
+            net::make_piece(nodes_event("leaving", *front_.other_nodes()))};
+  }
   if (!alive_due_) return {net::StreamPiece::State::kIdle, nullptr};
   return sending(encoder_.alive(front_.catalog().version(), true));
 }
@@ -63,6 +76,12 @@ void WatchStream::on_changed(uint32_t token) {
 }
 
 void WatchStream::on_publication() {
+  waker_.wake();
+}
+
+/// What is owed until then goes out before.
+void WatchStream::leave() {
+  leaving_ = true;
   waker_.wake();
 }
 

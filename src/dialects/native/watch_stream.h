@@ -41,6 +41,7 @@ class WatchStream final : public net::StreamSource, public core::Subscriber, pub
     return services_[token].cursor.has_reached(version);
   }
   void tick(int64_t now_ms) override;
+  void leave() override;
 
  private:
   struct Followed {
@@ -59,8 +60,10 @@ class WatchStream final : public net::StreamSource, public core::Subscriber, pub
   /// through the present version.
   std::vector<uint32_t> due_;
   size_t next_due_ = 0;
+  bool leaving_ = false;
   bool alive_due_ = true;  ///< until the first piece, and after silence
   int64_t quiet_since_ms_;
+  bool nodes_due_;  ///< first of all, the client is told where else it may turn
   std::unique_ptr<SessionTie> tie_;
   net::StreamWaker waker_;
 };

@@ -6,6 +6,7 @@ namespace callbook::peer {
 namespace {
 
 constexpr uint8_t kFormat = 1;
+constexpr uint8_t kLeaving = 1;
 constexpr size_t kMaxTextBytes = 512;
 
 base::Error malformed(std::string detail) {
@@ -24,6 +25,7 @@ std::string encode_card(const NodeCard& card) {
   base::put_u32(out, card.sessions);
   base::put_u32(out, card.instances);
   base::put_u32(out, card.owed);
+  base::put_u8(out, card.leaving ? kLeaving : 0);
   return out;
 }
 
@@ -39,6 +41,7 @@ base::Result<NodeCard> decode_card(std::string_view bytes) {
   card.sessions = reader.u32();
   card.instances = reader.u32();
   card.owed = reader.u32();
+  card.leaving = (reader.u8() & kLeaving) != 0;
   if (!reader.ok() || card.beat.empty()) return malformed("is cut short");
   if (card.http.size() > kMaxTextBytes || card.release.size() > kMaxTextBytes) {
     return malformed("has a text that is too long");

@@ -17,7 +17,8 @@ struct NodeCard {
   uint32_t clients = 0;  ///< open connections
   uint32_t sessions = 0;
   uint32_t instances = 0;
-  uint32_t owed = 0;  ///< records that it still owes the bus
+  uint32_t owed = 0;     ///< records that it still owes the bus
+  bool leaving = false;  ///< sends its clients elsewhere: it is about to stop
 };
 
 inline constexpr size_t kMaxCardBytes = 16 * 1024;
