@@ -193,7 +193,6 @@ void Cluster::send_beat(const std::string& beat) {
   peers_.forget_silent(now_ms());
   drop_unused_lines();
   speak_directly();
-  report();
 }
 
 /// To those that the bus does not bring together with this node.

@@ -57,13 +57,11 @@ class Cluster final : public CoreDriver::Others, public peer::PeerDialect::Door 
   void carry_out(const core::Outputs& outputs) override;
   void publish(const core::Publications& publications) override;
   bool bus_connected() const override { return bus_connected_; }
+  void report() override;
 
   // PeerDialect::Door
   void hear(std::string card) override;
   std::shared_ptr<const std::string> own_card() const override;
-
-  /// Brings the board up to date. Core's thread.
-  void report();
 
  private:
   class Line;

@@ -249,6 +249,7 @@ void CoreDriver::report() {
     report_.rewriting = store_->rewriting();
   }
   board_.put(report_);
+  if (others_ != nullptr) others_->report();
   report_.loop_lag_ms = 0;
 }
 

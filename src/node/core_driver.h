@@ -55,6 +55,8 @@ class CoreDriver {
     virtual void publish(const core::Publications& publications) = 0;
     /// Whether the bus takes and acknowledges.
     virtual bool bus_connected() const = 0;
+    /// Brings the board up to date.
+    virtual void report() = 0;
   };
 
   CoreDriver(net::EventLoop& loop, const base::Clock& clock, Board& board, base::Logger& logger,

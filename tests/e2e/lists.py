@@ -145,6 +145,7 @@ class Lists:
         self.last_id = None
         self.causes = []  # (service, instance, cause) of every departure that a delta told
         self.states = []  # (service, instance, state, cause) of every change of state alone
+        self.nodes = None  # where else to turn, as a node of a cluster says
         self.parts = 0    # events that continued a snapshot
 
     def __getitem__(self, service):
@@ -155,6 +156,8 @@ class Lists:
             self._take_snapshot(event.data)
         elif event.kind == "delta":
             self._take_delta(event.data)
+        elif event.kind == "nodes":
+            self.nodes = event.data["nodes"]
         else:
             assert event.kind == "alive", event
             assert event.data == {}, event
