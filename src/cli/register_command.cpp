@@ -9,6 +9,8 @@
 #include "cli/provider_run.h"
 #include "cli/registry_options.h"
 #include "sdk/local_address.h"
+#include "sdk/registry_lookup.h"
+#include "sdk/system_random.h"
 
 namespace callbook::cli {
 namespace {
@@ -63,20 +65,22 @@ base::Result<sdk::Instance> instance_of(const RegisterOptions& options,
 }
 
 int run_register(const RegisterOptions& options, const std::vector<std::string>& wrapped) {
-  const auto endpoint = sdk::parse_endpoint(options.registry);
-  if (!endpoint.ok()) return report(endpoint.error());
-  const auto instance = instance_of(options, endpoint.value());
+  const auto place = sdk::parse_registry_place(options.registry);
+  if (!place.ok()) return report(place.error());
+  const auto registries = registries_of(options);
+  if (!registries.ok()) return report(registries.error());
+  const auto instance = instance_of(options, registries.value().front());
   if (!instance.ok()) return report(instance.error());
+  net::EventLoop loop;
 
   ProviderRun::Options run;
-  run.registration.registries = sdk::single_registry(endpoint.value());
+  run.registration.registries = sdk::make_registry_pool(loop, place.value(), sdk::system_random());
   run.registration.client = fmt::format("{}@{}", options.service, sdk::host_name());
   run.registration.entries = {{{options.name_space, options.service}, instance.value()}};
   run.registration.ttl_ms = options.ttl_ms;
   run.command = wrapped;
   run.wait_for_port = options.wait_for_port;
   run.wait_timeout_ms = static_cast<int64_t>(options.wait_timeout_s * 1000);
-  net::EventLoop loop;
   return ProviderRun(loop, std::move(run)).run();
 }
 

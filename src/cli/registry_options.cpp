@@ -4,14 +4,40 @@
 #include <fmt/format.h>
 
 #include "cli/commands.h"
+#include "sdk/registry_lookup.h"
 
 namespace callbook::cli {
 
 void add_registry_option(CLI::App& verb, RegistryOptions& options) {
-  verb.add_option("--registry", options.registry, "Where the registry listens")
+  verb.add_option("--registry", options.registry,
+                  "Where registries listen: HOST:PORT[,HOST:PORT...], dns:NAME:PORT or file:/PATH")
       ->envname("CALLBOOK_REGISTRY")
-      ->type_name("HOST:PORT")
+      ->type_name("PLACE")
       ->capture_default_str();
+}
+
+base::Result<std::vector<sdk::Endpoint>> registries_of(const RegistryOptions& options) {
+  auto place = sdk::parse_registry_place(options.registry);
+  if (!place.ok()) return place.error();
+  switch (place->kind) {
+    case sdk::RegistryPlace::Kind::kListed:
+      return std::move(place->listed);
+    case sdk::RegistryPlace::Kind::kDns:
+      return std::vector{place->name};
+    case sdk::RegistryPlace::Kind::kFile:
+      break;
+  }
+  return sdk::read_registry_file(place->path);
+}
+
+bool should_ask_next(const base::Error& error) {
+  return error.code == base::ErrorCode::kIo || error.code == base::ErrorCode::kNotReady;
+}
+
+base::Error joined(const base::Error& first, const base::Error& second) {
+  base::Error both = first;
+  both.detail += "; " + second.detail;
+  return both;
 }
 
 void add_namespace_option(CLI::App& verb, RegistryOptions& options) {

@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "net/event_loop.h"
 #include "sdk/native_client.h"
@@ -33,22 +34,37 @@ std::string describe(const base::Error& error);
 /// Complains of `error`; returns the exit code for it.
 int report(const base::Error& error);
 
-/// Makes one call on a loop of its own and waits for its answer: for verbs that ask and end.
+/// The registries that the option names, in its order; of a DNS name, the name. kInvalid, or kIo
+/// for a file that can't be read.
+base::Result<std::vector<sdk::Endpoint>> registries_of(const RegistryOptions& options);
+
+/// Of what several registries said, in turn, whether the next one should be asked as well.
+bool should_ask_next(const base::Error& error);
+/// Both errors in one, for who could reach none.
+base::Error joined(const base::Error& first, const base::Error& second);
+
+/// Makes one call on a loop of its own and waits for its answer: for verbs that ask and end. Of
+/// several registries the first that can be reached answers.
 template <typename T>
 base::Result<T> ask(
     const RegistryOptions& options,
     const std::function<void(sdk::NativeClient&, sdk::NativeClient::Callback<T>)>& call) {
-  const base::Result<sdk::Endpoint> endpoint = sdk::parse_endpoint(options.registry);
-  if (!endpoint.ok()) return endpoint.error();
-  net::EventLoop loop;
-  sdk::NativeClient client(loop, endpoint.value());
-  std::optional<base::Result<T>> answer;
-  call(client, [&](base::Result<T> result) {
-    answer.emplace(std::move(result));
-    loop.stop();
-  });
-  loop.run();
-  return std::move(*answer);
+  const auto registries = registries_of(options);
+  if (!registries.ok()) return registries.error();
+  std::optional<base::Error> trouble;
+  for (const sdk::Endpoint& endpoint : registries.value()) {
+    net::EventLoop loop;
+    sdk::NativeClient client(loop, endpoint);
+    std::optional<base::Result<T>> answer;
+    call(client, [&](base::Result<T> result) {
+      answer.emplace(std::move(result));
+      loop.stop();
+    });
+    loop.run();
+    if (answer->ok() || !should_ask_next(answer->error())) return std::move(*answer);
+    trouble = trouble ? joined(*trouble, answer->error()) : answer->error();
+  }
+  return *trouble;
 }
 
 }  // namespace callbook::cli

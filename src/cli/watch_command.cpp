@@ -8,6 +8,7 @@
 #include "cli/commands.h"
 #include "cli/registry_options.h"
 #include "cli/watch_text.h"
+#include "sdk/registry_lookup.h"
 #include "sdk/system_random.h"
 #include "sdk/watcher.h"
 
@@ -76,8 +77,8 @@ class WatchPrinter final : public sdk::Watcher::Observer {
 };
 
 int run_watch(const WatchOptions& options) {
-  const auto endpoint = sdk::parse_endpoint(options.registry);
-  if (!endpoint.ok()) return report(endpoint.error());
+  const auto place = sdk::parse_registry_place(options.registry);
+  if (!place.ok()) return report(place.error());
   if (options.services.size() > kMaxServices) {
     complain(fmt::format("{} services; at most {} can be watched at once", options.services.size(),
                          kMaxServices));
@@ -86,11 +87,12 @@ int run_watch(const WatchOptions& options) {
   net::EventLoop loop;
   WatchPrinter printer(loop, options);
   const auto stop = loop.on_signals({SIGINT, SIGTERM, SIGHUP}, [&loop](int) { loop.stop(); });
-  const sdk::Watcher watcher(loop,
-                             {.registries = sdk::single_registry(endpoint.value()),
-                              .name_space = options.name_space,
-                              .services = options.services},
-                             sdk::system_random(), printer);
+  const sdk::Watcher watcher(
+      loop,
+      {.registries = sdk::make_registry_pool(loop, place.value(), sdk::system_random()),
+       .name_space = options.name_space,
+       .services = options.services},
+      sdk::system_random(), printer);
   loop.run();
   return printer.exit_code();
 }

@@ -144,6 +144,7 @@ CALLS = [
     ("POST /v1/watch", "/v1/watch", {"services": []}, 400),
     ("POST /v1/watch", "/v1/watch", {"services": [{"service": str(i)} for i in range(1001)]}, 422),
     ("GET /v1/status", "/v1/status", None, 200),
+    ("GET /v1/nodes", "/v1/nodes", None, 200),
     ("GET /v1/export", "/v1/export", None, 200),
     ("GET /healthz", "/healthz", None, 200),
     ("GET /readyz", "/readyz", None, 200),
