@@ -32,8 +32,9 @@ def await_line(process, wanted, timeout_s):
 class Server:
     """A callbook server with its own data directory, which outlives kill() but not close()."""
 
-    def __init__(self, binary, folder, flags=()):
+    def __init__(self, binary, folder, flags=(), name="bench"):
         self.binary = binary
+        self.name = name
         self.flags = flags
         self.folder = Path(tempfile.mkdtemp(dir=folder, prefix="server-"))
         self.log = open(self.folder / "log", "wb")
@@ -43,7 +44,7 @@ class Server:
     def start(self, timeout_s=60):
         """Serves when this returns; on the same port as before after a kill()."""
         self.process = subprocess.Popen(
-            [str(self.binary), "server", "--node", "bench", "--data", str(self.folder / "data"),
+            [str(self.binary), "server", "--node", self.name, "--data", str(self.folder / "data"),
              "--http", f"127.0.0.1:{self.port}", *self.flags],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self.log, text=True, bufsize=1)
         try:
@@ -130,16 +131,22 @@ class Tools:
         self.raw_program = binaries / "raw-echo"
         self.probe_program = binaries / "probe-bench"
         self.follow_program = binaries / "follow-bench"
+        self.bus_program = binaries / "bus-bench"
         for program in (self.callbook, self.load_program, self.raw_program, self.probe_program,
-                        self.follow_program):
+                        self.follow_program, self.bus_program):
             if not os.access(program, os.X_OK):
                 raise SystemExit(f"bench: {program} is not built; run make bench")
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = Path(tempfile.mkdtemp(dir=folder, prefix="bench-"))
         self.raw_servers = {}
 
-    def server(self, *flags):
-        return Server(self.callbook, self.folder, flags)
+    def server(self, *flags, name="bench"):
+        return Server(self.callbook, self.folder, flags, name)
+
+    def bus(self, url, messages, timeout_s=300):
+        return finish(subprocess.Popen([str(self.bus_program), url, str(messages)],
+                                       stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                       stderr=subprocess.PIPE, text=True), timeout_s)
 
     def raw_server(self, mode):
         if mode not in self.raw_servers:
