@@ -545,6 +545,41 @@ TEST(RegistryLoad, ADumpInAnyStepsLoadsToTheSame) {
   }
 }
 
+TEST(RegistryLoad, AnotherNodeReadsWhatADumpGivesInParts) {
+  Script script;
+  script.run(kHistory);
+  RecordBatch whole;
+  Registry::DumpCursor all;
+  script.registry().dump(all, 1'000'000, whole);
+  size_t read = 0;
+  Outputs outputs;
+  for (ReadRecords next{{}, 3}; !next.cursor.done();) {
+    const auto reply = script.registry().step(next, script.now(), outputs);
+    ASSERT_TRUE(reply.ok());
+    const RecordsRead::Part& part = *std::get<RecordsRead>(*reply).part;
+    for (size_t i = 0; i < part.records.size(); ++i, ++read) {
+      ASSERT_LT(read, whole.size());
+      EXPECT_EQ(part.records[i].key, whole[read].key);
+      EXPECT_EQ(part.records[i].value, whole[read].value);
+    }
+    next.cursor = part.next;
+  }
+  EXPECT_EQ(read, whole.size());
+}
+
+TEST(RegistryLoad, NobodyReadsWhatIsNotWholeYet) {
+  Registry loading{RegistryOptions{}};
+  Outputs outputs;
+  const auto reply = loading.step(ReadRecords{{}, 3}, {}, outputs);
+  ASSERT_FALSE(reply.ok());
+  EXPECT_EQ(reply.error().code, base::ErrorCode::kNotReady);
+  RegistryOptions options;
+  options.clustered = true;
+  Registry joining{options};
+  ASSERT_TRUE(joining.step(FinishLoading{}, {}, outputs).ok());
+  EXPECT_FALSE(joining.step(ReadRecords{{}, 3}, {}, outputs).ok());
+}
+
 TEST(RegistryLoad, AnInstanceWhoseSessionIsLostIsNotServed) {
   Script script;
   script.run("> open a\n> register orders/o-1 session=a\n> register orders/o-2\n");

@@ -131,6 +131,51 @@ TEST(Settings, MistakesInTheFileAreNamed) {
   EXPECT_FALSE(apply_file(config, "/nonexistent/callbook.toml").ok());
 }
 
+TEST(Config, ABusIsNamedByItsServersAndNothingElse) {
+  const auto refused = [](const std::string& bus, const std::string& peers = "") {
+    Config config;
+    config.bus = bus;
+    config.peers = peers;
+    const auto status = check(config);
+    return status.ok() ? "" : status.error().field;
+  };
+  EXPECT_EQ(refused("nats://127.0.0.1:4222,127.0.0.1:4223"), "");
+  EXPECT_EQ(refused("nats://127.0.0.1"), "bus");
+  EXPECT_EQ(refused("http://127.0.0.1:4222"), "bus");
+  EXPECT_EQ(refused("nats://me:secret@127.0.0.1:4222"), "bus");
+  EXPECT_EQ(refused("127.0.0.1:4222", "127.0.0.1:7071,[::1]:7072"), "");
+  EXPECT_EQ(refused("127.0.0.1:4222", "127.0.0.1"), "peers");
+  EXPECT_EQ(refused("", "127.0.0.1:7071"), "peers");
+}
+
+TEST(Config, ANodeThatIsReachedAnywhereSaysWhere) {
+  Config config;
+  config.bus = "nats://127.0.0.1:4222";
+  config.http = "0.0.0.0:7070";
+  config.insecure_bind = true;
+  EXPECT_EQ(check(config).error().field, "advertise");
+  config.advertise = "10.0.0.1";
+  EXPECT_EQ(check(config).error().field, "advertise");
+  config.advertise = "10.0.0.1:7070";
+  EXPECT_TRUE(check(config).ok());
+}
+
+TEST(Config, NodesWithTheSameSecretTakeEachOthersStamps) {
+  const std::string path = testing::TempDir() + "callbook-cluster-key";
+  Config config;
+  const auto plain = stamp_key(config);
+  config.cluster = "other";
+  EXPECT_FALSE(*stamp_key(config) == *plain);
+  config.cluster_key_file = path;
+  std::ofstream(path) << "short\n";
+  EXPECT_EQ(stamp_key(config).error().field, "cluster_key_file");
+  std::ofstream(path) << "long enough to be a secret\n";
+  const auto secret = stamp_key(config);
+  ASSERT_TRUE(secret.ok());
+  EXPECT_FALSE(*secret == *stamp_key(Config{}));
+  EXPECT_TRUE(*secret == *stamp_key(config));
+}
+
 TEST(Config, PlainHttpStaysOnLoopbackUnlessAllowed) {
   Config config;
   EXPECT_TRUE(check(config).ok());

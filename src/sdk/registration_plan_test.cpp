@@ -20,7 +20,9 @@ std::string text(const PlanAction& action) {
   const auto code = [&] { return action.error ? base::name_of(action.error->code) : "ok"; };
   switch (action.kind) {
     case Kind::kOpenSession:
-      return "open";
+      return action.session.empty()
+                 ? "open"
+                 : fmt::format("resume {} of epoch {}", action.session, action.epoch);
     case Kind::kRegister:
       return fmt::format("register {} {} #{}", action.session, action.index, action.round);
     case Kind::kAttach:
@@ -125,6 +127,35 @@ TEST(RegistrationPlan, TellsWhenAllAreRegistered) {
           {"second first", registered(1, 1), ""},
           {"attached", kAttached, ""},
           {"first", registered(1, 0), "told registered"}});
+}
+
+/// The session has gone on elsewhere, or a registration of it was forgotten.
+base::Error must_resume() {
+  return {ErrorCode::kConflict, "session", {}, {}};
+}
+
+TEST(RegistrationPlan, ResumesASessionThatWentOnElsewhereAndRegistersAgain) {
+  const auto ended = [](RegistrationPlan& p) { return p.ended(must_resume()); };
+  run(1, settled_then({{"told", ended, "detach, retry 50, told trouble conflict"},
+                       {"retry", kRetryDue, "resume s1 of epoch 1"},
+                       {"resumed",
+                        [](RegistrationPlan& p) {
+                          return p.opened(SessionGrant{"s1", 6000, 2000, 5, {}});
+                        },
+                        "attach s1, register s1 0 #3"},
+                       {"attached", [](RegistrationPlan& p) { return p.attached(6); }, ""},
+                       {"registered", registered(3, 0), "told registered"},
+                       {"told again", ended, "detach, retry 100, told trouble conflict"},
+                       {"retry", kRetryDue, "resume s1 of epoch 6"}}));
+}
+
+TEST(RegistrationPlan, OpensAnewWhereTheSessionThatItResumesIsUnknown) {
+  run(1, settled_then(
+             {{"attach refused", [](RegistrationPlan& p) { return p.detached(must_resume()); },
+               "retry 50, told trouble conflict"},
+              {"retry", kRetryDue, "resume s1 of epoch 1"},
+              {"unknown", open_failed(ErrorCode::kNotFound), "retry 100, told trouble not_found"},
+              {"retry", kRetryDue, "open"}}));
 }
 
 TEST(RegistrationPlan, HeartbeatsOnlyWithoutAStream) {
