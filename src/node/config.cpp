@@ -45,6 +45,7 @@ namespace {
 
 constexpr std::string_view kScheme = "nats://";
 constexpr size_t kLeastKeyBytes = 16;
+constexpr int64_t kLeastSilenceMs = 1'000;
 
 /// One server: "nats://host:port"; the scheme may be left out.
 base::Result<std::string> bus_server(std::string_view text) {
@@ -120,6 +121,12 @@ base::Result<bus::nats::Options> bus_options(const Config& config) {
   options.cluster = config.cluster.empty() ? config.datacenter : config.cluster;
   options.node = config.node;
   options.tied_age_ms = config.timing.record_age_ms;
+  // A node must notice that it has lost the bus before it takes over what silent nodes left: of one
+  // that is cut off all others are silent.
+  const int64_t takeover_ms = config.timing.lost_after_ms + config.timing.takeover_grace_ms;
+  options.silence_ms = std::min(options.silence_ms, std::max(takeover_ms * 3 / 8, kLeastSilenceMs));
+  options.heads_ms = std::min(options.heads_ms, options.silence_ms / 3);
+  options.request_timeout_ms = std::min(options.request_timeout_ms, options.silence_ms / 3);
   if (!config.bus_password_file.empty()) {
     std::ifstream file(config.bus_password_file);
     if (!std::getline(file, options.security.password)) {

@@ -5,7 +5,9 @@ import os
 import shutil
 import signal
 import socket
+import struct
 import subprocess
+import threading
 import time
 import urllib.request
 from pathlib import Path
@@ -92,6 +94,75 @@ class NatsServer:
             self.kill()
 
 
+class Link:
+    """A way to one port that can be cut, so that nothing passes and nothing is closed, and healed.
+    What was under way at a cut is lost: its connections are reset when it heals."""
+
+    def __init__(self, port):
+        self.target = port
+        self.listener = socket.socket()
+        self.listener.bind(("127.0.0.1", 0))
+        self.listener.listen(128)
+        self.port = self.listener.getsockname()[1]
+        self._whole = threading.Event()
+        self._whole.set()
+        self._pairs = []
+        self._closed = False
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self):
+        while not self._closed:
+            try:
+                near, _ = self.listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=self._join, args=[near], daemon=True).start()
+
+    def _join(self, near):
+        self._whole.wait()
+        try:
+            far = socket.create_connection(("127.0.0.1", self.target), 5)
+        except OSError:
+            near.close()
+            return
+        far.settimeout(None)
+        self._pairs.append((near, far))
+        for one, other in ((near, far), (far, near)):
+            threading.Thread(target=self._pass, args=[one, other], daemon=True).start()
+
+    def _pass(self, one, other):
+        try:
+            while data := one.recv(65536):
+                self._whole.wait()
+                other.sendall(data)
+        except OSError:
+            pass
+        for end in (one, other):
+            try:
+                end.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+
+    def cut(self):
+        self._whole.clear()
+
+    def heal(self):
+        for pair in self._pairs:
+            for end in pair:
+                end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                try:
+                    end.shutdown(socket.SHUT_RDWR)
+                except OSError:
+                    pass
+        self._pairs = []
+        self._whole.set()
+
+    def close(self):
+        self._closed = True
+        self.heal()
+        self.listener.close()
+
+
 class Bus:
     """One server, or three that know each other."""
 
@@ -131,9 +202,9 @@ class Cluster:
         self.flags = list(flags)
         self.nodes = [self.make(i) for i in range(nodes)]
 
-    def make(self, number, *flags):
-        return Node(self.folder / f"node-{number}", "--bus", self.bus.url, *self.flags, *flags,
-                    name=f"node-{number}")
+    def make(self, number, *flags, bus=None, data=None, **options):
+        return Node(data or self.folder / f"node-{number}", "--bus", bus or self.bus.url,
+                    *self.flags, *flags, name=f"node-{number}", **options)
 
     def start(self):
         self.bus.start()
