@@ -16,9 +16,9 @@ export CCACHE_SLOPPINESS := pch_defines,time_macros,include_file_mtime,include_f
 
 SETUP := build/.setup-$(shell sha256sum packages.txt | cut -c1-12)
 CONFIGURE := cmake -S . -G Ninja
-SANITIZED := base core store bus directory
+SANITIZED := base core store nats peer directory
 
-.PHONY: help setup build run install test test-bus test-sanitize lint format bench fuzz sim sim-long sim-planted \
+.PHONY: help setup build run install test test-bus test-chaos test-sanitize lint format bench fuzz sim sim-long sim-planted \
         demo demo-chaos clean
 
 help: ## list the targets
@@ -53,6 +53,11 @@ test-bus: build/release/build.ninja ## the bus's contract, with three NATS serve
 	@CALLBOOK_NATS_SERVER=$$(command -v nats-server || echo /usr/sbin/nats-server) \
 	  CALLBOOK_MAKE_IDENTITIES=tests/bus/make_identities.py \
 	  build/release/bin/bus_contract_test
+
+test-chaos: build ## 200 kills and pauses of nodes and bus servers (FAULTS=, CHAOS_SEED= for others)
+	@cd tests/e2e && CHAOS_FAULTS=$(or $(FAULTS),200) CHAOS_SEED=$(or $(CHAOS_SEED),1) \
+	  CALLBOOK_BIN=$(CURDIR)/build/bin/callbook \
+	  /usr/bin/python3 -B -m pytest -q -s -p no:cacheprovider test_cluster_chaos.py
 
 test-sanitize: $(SETUP) ## run the unit tests of the inner layers under the sanitizers
 	@tools/test_sanitize asan address,undefined $(SANITIZED)

@@ -69,7 +69,7 @@ class Cluster final : public CoreDriver::Others, public peer::PeerDialect::Door 
   void take_events();
   void take(bus::Event& event);
   void take(bus::Batch batch);
-  void take_card(std::string_view card, bool on_bus);
+  void take_card(std::string_view bytes, bool on_bus);
   void send_beat(const std::string& beat);
   void speak_directly();
   void drop_unused_lines();

@@ -33,7 +33,7 @@ class Peers {
   explicit Peers(std::string own_name) : own_name_(std::move(own_name)) {}
 
   /// Returns the card as it was read; none of this node's own. kCorrupt changes nothing.
-  base::Result<std::optional<peer::NodeCard>> hear(std::string_view card, bool on_bus,
+  base::Result<std::optional<peer::NodeCard>> hear(std::string_view bytes, bool on_bus,
                                                    int64_t now_ms);
   void forget_silent(int64_t now_ms);
 
