@@ -55,7 +55,7 @@ test-bus: build/release/build.ninja ## the bus's contract, with three NATS serve
 	  build/release/bin/bus_contract_test
 
 test-chaos: build ## 200 kills and pauses of nodes and bus servers (FAULTS=, CHAOS_SEED= for others)
-	@cd tests/e2e && CHAOS_FAULTS=$(or $(FAULTS),200) CHAOS_SEED=$(or $(CHAOS_SEED),1) \
+	@cd tests/e2e && CHAOS_AGREE_SECONDS=10 CHAOS_FAULTS=$(or $(FAULTS),200) CHAOS_SEED=$(or $(CHAOS_SEED),1) \
 	  CALLBOOK_BIN=$(CURDIR)/build/bin/callbook \
 	  /usr/bin/python3 -B -m pytest -q -s -p no:cacheprovider test_cluster_chaos.py
 

@@ -277,6 +277,14 @@ Result<Reply> Registry::register_unchanged(const Service& service, const Instanc
 }
 
 /// The last change of the key that the bus has not acknowledged, or 0.
+uint64_t Registry::owed_version(const SessionId& id) const {
+  std::string key;
+  encode_key(id, key);
+  const Outbox::Entry* entry = outbox_.find(Stream::kTied, key);
+  const bool owed = entry != nullptr && entry->reason == Outbox::Reason::kChange;
+  return owed ? entry->version : 0;
+}
+
 uint64_t Registry::owed_version(const Service& service, std::string_view id) {
   if (!options_.clustered) return 0;
   const std::string_view key = key_of(service.key(), id);

@@ -85,6 +85,8 @@ class Registry {
   size_t outbox_size() const { return outbox_.size(); }
   /// Of them, changes that were accepted here; the rest repeats what others may publish as well.
   size_t owed_changes() const { return outbox_.changes(); }
+  /// Of a session's change that the bus has not acknowledged, the version; 0: there is none.
+  uint64_t owed_version(const SessionId& id) const;
   uint64_t version() const { return version_; }
   const RegistryOptions& options() const { return options_; }
   const Interner& interner() const { return catalog_.interner(); }
@@ -383,6 +385,7 @@ class Registry {
   void compare_digests(PeerTable::Peer& peer, const NodeBeat& beat, base::Now now);
   void reset_stream(Stream stream);
   void advance_join(base::Now now, Outputs& out);
+  bool gave_up_snapshots(base::Now now) const;
   void seek_snapshot(base::Now now, Outputs& out);
   bool positions_fit() const;
   bool caught_up() const;

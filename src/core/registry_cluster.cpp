@@ -21,6 +21,8 @@ constexpr uint32_t kDifferingBeats = 3;
 constexpr int64_t kShowBucketsMs = 10'000;
 constexpr int64_t kFirstRepairWaitMs = 4'000;
 constexpr int64_t kLongestRepairWaitMs = 10 * 60'000;
+/// About 285,000 years from 1970: what is later is no clock's.
+constexpr int64_t kLastWallMs = int64_t{1} << 53;
 /// While everything is announced anew, other authors are given this long per record known.
 constexpr int64_t kRecordsAnnouncedPerMs = 10;
 
@@ -36,6 +38,10 @@ Result<Reply> Registry::apply(const HearBeat& input, Now now, Outputs&) {
   if (!heard.ok()) {
     ++counters_.not_understood;
     return heard.error();
+  }
+  if (heard->wall_ms < 0 || heard->wall_ms > kLastWallMs) {
+    ++counters_.not_understood;
+    return base::Error{base::ErrorCode::kCorrupt, "beat", "tells an impossible time", std::nullopt};
   }
   const NodeId sender = node_id_of(heard->node);
   if (sender == node_) {
@@ -156,8 +162,9 @@ void Registry::advance_join(Now now, Outputs& out) {
   }
   if (phase_ == Phase::kLoading || (phase_ == Phase::kServing && !join_.as_new)) return;
   if (!bus_connected_) {
-    if (!join_.snapshot_done && peers_.any_serving(now.mono_ms)) return seek_snapshot(now, out);
     if (join_.snapshot_done) return finish_join(now, out);
+    const bool seeks = peers_.any_serving(now.mono_ms) && !gave_up_snapshots(now);
+    if (seeks) return seek_snapshot(now, out);
     const bool waited = now.mono_ms - join_.since_ms >= options_.timing.join_timeout_ms;
     // Who has never known anything has nothing to serve.
     if (phase_ == Phase::kJoining && waited && in_touch_wall_ms_ != 0) {
@@ -184,6 +191,15 @@ void Registry::advance_join(Now now, Outputs& out) {
   fetch(Stream::kLasting, now, out);
 }
 
+/// They say that they serve, and none has given what it has.
+bool Registry::gave_up_snapshots(Now now) const {
+  const int64_t asked_ms = join_.snapshot_asked_ms;
+  const bool progresses = join_.snapshot_running && now.mono_ms - join_.snapshot_progress_ms <
+                                                        options_.timing.snapshot_timeout_ms;
+  return asked_ms != 0 && !progresses &&
+         now.mono_ms - asked_ms > 3 * options_.timing.snapshot_timeout_ms;
+}
+
 /// Asks for a snapshot while some other node can give one; else takes the streams from their
 /// beginnings.
 void Registry::seek_snapshot(Now now, Outputs& out) {
@@ -192,8 +208,7 @@ void Registry::seek_snapshot(Now now, Outputs& out) {
   if (join_.snapshot_running && now.mono_ms - progress_ms < timing.snapshot_timeout_ms) return;
   join_.snapshot_running = false;
   const int64_t asked_ms = join_.snapshot_asked_ms;
-  const bool gave_up = asked_ms != 0 && now.mono_ms - asked_ms > 3 * timing.snapshot_timeout_ms;
-  if (peers_.any_serving(now.mono_ms) && !gave_up) {
+  if (peers_.any_serving(now.mono_ms) && !gave_up_snapshots(now)) {
     if (asked_ms != 0 && now.mono_ms - progress_ms < kAskSnapshotAgainMs) return;
     if (asked_ms == 0) join_.snapshot_asked_ms = std::max<int64_t>(now.mono_ms, 1);
     join_.snapshot_progress_ms = now.mono_ms;

@@ -76,14 +76,16 @@ StreamWaker Connection::stream(uint64_t slot, std::string_view content_type,
                                std::unique_ptr<StreamSource> source) {
   const auto self = shared_from_this();
   const int64_t user_timeout_ms = source->user_timeout_ms();
+  StreamSource& starts = *source;
   auto stream = std::make_shared<ResponseStream>(self, std::move(source));
+  StreamWaker waker{std::weak_ptr<StreamWaker::Target>(stream)};
+  starts.on_start(waker);
   if (closed_) {
     stream->end(StreamEnd::kPeerReset);
     return {};
   }
   if (context_->stopping) stream->end(StreamEnd::kServerStopped);
   set_stream_options(user_timeout_ms);
-  StreamWaker waker{std::weak_ptr<StreamWaker::Target>(stream)};
   answers_.start_stream(slot, content_type, std::move(stream));
   count_streams();
   if (!in_turn_) context_->flush_soon(self);

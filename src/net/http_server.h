@@ -54,20 +54,6 @@ struct StreamPiece {
 /// system call each.
 SharedBytes make_piece(std::string_view payload);
 
-/// Produces the body of a streamed response, on the loop's thread, only when the socket can take
-/// more: what is owed is computed as late as possible.
-class StreamSource {
- public:
-  virtual ~StreamSource() = default;
-  virtual StreamPiece pull() = 0;
-  /// TCP_USER_TIMEOUT for this stream's connection; 0 leaves the server's. A short one notices a
-  /// lost host soon, but also ends a peer that has not read for so long.
-  virtual int64_t user_timeout_ms() const { return 0; }
-  /// Called once, before destruction, unless pull() ended the stream. Never from within pull() or
-  /// wake(): an end that they notice is told later.
-  virtual void on_end(StreamEnd reason) { static_cast<void>(reason); }
-};
-
 /// Lets a source's owner say that there is something to pull. Value; safe to use after the stream
 /// is gone (then it does nothing). Loop's thread only.
 class StreamWaker {
@@ -86,6 +72,23 @@ class StreamWaker {
 
  private:
   std::weak_ptr<Target> target_;
+};
+
+/// Produces the body of a streamed response, on the loop's thread, only when the socket can take
+/// more: what is owed is computed as late as possible.
+class StreamSource {
+ public:
+  virtual ~StreamSource() = default;
+  /// Called first of all, with what says that there is something to pull. Must not wake: the first
+  /// pull() comes by itself, unless the peer has gone meanwhile.
+  virtual void on_start(StreamWaker waker) { static_cast<void>(waker); }
+  virtual StreamPiece pull() = 0;
+  /// TCP_USER_TIMEOUT for this stream's connection; 0 leaves the server's. A short one notices a
+  /// lost host soon, but also ends a peer that has not read for so long.
+  virtual int64_t user_timeout_ms() const { return 0; }
+  /// Called once, before destruction, unless pull() ended the stream. Never from within pull() or
+  /// wake(): an end that they notice is told later.
+  virtual void on_end(StreamEnd reason) { static_cast<void>(reason); }
 };
 
 /// The place of one answer. Move-only; used once, on the loop's thread, at any time: answers to
@@ -114,7 +117,8 @@ class HttpExchange {
   ~HttpExchange();
 
   void respond(HttpResponse response);
-  /// Answers 200 with a chunked body pulled from `source`. Later requests on the connection are
+  /// Answers 200 with a chunked body pulled from `source`, which may be gone when this returns: its
+  /// waker comes by on_start(). Later requests on the connection are
   /// not read until the stream has ended. The answer to HEAD ends at once (kFinished).
   StreamWaker stream(std::string_view content_type, std::unique_ptr<StreamSource> source);
   /// Nobody is there to read the answer any more.

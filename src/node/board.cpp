@@ -21,7 +21,8 @@ void Board::put(const ClusterReport& report) {
   std::vector<const ClusterReport::Peer*> serving;
   for (const ClusterReport::Peer& peer : report.peers) {
     const bool heard = peer.silent_ms <= Peers::kSilentMs;
-    if (heard && peer.serving && !peer.leaving && !peer.http.empty()) serving.push_back(&peer);
+    if (heard && (peer.serving || peer.stale) && !peer.leaving && !peer.http.empty())
+      serving.push_back(&peer);
   }
   std::stable_sort(serving.begin(), serving.end(),
                    [](const auto* a, const auto* b) { return a->clients < b->clients; });

@@ -61,6 +61,7 @@ struct ClusterReport {
     int64_t silent_ms = 0;  ///< since its last card
     bool on_bus = false;    ///< a card of it has come over the bus
     bool serving = false;
+    bool stale = false;    ///< serves its own disk's state
     bool leaving = false;  ///< about to stop
     core::BusPositions positions{};
     uint64_t digest = 0;

@@ -18,8 +18,13 @@ base::Error bus_away() {
 }
 
 std::optional<OwedChange> owed_change(const core::Input& input, const core::Reply& reply,
-                                      std::string_view datacenter) {
+                                      const core::Registry& registry) {
+  const std::string& datacenter = registry.options().datacenter;
   OwedChange owed;
+  const auto of_session = [&](const core::SessionId& id) {
+    core::encode_key(id, owed.key);
+    owed.version = registry.owed_version(id);
+  };
   if (const auto* registered = std::get_if<core::InstanceRegistered>(&reply)) {
     const auto& key = std::get<core::RegisterInstance>(input).key;
     core::encode_key(datacenter, key.service, key.id, owed.key);
@@ -33,6 +38,10 @@ std::optional<OwedChange> owed_change(const core::Input& input, const core::Repl
     const auto& key = set != nullptr ? set->key : std::get<core::RemoveOverride>(input).key;
     core::encode_override_key(datacenter, key.service, key.id, owed.key);
     owed.version = said->owed_version;
+  } else if (const auto* opened = std::get_if<core::SessionOpened>(&reply)) {
+    of_session(opened->id);
+  } else if (const auto* ended = std::get_if<core::SessionEnded>(&reply)) {
+    of_session(ended->id);
   }
   if (owed.version == 0) return std::nullopt;
   return owed;

@@ -11,6 +11,7 @@
 #include "base/unique_function.h"
 #include "core/input.h"
 #include "core/output.h"
+#include "core/registry.h"
 
 namespace callbook::node {
 
@@ -20,10 +21,10 @@ struct OwedChange {
   uint64_t version = 0;
 };
 
-/// What of `input`, which was answered with `reply`, the bus is owed; none: it has it, or it is
-/// none of its business.
+/// What of `input`, which `registry` has answered with `reply`, the bus is owed; none: it has it,
+/// or it is none of its business.
 std::optional<OwedChange> owed_change(const core::Input& input, const core::Reply& reply,
-                                      std::string_view datacenter);
+                                      const core::Registry& registry);
 
 /// Who waits until the bus has acknowledged a change. Not thread-safe.
 class BusAcks {

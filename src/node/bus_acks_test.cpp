@@ -54,19 +54,48 @@ TEST(BusAcks, WhoWaitsForTooLongIsToldThatTheChangeIsInEffect) {
 }
 
 TEST(OwedChange, IsTheRecordOfTheInputAtTheVersionOfTheReply) {
+  const core::Registry registry{core::RegistryOptions{}};
   const core::ServiceKey orders("default", "orders");
   core::RegisterInstance input;
   input.key = {orders, "o-1"};
   core::InstanceRegistered reply;
-  EXPECT_FALSE(owed_change(input, reply, "dc1"));  // the bus has it
+  EXPECT_FALSE(owed_change(input, reply, registry));  // the bus has it
   reply.owed_version = 12;
-  const auto owed = owed_change(input, reply, "dc1");
+  const auto owed = owed_change(input, reply, registry);
   ASSERT_TRUE(owed);
   std::string key;
   core::encode_key("dc1", orders, "o-1", key);
   EXPECT_EQ(owed->key, key);
   EXPECT_EQ(owed->version, 12u);
-  EXPECT_FALSE(owed_change(core::OpenSession{}, core::SessionOpened{}, "dc1"));
+}
+
+TEST(OwedChange, OfASessionIsWhatTheOutboxHolds) {
+  core::RegistryOptions options;
+  options.clustered = true;
+  core::Registry registry{options};
+  core::Outputs outputs;
+  base::Now now{1'000, 1'000'000};
+  ASSERT_TRUE(registry.step(core::FinishLoading{}, now, outputs).ok());
+  ASSERT_TRUE(registry.step(core::ReportBus{{{{1, 0}, {1, 0}}}}, now, outputs).ok());
+  for (; registry.loading() && now.mono_ms < 20'000; now.mono_ms += 100) {
+    ASSERT_TRUE(registry.step(core::AdvanceTime{}, now, outputs).ok());
+  }
+  const core::OpenSession open{{7, 8}, 0, "", {}};
+  const auto reply = registry.step(open, now, outputs);
+  ASSERT_TRUE(reply.ok());
+  const auto owed = owed_change(open, *reply, registry);
+  ASSERT_TRUE(owed);
+  core::Publications publications;
+  registry.publish_due(now, publications);
+  ASSERT_EQ(publications[0].size(), 1u);
+  EXPECT_EQ(owed->key, publications[0][0].key);
+  outputs.clear();
+  const core::SettlePublication settle{publications[0][0].version, true};
+  ASSERT_TRUE(registry.step(settle, now, outputs).ok());
+  ASSERT_EQ(outputs.settled.size(), 1u);
+  EXPECT_EQ(outputs.settled[0].key, owed->key);
+  EXPECT_GE(outputs.settled[0].version, owed->version);
+  EXPECT_FALSE(owed_change(open, *reply, registry));
 }
 
 }  // namespace

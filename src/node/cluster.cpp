@@ -75,8 +75,11 @@ class Cluster::Line {
   bool busy_ = false;
 };
 
-Cluster::Cluster(Parts parts, std::vector<Endpoint> asked)
-    : parts_(parts), asked_(std::move(asked)), peers_(parts.facts->name) {}
+Cluster::Cluster(Parts parts, std::string cluster, std::vector<Endpoint> asked)
+    : parts_(parts),
+      cluster_(cluster),
+      asked_(std::move(asked)),
+      peers_(parts.facts->name, std::move(cluster)) {}
 
 Cluster::~Cluster() = default;
 
@@ -150,13 +153,15 @@ void Cluster::take(bus::Batch batch) {
 void Cluster::take_card(std::string_view bytes, bool on_bus) {
   auto card = peers_.hear(bytes, on_bus, now_ms());
   if (!card.ok()) {
-    if (++report_.cards_refused == 1) {
-      parts_.logger->warn("cluster: another node's {}", card.error().to_string());
+    ++report_.cards_refused;
+    const std::string complaint = card.error().to_string();
+    if (std::exchange(card_complaint_, complaint) != complaint) {
+      parts_.logger->warn("cluster: what another node says of itself is passed over: {}",
+                          complaint);
     }
     return;
   }
-  if (!*card) return;
-  auto held = std::make_shared<const std::string>(std::move((*card)->beat));
+  auto held = std::make_shared<const std::string>(std::move(card->beat));
   parts_.driver->take(core::HearBeat{*held}, held);
 }
 
@@ -177,12 +182,14 @@ void Cluster::send_beat(const std::string& beat) {
   const core::Registry::Counts counts = registry.counts();
   peer::NodeCard card;
   card.beat = beat;
+  card.cluster = cluster_;
   card.http = parts_.facts->http;
   card.release = parts_.facts->version;
   card.clients = static_cast<uint32_t>(parts_.board->connections());
   card.sessions = counts.sessions;
   card.instances = counts.instances;
   card.owed = static_cast<uint32_t>(registry.outbox_size());
+  card.stale = registry.phase() == core::Phase::kStale;
   card.leaving = leaving_;
   const auto bytes = std::make_shared<const std::string>(peer::encode_card(card));
   {
@@ -269,7 +276,6 @@ void Cluster::get_snapshot() {
   const auto source = peers_.next_source(snapshot_from_, now_ms());
   if (!source) return;
   snapshot_heard_ms_ = now_ms();
-  parts_.logger->info("cluster: asking {} for a snapshot", snapshot_from_);
   snapshot_ = std::make_unique<peer::SnapshotReader>(
       *parts_.loop, source->host, source->port,
       peer::SnapshotReader::Callbacks{
@@ -281,14 +287,19 @@ void Cluster::get_snapshot() {
                                     frame->positions, frame->records},
                 frame);
           },
-          [this](const base::Status& status) {
-            if (status.ok()) {
-              parts_.logger->info("cluster: has the snapshot of {}", snapshot_from_);
-            } else {
-              parts_.logger->warn("cluster: no snapshot from {}: {}", snapshot_from_,
-                                  status.error().to_string());
-            }
-          }});
+          [this](const base::Status& status) { snapshot_ended(status); }});
+}
+
+void Cluster::snapshot_ended(const base::Status& status) {
+  if (status.ok()) {
+    snapshot_complaint_.clear();
+    parts_.logger->info("cluster: has the snapshot of {}", snapshot_from_);
+    return;
+  }
+  const std::string complaint =
+      fmt::format("no snapshot from {}: {}", snapshot_from_, status.error().to_string());
+  if (std::exchange(snapshot_complaint_, complaint) == complaint) return;
+  parts_.logger->warn("cluster: {}", complaint);
 }
 
 // --- For people and programs ---
@@ -300,13 +311,20 @@ void Cluster::report() {
   report_.positions = registry.positions();
   report_.digest = registry.replica_digest();
   report_.owed = registry.outbox_size();
+  const uint64_t conflicts = registry.counters().name_conflicts;
+  if (conflicts > 0 && std::exchange(name_conflicts_, conflicts) == 0) {
+    parts_.logger->error(
+        "cluster: another node is called {} too, or has the same id; two writers "
+        "under one name can't be told apart: rename one",
+        parts_.facts->name);
+  }
   report_.peers.clear();
   for (const auto& [name, peer] : peers_.all()) {
     report_.peers.push_back({name, peer.card.http, peer.card.release, peer.card.clients,
                              peer.card.sessions, peer.card.instances, peer.card.owed,
                              now.mono_ms - peer.heard_ms, peer.heard_on_bus_ms != 0,
-                             peer.beat.serving, peer.card.leaving, peer.beat.positions,
-                             peer.beat.root, peer.beat.wall_ms - now.wall_ms});
+                             peer.beat.serving, peer.card.stale, peer.card.leaving,
+                             peer.beat.positions, peer.beat.root, peer.beat.wall_ms - now.wall_ms});
   }
   parts_.board->put(report_);
 }

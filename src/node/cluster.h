@@ -37,7 +37,7 @@ class Cluster final : public CoreDriver::Others, public peer::PeerDialect::Door 
   };
 
   /// Borrows what is in `parts`. `asked` are other nodes to be asked at once, on the bus or not.
-  Cluster(Parts parts, std::vector<Endpoint> asked);
+  Cluster(Parts parts, std::string cluster, std::vector<Endpoint> asked);
   ~Cluster() override;
   Cluster(const Cluster&) = delete;
   Cluster& operator=(const Cluster&) = delete;
@@ -75,9 +75,11 @@ class Cluster final : public CoreDriver::Others, public peer::PeerDialect::Door 
   void drop_unused_lines();
   Line& line_to(const Endpoint& endpoint);
   void get_snapshot();
+  void snapshot_ended(const base::Status& status);
   int64_t now_ms() const { return parts_.clock->now().mono_ms; }
 
   const Parts parts_;
+  const std::string cluster_;
   const std::vector<Endpoint> asked_;
   std::unique_ptr<bus::Bus> bus_;
   Peers peers_;
@@ -89,6 +91,9 @@ class Cluster final : public CoreDriver::Others, public peer::PeerDialect::Door 
   std::map<std::string, std::unique_ptr<Line>> lines_;  ///< by endpoint
   std::unique_ptr<peer::SnapshotReader> snapshot_;
   std::string snapshot_from_;
+  std::string snapshot_complaint_;  ///< last logged, like the next
+  std::string card_complaint_;
+  uint64_t name_conflicts_ = 0;
   int64_t snapshot_heard_ms_ = 0;
 
   mutable std::mutex mutex_;

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "base/name.h"
+#include "bus/nats/nats_bus.h"
 #include "node/settings.h"
 
 namespace callbook::node {
@@ -27,6 +28,15 @@ base::Result<Endpoint> parse_endpoint(std::string_view field, std::string_view t
   const auto [stop, error] = std::from_chars(text.data() + colon + 1, end, endpoint.port);
   if (error != std::errc() || stop != end || endpoint.host.empty()) return bad();
   return endpoint;
+}
+
+base::Status check_reachable(std::string_view field, std::string_view text) {
+  const auto endpoint = parse_endpoint(field, text);
+  if (!endpoint.ok()) return endpoint.error();
+  if (endpoint->port == 0 || endpoint->host == "0.0.0.0" || endpoint->host == "::") {
+    return base::invalid(field, fmt::format("nobody can reach {}", text));
+  }
+  return base::check_address(field, endpoint->host);
 }
 
 base::Result<std::vector<Endpoint>> parse_endpoints(std::string_view field, std::string_view text) {
@@ -73,19 +83,43 @@ base::Result<std::vector<std::string>> bus_servers(std::string_view text) {
   return servers;
 }
 
+/// What is set for many nodes must not be passed over in silence where there is one.
+base::Status check_alone(const Config& config) {
+  const bus::nats::Security& security = config.nats.security;
+  const std::pair<std::string_view, bool> set[] = {
+      {"peers", !config.peers.empty()},
+      {"cluster", !config.cluster.empty()},
+      {"cluster_key_file", !config.cluster_key_file.empty()},
+      {"bus_credentials_file", !security.credentials_file.empty()},
+      {"bus_token_file", !security.token_file.empty()},
+      {"bus_user", !security.user.empty()},
+      {"bus_password_file", !config.bus_password_file.empty()},
+      {"bus_tls", security.tls},
+      {"bus_ca_file", !security.ca_file.empty()},
+      {"bus_certificate_file", !security.certificate_file.empty()}};
+  for (const auto& [name, is_set] : set) {
+    if (is_set) return base::invalid(name, "means nothing without --bus");
+  }
+  return {};
+}
+
 base::Status check_cluster(const Config& config) {
   if (!config.advertise.empty()) {
-    const auto reached = parse_endpoint("advertise", config.advertise);
-    if (!reached.ok()) return reached.error();
+    auto reached = check_reachable("advertise", config.advertise);
+    if (!reached.ok()) return reached;
   }
   const auto peers = parse_endpoints("peers", config.peers);
   if (!peers.ok()) return peers.error();
   if (config.bus.empty()) {
-    if (!peers->empty()) return base::invalid("peers", "means nothing without a bus");
-    return {};
+    return check_alone(config);
   }
-  const auto servers = bus_servers(config.bus);
-  if (!servers.ok()) return servers.error();
+  const auto options = bus_options(config);
+  if (!options.ok()) return options.error();
+  if (auto status = bus::nats::check(*options); !status.ok()) return status;
+  if (const auto key = stamp_key(config); !key.ok()) return key.error();
+  if (config.timing.lost_after_ms < 2 * config.timing.beat_ms) {
+    return base::over_limit("lost_after_ms", "is below two beats", 2 * config.timing.beat_ms);
+  }
   const auto http = parse_endpoint("http", config.http);
   const bool anywhere = http.ok() && (http->host == "0.0.0.0" || http->host == "::");
   if (anywhere && config.advertise.empty()) {
@@ -97,13 +131,18 @@ base::Status check_cluster(const Config& config) {
 
 }  // namespace
 
+std::string cluster_identity(const Config& config) {
+  return config.datacenter + "/" + (config.cluster.empty() ? config.datacenter : config.cluster);
+}
+
 base::Result<base::SipKey> stamp_key(const Config& config) {
-  const std::string& cluster = config.cluster.empty() ? config.datacenter : config.cluster;
-  std::string secret = "callbook " + cluster;
+  std::string secret = "callbook " + cluster_identity(config);
   if (!config.cluster_key_file.empty()) {
     std::ifstream file(config.cluster_key_file);
     std::string line;
-    if (!std::getline(file, line) || line.size() < kLeastKeyBytes) {
+    const bool read = static_cast<bool>(std::getline(file, line));
+    if (line.ends_with('\r')) line.pop_back();
+    if (!read || line.size() < kLeastKeyBytes) {
       return base::invalid("cluster_key_file",
                            fmt::format("{} holds no line of at least {} bytes",
                                        config.cluster_key_file, kLeastKeyBytes));

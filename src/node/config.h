@@ -59,8 +59,14 @@ struct Endpoint {
 };
 base::Result<Endpoint> parse_endpoint(std::string_view field, std::string_view text);
 
+/// Whether others can reach what `text` names: an address, none that means any, and a port.
+base::Status check_reachable(std::string_view field, std::string_view text);
+
 /// "host:port,host:port"; empty: none.
 base::Result<std::vector<Endpoint>> parse_endpoints(std::string_view field, std::string_view text);
+
+/// Tells the nodes of one cluster from those of another: "DATACENTER/CLUSTER".
+std::string cluster_identity(const Config& config);
 
 /// The bus's options, whole. Reads the password's file. REQUIRES a bus, and check() ok.
 base::Result<bus::nats::Options> bus_options(const Config& config);

@@ -156,6 +156,8 @@ TEST(Config, ANodeThatIsReachedAnywhereSaysWhere) {
   EXPECT_EQ(check(config).error().field, "advertise");
   config.advertise = "10.0.0.1";
   EXPECT_EQ(check(config).error().field, "advertise");
+  config.advertise = "0.0.0.0:7070";
+  EXPECT_EQ(check(config).error().field, "advertise");
   config.advertise = "10.0.0.1:7070";
   EXPECT_TRUE(check(config).ok());
 }
@@ -174,6 +176,33 @@ TEST(Config, NodesWithTheSameSecretTakeEachOthersStamps) {
   ASSERT_TRUE(secret.ok());
   EXPECT_FALSE(*secret == *stamp_key(Config{}));
   EXPECT_TRUE(*secret == *stamp_key(config));
+}
+
+TEST(Config, WhatIsForManyNodesIsNotPassedOverOnOne) {
+  const auto refused = [](auto set) {
+    Config config;
+    set(config);
+    const auto status = check(config);
+    return status.ok() ? "" : status.error().field;
+  };
+  EXPECT_EQ(refused([](Config& c) { c.cluster = "x"; }), "cluster");
+  EXPECT_EQ(refused([](Config& c) { c.nats.security.tls = true; }), "bus_tls");
+  EXPECT_EQ(refused([](Config& c) { c.cluster_key_file = "/k"; }), "cluster_key_file");
+  EXPECT_EQ(refused([](Config& c) {
+              c.bus = "a:1";
+              c.cluster_key_file = "/nowhere";
+            }),
+            "cluster_key_file");
+  EXPECT_EQ(refused([](Config& c) {
+              c.bus = "a:1";
+              c.cluster = "a.b";
+            }),
+            "cluster");
+  EXPECT_EQ(refused([](Config& c) {
+              c.bus = "a:1";
+              c.timing.lost_after_ms = 10;
+            }),
+            "lost_after_ms");
 }
 
 TEST(Config, PlainHttpStaysOnLoopbackUnlessAllowed) {

@@ -147,8 +147,7 @@ void CoreDriver::answer_when_logged(Pending& pending, base::Result<core::Reply> 
     size_t waits = 0;
   };
   const auto owed = others_ == nullptr ? std::optional<OwedChange>()
-                                       : owed_change(pending.submission.input, *reply,
-                                                     registry_->options().datacenter);
+                                       : owed_change(pending.submission.input, *reply, *registry_);
   auto held =
       std::make_shared<Held>(Held{{std::move(pending.submission.done), std::move(reply)}, 1});
   const auto one_done = [this, front = pending.front, held](const base::Status& status) {

@@ -1,6 +1,7 @@
 #include "node/metrics_text.h"
 
 #include <algorithm>
+#include <cstdlib>
 
 #include <fmt/format.h>
 
@@ -165,8 +166,13 @@ void write_cluster(MetricWriter& out, const CoreReport& core, const ClusterRepor
   out.gauge("peers_heard", "Of them, heard within the last seconds.", heard);
   out.gauge("isolated", "1 while neither the bus nor a majority of the nodes is heard.",
             cluster.isolated ? 1 : 0);
-  out.gauge("clock_gap_ms", "Largest gap to another node's wall clock so far.",
-            core.counters.largest_clock_gap_ms);
+  int64_t gap_ms = 0;
+  for (const ClusterReport::Peer& peer : cluster.peers) {
+    if (is_heard(peer)) gap_ms = std::max(gap_ms, std::abs(peer.clock_ahead_ms));
+  }
+  out.gauge("clock_gap_ms", "Largest gap to the wall clock of a node that is heard.", gap_ms);
+  out.counter("cards_refused_total", "Times that what a node says of itself was passed over.",
+              cluster.cards_refused);
   out.counter("name_conflicts_total", "Beats of another node under this node's name.",
               core.counters.name_conflicts);
   out.counter("sessions_moved_total", "Sessions taken over from other nodes by their clients.",
@@ -232,6 +238,7 @@ namespace {
 std::string_view state_of(const ClusterReport::Peer& node) {
   if (!is_heard(node)) return "silent";
   if (node.leaving) return "leaving";
+  if (node.stale) return "stale";
   return node.serving ? "serving" : "joining";
 }
 
@@ -280,6 +287,7 @@ std::string nodes_json(const Board::Snapshot& board, const core::NodeFacts& fact
   self.owed = static_cast<uint32_t>(cluster.owed);
   self.on_bus = cluster.bus == "connected";
   self.serving = board.state == "serving";
+  self.stale = self.serving && board.core.phase == core::Phase::kStale;
   self.positions = cluster.positions;
 
   std::string out;

@@ -151,6 +151,7 @@ class Node::Impl {
   size_t lanes_leaving_ = 0;
   bool lanes_stopping_ = false;
   bool flushing_ = false;
+  bool serving_ = false;  ///< the doors have been opened
   std::atomic<bool> abandon_load_{false};
 };
 
@@ -209,7 +210,7 @@ void Node::Impl::make_lanes() {
   if (!config_.bus.empty()) {
     cluster_ = std::make_unique<Cluster>(
         Cluster::Parts{&core_loop(), &clock_, &logger_, driver_.get(), &board_, &facts_},
-        *parse_endpoints("peers", config_.peers));
+        cluster_identity(config_), *parse_endpoints("peers", config_.peers));
     driver_->set_others(cluster_.get());
   }
   for (size_t i = 0; i < lanes_.size(); ++i) make_lane(i);
@@ -354,6 +355,7 @@ void Node::Impl::begin_service(Loaded loaded) {
 /// The state is whole, and its first publication is on its way to every front.
 void Node::Impl::open_doors() {
   board_.set_state("serving");
+  serving_ = true;
   for (auto& lane : lanes_) {
     lane->loop.post([front = lane->front.get()] { front->set_ready(); });
   }
@@ -375,8 +377,8 @@ void Node::Impl::begin_stop(std::string_view why) {
   abandon_load_.store(true, std::memory_order_relaxed);
   logger_.info("stopping: {}", why);
   board_.set_state("stopping");
-  const bool sends_on = cluster_ && outcome_.ok() && config_.leave_ms > 0 &&
-                        !driver_->registry().loading() && !board_.other_nodes()->empty();
+  const bool sends_on = cluster_ && outcome_.ok() && config_.leave_ms > 0 && serving_ &&
+                        !board_.other_nodes()->empty();
   if (!sends_on) return stop_lanes();
   cluster_->leave();
   lanes_leaving_ = lanes_.size();

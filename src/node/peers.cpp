@@ -2,21 +2,50 @@
 
 #include <utility>
 
-namespace callbook::node {
+#include <fmt/format.h>
 
-base::Result<std::optional<peer::NodeCard>> Peers::hear(std::string_view bytes, bool on_bus,
-                                                        int64_t now_ms) {
+#include "base/name.h"
+
+namespace callbook::node {
+namespace {
+
+/// What a log can show of a text that anybody may have sent.
+std::string_view printable(std::string_view text) {
+  return base::check_text("", text, 256).ok() ? text : "(unreadable)";
+}
+
+}  // namespace
+
+base::Status Peers::check(const peer::NodeCard& card, const core::NodeBeat& beat) const {
+  if (auto status = base::check_name("node", beat.node); !status.ok()) return status;
+  if (card.cluster != cluster_) {
+    return base::Error{
+        base::ErrorCode::kConflict, "cluster",
+        fmt::format("{} is of cluster {}, not of {}", beat.node, printable(card.cluster), cluster_),
+        std::nullopt};
+  }
+  if (auto status = check_reachable("http", card.http); !status.ok()) return status;
+  if (auto status = base::check_text("version", card.release, 64); !status.ok()) return status;
+  if (peers_.size() >= kMaxPeers && !peers_.contains(beat.node)) {
+    return base::over_limit("node", "is one of too many nodes", kMaxPeers);
+  }
+  return {};
+}
+
+base::Result<peer::NodeCard> Peers::hear(std::string_view bytes, bool on_bus, int64_t now_ms) {
   auto card = peer::decode_card(bytes);
   if (!card.ok()) return card.error();
   auto beat = core::decode_beat(card->beat);
   if (!beat.ok()) return beat.error();
-  if (beat->node == own_name_) return std::optional<peer::NodeCard>();
+  if (beat->node == own_name_) return std::move(*card);
+  if (auto status = check(*card, *beat); !status.ok()) return status.error();
   Peer& peer = peers_[beat->node];
   peer.card = *card;
+  peer.card.beat.clear();
   peer.beat = std::move(*beat);
   peer.heard_ms = now_ms;
   if (on_bus) peer.heard_on_bus_ms = now_ms;
-  return std::optional<peer::NodeCard>(std::move(*card));
+  return std::move(*card);
 }
 
 void Peers::forget_silent(int64_t now_ms) {

@@ -30,11 +30,17 @@ class Peers {
   /// Silent for longer, it is forgotten.
   static constexpr int64_t kForgottenMs = 15 * 60'000;
 
-  explicit Peers(std::string own_name) : own_name_(std::move(own_name)) {}
+  /// More are not taken in: whoever reaches the port could otherwise fill the memory.
+  static constexpr size_t kMaxPeers = 256;
 
-  /// Returns the card as it was read; none of this node's own. kCorrupt changes nothing.
-  base::Result<std::optional<peer::NodeCard>> hear(std::string_view bytes, bool on_bus,
-                                                   int64_t now_ms);
+  /// `cluster` tells the nodes of one from those of another that may be spoken to by mistake.
+  Peers(std::string own_name, std::string cluster)
+      : own_name_(std::move(own_name)), cluster_(std::move(cluster)) {}
+
+  /// Takes a card in, but under this node's own name: that is for core to judge. Returns it. An
+  /// error changes nothing: kCorrupt, kInvalid (a name or address that clients must not be told),
+  /// kConflict (of another cluster), kLimit (too many nodes).
+  base::Result<peer::NodeCard> hear(std::string_view bytes, bool on_bus, int64_t now_ms);
   void forget_silent(int64_t now_ms);
 
   const std::map<std::string, Peer, std::less<>>& all() const { return peers_; }
@@ -45,7 +51,10 @@ class Peers {
   std::optional<Endpoint> next_source(std::string& last, int64_t now_ms) const;
 
  private:
+  base::Status check(const peer::NodeCard& card, const core::NodeBeat& beat) const;
+
   const std::string own_name_;
+  const std::string cluster_;
   std::map<std::string, Peer, std::less<>> peers_;  ///< by name
 };
 

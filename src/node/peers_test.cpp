@@ -6,13 +6,18 @@
 namespace callbook::node {
 namespace {
 
-std::string card(const std::string& name, const std::string& http, bool serving = true) {
+constexpr const char* kCluster = "dc1/main";
+
+std::string card(const std::string& name, const std::string& http, bool serving = true,
+                 const std::string& cluster = kCluster) {
   core::NodeBeat beat;
   beat.node = name;
   beat.serving = serving;
   peer::NodeCard card;
   card.beat = core::encode_beat(beat);
+  card.cluster = cluster;
   card.http = http;
+  card.release = "0.1.0";
   return peer::encode_card(card);
 }
 
@@ -20,11 +25,10 @@ std::string host_of(const std::optional<Endpoint>& endpoint) {
   return endpoint ? endpoint->host : "none";
 }
 
-TEST(Peers, OwnAndMalformedCardsChangeNothing) {
-  Peers peers("n-1");
+TEST(Peers, OwnAndMalformedCardsAreNotTakenIn) {
+  Peers peers("n-1", kCluster);
   const auto own = peers.hear(card("n-1", "a:1"), true, 0);
-  ASSERT_TRUE(own.ok());
-  EXPECT_FALSE(*own);
+  EXPECT_TRUE(own.ok());  // for core, which knows whether it is this node's
   EXPECT_FALSE(peers.hear("nonsense", true, 0).ok());
   peer::NodeCard without_beat;
   without_beat.beat = "no beat";
@@ -33,10 +37,10 @@ TEST(Peers, OwnAndMalformedCardsChangeNothing) {
 }
 
 TEST(Peers, SnapshotsAreAskedOfThoseThatServeInTurn) {
-  Peers peers("n-1");
+  Peers peers("n-1", kCluster);
   ASSERT_TRUE(peers.hear(card("n-2", "b:2"), true, 0).ok());
   ASSERT_TRUE(peers.hear(card("n-3", "c:3", false), true, 0).ok());
-  ASSERT_TRUE(peers.hear(card("n-4", "nowhere"), true, 0).ok());
+  ASSERT_TRUE(peers.hear(card("n-4", "d:4", false), true, 0).ok());
   ASSERT_TRUE(peers.hear(card("n-5", "e:5"), true, 0).ok());
   std::string last;
   EXPECT_EQ(host_of(peers.next_source(last, 0)), "b");
@@ -49,8 +53,30 @@ TEST(Peers, SnapshotsAreAskedOfThoseThatServeInTurn) {
   EXPECT_EQ(host_of(peers.next_source(last, 3 * Peers::kSilentMs)), "none");
 }
 
+TEST(Peers, WhatClientsMustNotBeToldIsRefused) {
+  Peers peers("n-1", kCluster);
+  using base::ErrorCode;
+  const auto refusal = [&](const std::string& bytes) {
+    const auto heard = peers.hear(bytes, true, 0);
+    return heard.ok() ? "taken" : std::string(base::name_of(heard.error().code));
+  };
+  EXPECT_EQ(refusal(card("n-2", "b:2", true, "dc1/other")), "conflict");
+  EXPECT_EQ(refusal(card("n 2", "b:2")), "invalid");
+  EXPECT_EQ(refusal(card("\xff", "b:2")), "invalid");
+  for (const char* http : {"nowhere", "b:0", "0.0.0.0:7", "[::]:7", "b\xff:7", "b\"\n:7", ""}) {
+    EXPECT_EQ(refusal(card("n-2", http)), "invalid") << http;
+  }
+  EXPECT_TRUE(peers.all().empty());
+  for (size_t i = 0; i < Peers::kMaxPeers; ++i) {
+    ASSERT_EQ(refusal(card("p-" + std::to_string(i), "b:2")), "taken");
+  }
+  EXPECT_EQ(refusal(card("one-more", "b:2")), "limit_exceeded");
+  EXPECT_EQ(refusal(card("p-7", "c:3")), "taken");
+  EXPECT_EQ(peers.all().size(), Peers::kMaxPeers);
+}
+
 TEST(Peers, WhoIsSilentForLongIsForgotten) {
-  Peers peers("n-1");
+  Peers peers("n-1", kCluster);
   ASSERT_TRUE(peers.hear(card("n-2", "b:2"), true, 0).ok());
   ASSERT_TRUE(peers.hear(card("n-3", "c:3"), false, 5).ok());
   EXPECT_EQ(peers.all().find("n-3")->second.heard_on_bus_ms, 0);

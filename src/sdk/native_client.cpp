@@ -88,7 +88,16 @@ void NativeClient::call(Method method, std::string target, std::string body, Cal
                                   stamp = stamp_](base::Result<net::ClientResponse> answer) {
     if (!answer.ok()) return done(answer.error());
     if (stamp) keep_latest(*answer, *stamp);
-    if (answer->status / 100 != 2) return done(decode_problem(answer->status, answer->body));
+    if (answer->status / 100 != 2) {
+      base::Error error = decode_problem(answer->status, answer->body);
+      if (stamp && error.field == kStampHeader) {
+        // Of another cluster, or from before its key was changed: it is of no use, and no fault of
+        // what was asked for.
+        stamp->clear();
+        error.code = base::ErrorCode::kNotReady;
+      }
+      return done(std::move(error));
+    }
     done(decode(answer->body));
   });
 }

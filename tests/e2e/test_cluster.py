@@ -1,12 +1,15 @@
 """Three registry nodes over a NATS server: one registry, whichever is asked."""
 
 import socket
+import struct
 import subprocess
+import threading
+import time
 
 import pytest
 
 from cluster import Cluster, Consumer, until_listed
-from registry import assert_problem, binary, until
+from registry import assert_problem, binary, registration, until
 
 # Fast enough for a test, with the order of the defaults.
 FAST = ("--refused-removal-ms", "1000", "--silent-removal-ms", "3000", "--probe-interval-ms", "200",
@@ -225,6 +228,8 @@ def test_the_bus_away_is_nobodys_death(make_cluster):
         assert first.register("patient", "local").status == 201
         assert_problem(first.register("patient", "unsafe", ack="logged"), 503,
                        "applied_not_logged", "ack")
+        assert_problem(first.call("POST", "/v1/sessions?ack=logged", {}), 503,
+                       "applied_not_logged", "ack")
         with Consumer(second, "patient") as consumer:
             consumer.hears_nothing_for(5)
             assert consumer.ids("patient") == {"p-1"}
@@ -288,6 +293,82 @@ def test_a_node_without_the_bus_joins_by_those_it_is_told_of(make_cluster):
     cluster.nodes.append(added)
     assert {i["id"] for i in added.get("told")["instances"]} == {"t-1"}
     assert added.metrics()["callbook_snapshots_taken_total"] == 1
+
+
+def test_nodes_of_another_cluster_are_strangers(make_cluster):
+    cluster = make_cluster(nodes=1).start()
+    node = cluster.nodes[0]
+    node.register("ours", "o-1")
+    stranger = cluster.make(5, "--cluster", "other", "--peers", f"127.0.0.1:{node.port}").start()
+    cluster.nodes.append(stranger)
+    assert stranger.get("ours")["instances"] == []
+    until(lambda: b"is of cluster dc1/other, not of dc1/dc1" in node.log, 10, "a word about it")
+    for one in (node, stranger):
+        assert [n["node"] for n in one.call("GET", "/v1/nodes").json["nodes"]] == [one.name]
+
+
+def test_two_nodes_of_one_name_are_told_apart_from_one(make_cluster):
+    cluster = make_cluster(nodes=1).start()
+    twin = cluster.make(0, data=cluster.folder / "twin").start()
+    cluster.nodes.append(twin)
+    for node in cluster.nodes:
+        until(lambda: node.metrics()["callbook_name_conflicts_total"] > 0, 10, "the conflict")
+        until(lambda: b"another node is called node-0 too" in node.log, 10, "a word about it")
+
+
+def test_a_provider_outlives_a_change_of_the_clusters_key(make_cluster, tmp_path):
+    """The client's stamp is of the old key when its session goes on at a node with the new one."""
+    for number in (1, 2):
+        (tmp_path / f"key-{number}").write_text(f"a secret of the cluster {number}\n")
+    cluster = make_cluster(nodes=0, flags=FAST)
+    cluster.bus.start()
+    cluster.nodes = [cluster.make(n, "--cluster-key-file", tmp_path / f"key-{n}").start()
+                     for n in (1, 2)]
+    first, second = cluster.nodes
+    provider = subprocess.Popen(
+        [binary(), "register", "keyed", "--id", "k-1", "--port", "0", "--address", "10.0.0.1",
+         "--registry", f"127.0.0.1:{first.port},127.0.0.1:{second.port}"])
+    try:
+        for node in (first, second, first):
+            until_listed(first, "keyed", {"k-1"})
+            node.kill()
+            node.start()
+            until_listed(node, "keyed", {"k-1"})
+        until(lambda: all(n.get("keyed")["instances"] and
+                          n.get("keyed")["instances"][0].get("state", "up") == "up"
+                          for n in cluster.nodes), what="the provider at both")
+        assert provider.poll() is None
+    finally:
+        provider.kill()
+        provider.wait()
+
+
+def test_a_client_that_goes_while_its_stream_begins_takes_nobody_along(make_cluster):
+    """It hangs up while core is still busy with what its stream needs first."""
+    cluster = make_cluster(nodes=0)
+    cluster.bus.start()
+    # What is freed is overwritten, so that nobody reads it and gets away with it.
+    node = cluster.make(0, "--io-threads", "2", env={"MALLOC_PERTURB_": "165"}).start()
+    cluster.nodes.append(node)
+    lines = [registration("load", f"l-{i}", metadata={"n": "x" * 100}) for i in range(5_000)]
+    stop = threading.Event()
+
+    def load():
+        while not stop.is_set():
+            node.batch(lines)
+    thread = threading.Thread(target=load)
+    thread.start()
+    try:
+        for number in range(150):
+            path = ("/v1/peer/snapshot", "/v1/watch?service=load")[number % 2]
+            with socket.create_connection(("127.0.0.1", node.port)) as client:
+                client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                client.sendall(f"GET {path} HTTP/1.1\r\nHost: e2e\r\n\r\n".encode())
+                time.sleep(0.004)
+    finally:
+        stop.set()
+        thread.join()
+    assert node.alive() and node.call("GET", "/healthz").status == 200
 
 
 def test_streams_of_another_kind_are_refused_by_name(make_cluster):

@@ -341,6 +341,8 @@ void NatsBus::leave(Connection& connection, const std::string& why) {
   events_.tell(Lost{why});
 }
 
+}  // namespace
+
 base::Status check(const Options& options) {
   if (options.servers.empty()) return base::invalid("servers", "names no server");
   if (const auto named = Names::check(options.cluster); !named.ok()) return named;
@@ -359,8 +361,6 @@ base::Status check(const Options& options) {
   }
   return {};
 }
-
-}  // namespace
 
 base::Result<std::unique_ptr<Bus>> make_bus(Options options, base::Logger& logger,
                                             std::function<void()> wake) {

@@ -20,7 +20,7 @@ class AttachStream final : public net::StreamSource, public Ticking {
   AttachStream(core::Front& front, Ticking::List& list, const core::SessionOpened& opened,
                std::string attached_event);
 
-  void set_waker(net::StreamWaker waker) { waker_ = std::move(waker); }
+  void on_start(net::StreamWaker waker) override { waker_ = std::move(waker); }
 
   net::StreamPiece pull() override;
   int64_t user_timeout_ms() const override { return kTiedUserTimeoutMs; }

@@ -164,8 +164,7 @@ void NativeDialect::start_watch(Call& call, WatchBody body, std::optional<uint64
                             std::unique_ptr<SessionTie> tie) {
     auto stream = std::make_unique<WatchStream>(front_, encoder_, watches_, std::move(services),
                                                 std::move(tie));
-    WatchStream& made = *stream;
-    made.set_waker(exchange.stream("text/event-stream", std::move(stream)));
+    exchange.stream("text/event-stream", std::move(stream));
   };
   if (!*session_text) return begin(call.exchange, std::move(wanted), nullptr);
   const auto session = core::session_id_from(**session_text);

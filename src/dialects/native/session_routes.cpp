@@ -95,8 +95,7 @@ void NativeDialect::attach_session(Call& call) {
                   auto stream = std::make_unique<AttachStream>(
                       front_, attachments_, opened,
                       fmt::format("event:attached\ndata:{}\n\n", opened_json(opened, front_)));
-                  AttachStream& made = *stream;
-                  made.set_waker(exchange.stream("text/event-stream", std::move(stream)));
+                  exchange.stream("text/event-stream", std::move(stream));
                 });
 }
 

@@ -28,7 +28,7 @@ class WatchStream final : public net::StreamSource, public core::Subscriber, pub
   WatchStream(core::Front& front, EventEncoder& encoder, Ticking::List& list,
               std::vector<Wanted> wanted, std::unique_ptr<SessionTie> tie);
 
-  void set_waker(net::StreamWaker waker) { waker_ = std::move(waker); }
+  void on_start(net::StreamWaker waker) override { waker_ = std::move(waker); }
 
   net::StreamPiece pull() override;
   int64_t user_timeout_ms() const override { return tie_ ? kTiedUserTimeoutMs : 0; }

@@ -12,12 +12,14 @@ namespace callbook::peer {
 /// beat, and what only those around core know.
 struct NodeCard {
   std::string beat;      ///< core::encode_beat()
+  std::string cluster;   ///< whose node it is: DATACENTER/CLUSTER
   std::string http;      ///< "10.0.0.1:7070": where clients and other nodes reach it
   std::string release;   ///< of the software
   uint32_t clients = 0;  ///< open connections
   uint32_t sessions = 0;
   uint32_t instances = 0;
   uint32_t owed = 0;     ///< records that it still owes the bus
+  bool stale = false;    ///< serves its own disk's state
   bool leaving = false;  ///< sends its clients elsewhere: it is about to stop
 };
 

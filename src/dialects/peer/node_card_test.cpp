@@ -6,7 +6,7 @@ namespace callbook::peer {
 namespace {
 
 NodeCard example() {
-  return {"a beat", "10.0.0.1:7070", "0.1.0", 7, 300, 5'000, 12, true};
+  return {"a beat", "dc1/main", "10.0.0.1:7070", "0.1.0", 7, 300, 5'000, 12, true, true};
 }
 
 TEST(NodeCard, ComesBackAsItWent) {
@@ -19,6 +19,8 @@ TEST(NodeCard, ComesBackAsItWent) {
   EXPECT_EQ(read->sessions, 300u);
   EXPECT_EQ(read->instances, 5'000u);
   EXPECT_EQ(read->owed, 12u);
+  EXPECT_EQ(read->cluster, "dc1/main");
+  EXPECT_TRUE(read->stale);
   EXPECT_TRUE(read->leaving);
 }
 

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/json_writer.h"
+#include "core/node_beat.h"
 #include "dialects/peer/node_card.h"
 #include "dialects/peer/snapshot_stream.h"
 
@@ -45,8 +46,10 @@ net::HttpResponse PeerDialect::refuse(int status, const base::Error& error) {
 
 /// Answered with this node's own, so that one request makes two nodes hear each other.
 void PeerDialect::beat(const net::HttpRequest& request, net::HttpExchange exchange) {
-  if (const auto card = decode_card(request.body); !card.ok()) {
-    return exchange.respond(problem(400, card.error().to_string()));
+  const auto card = decode_card(request.body);
+  if (!card.ok()) return exchange.respond(problem(400, card.error().to_string()));
+  if (const auto beat = core::decode_beat(card->beat); !beat.ok()) {
+    return exchange.respond(problem(400, beat.error().to_string()));
   }
   door_->hear(std::string(request.body));
   const auto own = door_->own_card();
@@ -58,18 +61,18 @@ void PeerDialect::beat(const net::HttpRequest& request, net::HttpExchange exchan
 }
 
 void PeerDialect::snapshot(net::HttpExchange exchange) {
-  if (snapshots_ >= kMaxSnapshots) {
+  if (*snapshots_ >= kMaxSnapshots) {
     return exchange.respond(problem(503, "as many nodes as are served at once join from here"));
   }
-  ++snapshots_;
-  auto stream = std::make_unique<SnapshotStream>(front_, [this] { --snapshots_; });
+  ++*snapshots_;
+  auto stream =
+      std::make_unique<SnapshotStream>(front_, [snapshots = snapshots_] { --*snapshots; });
   front_.submit(core::ReadRecords{{}, SnapshotStream::kPartRecords}, core::Ack::kLocal,
                 [stream = std::move(stream),
                  exchange = std::move(exchange)](const base::Result<core::Reply>& reply) mutable {
                   if (!reply.ok()) return exchange.respond(problem(503, reply.error().detail));
-                  SnapshotStream& source = *stream;
-                  source.begin(*std::get<core::RecordsRead>(*reply).part);
-                  source.set_waker(exchange.stream(kBytes, std::move(stream)));
+                  stream->begin(*std::get<core::RecordsRead>(*reply).part);
+                  exchange.stream(kBytes, std::move(stream));
                 });
 }
 

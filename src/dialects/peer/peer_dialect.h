@@ -46,7 +46,8 @@ class PeerDialect final : public net::HttpHandler {
 
   core::Front& front_;
   Door* const door_;
-  uint32_t snapshots_ = 0;
+  /// Under way. Shared: a stream may outlive this by the answer that it waits for.
+  const std::shared_ptr<uint32_t> snapshots_ = std::make_shared<uint32_t>(0);
 };
 
 }  // namespace callbook::peer

@@ -36,7 +36,7 @@ void SnapshotStream::begin(const core::RecordsRead::Part& first) {
   state_->take(first);
 }
 
-void SnapshotStream::set_waker(net::StreamWaker waker) {
+void SnapshotStream::on_start(net::StreamWaker waker) {
   state_->waker = std::move(waker);
 }
 

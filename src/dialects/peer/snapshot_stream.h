@@ -21,7 +21,7 @@ class SnapshotStream final : public net::StreamSource {
 
   /// The first part has been read: it says whether there is anything to give.
   void begin(const core::RecordsRead::Part& first);
-  void set_waker(net::StreamWaker waker);
+  void on_start(net::StreamWaker waker) override;
   net::StreamPiece pull() override;
 
   /// How many records core is asked for at once.
