@@ -97,29 +97,18 @@ int run_get(const GetOptions& options) {
   return list.instances.empty() ? kNothing : kOk;
 }
 
-int run_status(const RegistryOptions& options) {
-  const auto status = ask<std::string>(
-      options, [](sdk::NativeClient& client, auto done) { client.status(std::move(done)); });
-  if (!status.ok()) return report(status.error());
+/// Shows a document of the registry's, for programs as it came, for people as `text_of` writes it.
+int run_document(const RegistryOptions& options,
+                 void (sdk::NativeClient::*get)(sdk::NativeClient::Callback<std::string>),
+                 base::Result<std::string> (*text_of)(std::string_view json)) {
+  const auto document = ask<std::string>(
+      options, [get](sdk::NativeClient& client, auto done) { (client.*get)(std::move(done)); });
+  if (!document.ok()) return report(document.error());
   if (options.json) {
-    fmt::print("{}\n", trimmed(status.value()));
+    fmt::print("{}\n", trimmed(document.value()));
     return kOk;
   }
-  const auto text = status_text(status.value());
-  if (!text.ok()) return report(text.error());
-  fmt::print("{}", text.value());
-  return kOk;
-}
-
-int run_nodes(const RegistryOptions& options) {
-  const auto nodes = ask<std::string>(
-      options, [](sdk::NativeClient& client, auto done) { client.nodes(std::move(done)); });
-  if (!nodes.ok()) return report(nodes.error());
-  if (options.json) {
-    fmt::print("{}\n", trimmed(nodes.value()));
-    return kOk;
-  }
-  const auto text = nodes_text(nodes.value());
+  const auto text = text_of(document.value());
   if (!text.ok()) return report(text.error());
   fmt::print("{}", text.value());
   return kOk;
@@ -169,7 +158,9 @@ void add_status_command(CLI::App& app, int& exit_code) {
   auto options = std::make_shared<RegistryOptions>();
   add_json_option(verb, *options);
   add_registry_option(verb, *options);
-  verb.callback([options, &exit_code] { exit_code = run_status(*options); });
+  verb.callback([options, &exit_code] {
+    exit_code = run_document(*options, &sdk::NativeClient::status, status_text);
+  });
 }
 
 void add_nodes_command(CLI::App& app, int& exit_code) {
@@ -181,7 +172,9 @@ void add_nodes_command(CLI::App& app, int& exit_code) {
   verb.footer(
       "LAG: versions of the bus not applied; OUTBOX: records that the bus is owed;\n"
       "DIGEST: whether the node holds what the asked one holds, if both are as far.");
-  verb.callback([options, &exit_code] { exit_code = run_nodes(*options); });
+  verb.callback([options, &exit_code] {
+    exit_code = run_document(*options, &sdk::NativeClient::nodes, nodes_text);
+  });
 }
 
 void add_deregister_command(CLI::App& app, int& exit_code) {

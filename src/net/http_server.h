@@ -118,8 +118,8 @@ class HttpExchange {
 
   void respond(HttpResponse response);
   /// Answers 200 with a chunked body pulled from `source`, which may be gone when this returns: its
-  /// waker comes by on_start(). Later requests on the connection are
-  /// not read until the stream has ended. The answer to HEAD ends at once (kFinished).
+  /// waker comes by on_start(). Later requests on the connection are not read until the stream has
+  /// ended. The answer to HEAD ends at once (kFinished).
   StreamWaker stream(std::string_view content_type, std::unique_ptr<StreamSource> source);
   /// Nobody is there to read the answer any more.
   bool abandoned() const { return sink_ == nullptr || sink_->closed(); }

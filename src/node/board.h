@@ -33,7 +33,6 @@ struct CoreReport {
   size_t suspects = 0;
   bool doubtful = false;
   core::Phase phase = core::Phase::kLoading;
-  uint64_t outbox = 0;      ///< records owed to the bus
   int64_t loop_lag_ms = 0;  ///< the longest wait of a tick since the last report
   bool in_memory = false;
   store::Log::Stats store;

@@ -1,12 +1,9 @@
 #include "node/cluster.h"
 
 #include <algorithm>
-#include <optional>
 #include <utility>
 
 #include <fmt/format.h>
-
-#include "core/record_codec.h"
 
 namespace callbook::node {
 namespace {
@@ -40,12 +37,6 @@ struct HeldBatch {
   const bus::Batch batch;
   std::vector<core::BusMessage> messages;
 };
-
-std::string text_of(const Endpoint& endpoint) {
-  const bool v6 = endpoint.host.find(':') != std::string::npos;
-  return v6 ? fmt::format("[{}]:{}", endpoint.host, endpoint.port)
-            : fmt::format("{}:{}", endpoint.host, endpoint.port);
-}
 
 }  // namespace
 
@@ -214,7 +205,7 @@ void Cluster::speak_directly() {
     if (unheard(peer) && endpoint.ok()) line_to(*endpoint).speak(*card);
   }
   for (const Endpoint& endpoint : asked_) {
-    const std::string text = text_of(endpoint);
+    const std::string text = to_text(endpoint);
     if (text == parts_.facts->http) continue;
     const auto& all = peers_.all();
     const bool known = std::any_of(
@@ -230,14 +221,14 @@ void Cluster::drop_unused_lines() {
       return known.second.card.http == entry.first;
     });
     const bool asked = std::any_of(asked_.begin(), asked_.end(), [&](const Endpoint& one) {
-      return text_of(one) == entry.first;
+      return to_text(one) == entry.first;
     });
     return !of_peer && !asked;
   });
 }
 
 Cluster::Line& Cluster::line_to(const Endpoint& endpoint) {
-  auto& line = lines_[text_of(endpoint)];
+  auto& line = lines_[to_text(endpoint)];
   if (!line) line = std::make_unique<Line>(*this, endpoint);
   return *line;
 }

@@ -12,6 +12,21 @@
 
 namespace callbook::node {
 
+namespace {
+
+/// What stands between commas; nothing of an empty text.
+std::vector<std::string_view> split(std::string_view text) {
+  std::vector<std::string_view> parts;
+  while (!text.empty()) {
+    const size_t end = std::min(text.find(','), text.size());
+    parts.push_back(text.substr(0, end));
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  return parts;
+}
+
+}  // namespace
+
 base::Result<Endpoint> parse_endpoint(std::string_view field, std::string_view text) {
   const auto bad = [&] { return base::invalid(field, fmt::format("'{}' is not host:port", text)); };
   const size_t colon = text.rfind(':');
@@ -30,6 +45,12 @@ base::Result<Endpoint> parse_endpoint(std::string_view field, std::string_view t
   return endpoint;
 }
 
+std::string to_text(const Endpoint& endpoint) {
+  const bool v6 = endpoint.host.find(':') != std::string::npos;
+  return v6 ? fmt::format("[{}]:{}", endpoint.host, endpoint.port)
+            : fmt::format("{}:{}", endpoint.host, endpoint.port);
+}
+
 base::Status check_reachable(std::string_view field, std::string_view text) {
   const auto endpoint = parse_endpoint(field, text);
   if (!endpoint.ok()) return endpoint.error();
@@ -41,12 +62,10 @@ base::Status check_reachable(std::string_view field, std::string_view text) {
 
 base::Result<std::vector<Endpoint>> parse_endpoints(std::string_view field, std::string_view text) {
   std::vector<Endpoint> endpoints;
-  while (!text.empty()) {
-    const size_t end = std::min(text.find(','), text.size());
-    auto endpoint = parse_endpoint(field, text.substr(0, end));
+  for (const std::string_view part : split(text)) {
+    auto endpoint = parse_endpoint(field, part);
     if (!endpoint.ok()) return endpoint.error();
     endpoints.push_back(std::move(*endpoint));
-    text.remove_prefix(std::min(end + 1, text.size()));
   }
   return endpoints;
 }
@@ -73,12 +92,10 @@ base::Result<std::string> bus_server(std::string_view text) {
 
 base::Result<std::vector<std::string>> bus_servers(std::string_view text) {
   std::vector<std::string> servers;
-  while (!text.empty()) {
-    const size_t end = std::min(text.find(','), text.size());
-    auto server = bus_server(text.substr(0, end));
+  for (const std::string_view part : split(text)) {
+    auto server = bus_server(part);
     if (!server.ok()) return server.error();
     servers.push_back(std::move(*server));
-    text.remove_prefix(std::min(end + 1, text.size()));
   }
   return servers;
 }

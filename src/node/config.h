@@ -58,6 +58,8 @@ struct Endpoint {
   uint16_t port = 0;
 };
 base::Result<Endpoint> parse_endpoint(std::string_view field, std::string_view text);
+/// The same, put together again.
+std::string to_text(const Endpoint& endpoint);
 
 /// Whether others can reach what `text` names: an address, none that means any, and a port.
 base::Status check_reachable(std::string_view field, std::string_view text);

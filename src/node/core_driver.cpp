@@ -241,7 +241,6 @@ void CoreDriver::report() {
   report_.suspects = registry_->suspects();
   report_.doubtful = registry_->doubts_itself(clock_.now());
   report_.phase = registry_->phase();
-  report_.outbox = registry_->outbox_size();
   if (store_) {
     report_.store = store_->stats();
     report_.degraded = store_->degraded();

@@ -265,9 +265,7 @@ base::Status Node::Impl::listen() {
     if (!bound.ok()) return bound.error();
     port = *bound;  // the first may have taken a free one; the others share it
   }
-  const bool v6 = endpoint.host.find(':') != std::string::npos;
-  listens_ =
-      v6 ? fmt::format("[{}]:{}", endpoint.host, port) : fmt::format("{}:{}", endpoint.host, port);
+  listens_ = to_text({endpoint.host, port});
   facts_.http = config_.advertise.empty() ? listens_ : config_.advertise;
   return {};
 }

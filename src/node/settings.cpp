@@ -58,23 +58,9 @@ Setting of_service(std::string_view key, std::string_view help, Place place) {
   return setting;
 }
 
-Setting text(std::string_view key, std::string_view help, std::string Config::*member) {
-  Setting setting;
-  setting.key = key;
-  setting.help = help;
-  setting.kind = Setting::Kind::kText;
-  setting.set = [=](Config& config, std::string_view value) {
-    if (value.empty()) return Status(base::invalid(key, "must not be empty"));
-    config.*member = value;
-    return Status{};
-  };
-  setting.get = [=](const Config& config) { return config.*member; };
-  return setting;
-}
-
-/// A text that is found deeper in a Config.
+/// A setting over the text that `place` finds in a Config.
 template <typename Place>
-Setting bus_text(std::string_view key, std::string_view help, Place place) {
+Setting text(std::string_view key, std::string_view help, Place place) {
   Setting setting;
   setting.key = key;
   setting.help = help;
@@ -88,18 +74,30 @@ Setting bus_text(std::string_view key, std::string_view help, Place place) {
   return setting;
 }
 
-Setting truth(std::string_view key, std::string_view help, bool Config::*member) {
+Setting text(std::string_view key, std::string_view help, std::string Config::*member) {
+  return text(key, help, [=](Config& config) -> auto& { return config.*member; });
+}
+
+/// A setting over the switch that `place` finds in a Config.
+template <typename Place>
+Setting truth(std::string_view key, std::string_view help, Place place) {
   Setting setting;
   setting.key = key;
   setting.help = help;
   setting.kind = Setting::Kind::kSwitch;
   setting.set = [=](Config& config, std::string_view value) -> Status {
     if (value != "true" && value != "false") return base::invalid(key, "must be true or false");
-    config.*member = value == "true";
+    place(config) = value == "true";
     return {};
   };
-  setting.get = [=](const Config& config) { return config.*member ? "true" : "false"; };
+  setting.get = [=](const Config& config) {
+    return place(const_cast<Config&>(config)) ? "true" : "false";
+  };
   return setting;
+}
+
+Setting truth(std::string_view key, std::string_view help, bool Config::*member) {
+  return truth(key, help, [=](Config& config) -> auto& { return config.*member; });
 }
 
 std::vector<Setting> node_settings() {
@@ -133,35 +131,25 @@ std::vector<Setting> node_settings() {
 }
 
 std::vector<Setting> bus_settings() {
-  Setting tls;
-  tls.key = "bus_tls";
-  tls.help = "demand TLS of the bus";
-  tls.kind = Setting::Kind::kSwitch;
-  tls.set = [](Config& config, std::string_view value) -> Status {
-    if (value != "true" && value != "false")
-      return base::invalid("bus_tls", "must be true or false");
-    config.nats.security.tls = value == "true";
-    return {};
-  };
-  tls.get = [](const Config& config) { return config.nats.security.tls ? "true" : "false"; };
   return {
-      bus_text("bus_credentials_file", "a .creds file for the bus",
-               [](Config& c) -> auto& { return c.nats.security.credentials_file; }),
-      bus_text("bus_token_file", "a file whose line is the bus's token",
-               [](Config& c) -> auto& { return c.nats.security.token_file; }),
-      bus_text("bus_user", "name of the bus's user",
-               [](Config& c) -> auto& { return c.nats.security.user; }),
-      bus_text("bus_password_file", "a file whose line is that user's password",
-               [](Config& c) -> auto& { return c.bus_password_file; }),
-      std::move(tls),
-      bus_text("bus_ca_file", "certificates that vouch for the bus's servers (PEM)",
-               [](Config& c) -> auto& { return c.nats.security.ca_file; }),
-      bus_text("bus_certificate_file", "this node's certificate for the bus (PEM)",
-               [](Config& c) -> auto& { return c.nats.security.certificate_file; }),
-      bus_text("bus_key_file", "its key (PEM)",
-               [](Config& c) -> auto& { return c.nats.security.key_file; }),
-      bus_text("bus_server_name", "name expected in the servers' certificates",
-               [](Config& c) -> auto& { return c.nats.security.server_name; }),
+      text("bus_credentials_file", "a .creds file for the bus",
+           [](Config& c) -> auto& { return c.nats.security.credentials_file; }),
+      text("bus_token_file", "a file whose line is the bus's token",
+           [](Config& c) -> auto& { return c.nats.security.token_file; }),
+      text("bus_user", "name of the bus's user",
+           [](Config& c) -> auto& { return c.nats.security.user; }),
+      text("bus_password_file", "a file whose line is that user's password",
+           [](Config& c) -> auto& { return c.bus_password_file; }),
+      truth("bus_tls", "demand TLS of the bus",
+            [](Config& c) -> auto& { return c.nats.security.tls; }),
+      text("bus_ca_file", "certificates that vouch for the bus's servers (PEM)",
+           [](Config& c) -> auto& { return c.nats.security.ca_file; }),
+      text("bus_certificate_file", "this node's certificate for the bus (PEM)",
+           [](Config& c) -> auto& { return c.nats.security.certificate_file; }),
+      text("bus_key_file", "its key (PEM)",
+           [](Config& c) -> auto& { return c.nats.security.key_file; }),
+      text("bus_server_name", "name expected in the servers' certificates",
+           [](Config& c) -> auto& { return c.nats.security.server_name; }),
       number("", "bus_replicas",
              "of streams that are made: 1, 3, 5; 0: 3 if as many servers are named",
              [](Config& c) -> auto& { return c.nats.replicas; }),

@@ -1,11 +1,11 @@
 #include "sdk/native_client.h"
 
 #include <algorithm>
-#include <cctype>
 #include <utility>
 
 #include <fmt/format.h>
 
+#include "net/ascii.h"
 #include "net/percent.h"
 #include "sdk/event_codec.h"
 
@@ -58,13 +58,7 @@ constexpr std::string_view kStampHeader = "Callbook-Stamp";
 /// Of two stamps the later sorts behind the other.
 void keep_latest(const net::ClientResponse& answer, std::string& stamp) {
   for (const auto& [name, value] : answer.headers) {
-    const bool same =
-        name.size() == kStampHeader.size() &&
-        std::equal(name.begin(), name.end(), kStampHeader.begin(), [](char a, char b) {
-          return std::tolower(static_cast<unsigned char>(a)) ==
-                 std::tolower(static_cast<unsigned char>(b));
-        });
-    if (same) stamp = std::max(stamp, value);
+    if (net::same_token(name, kStampHeader)) stamp = std::max(stamp, value);
   }
 }
 

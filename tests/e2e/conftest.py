@@ -4,6 +4,7 @@ import pytest
 
 sys.dont_write_bytecode = True
 
+from cluster import Cluster  # noqa: E402
 from registry import Node  # noqa: E402  (after the line above, or it would leave a cache)
 
 
@@ -37,3 +38,17 @@ def shared_node(tmp_path_factory):
     node = Node(tmp_path_factory.mktemp("shared") / "data", *UNPROBED).start()
     yield node
     node.close()
+
+
+@pytest.fixture
+def make_cluster(tmp_path):
+    """Makes clusters (not started) that end with the test."""
+    made = []
+
+    def make(**options):
+        made.append(Cluster(tmp_path, **options))
+        return made[-1]
+
+    yield make
+    for cluster in made:
+        cluster.close()

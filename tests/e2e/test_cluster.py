@@ -25,19 +25,6 @@ def shared(tmp_path_factory):
     cluster.close()
 
 
-@pytest.fixture
-def make_cluster(tmp_path):
-    made = []
-
-    def make(**options):
-        made.append(Cluster(tmp_path, **options))
-        return made[-1]
-
-    yield make
-    for cluster in made:
-        cluster.close()
-
-
 class Provider:
     """A session with one instance, behind a port that answers."""
 

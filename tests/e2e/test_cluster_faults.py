@@ -6,25 +6,12 @@ import time
 
 import pytest
 
-from cluster import Cluster, Consumer, Link, until_listed
+from cluster import Consumer, Link, until_listed
 from registry import registration, until
 from test_cluster import FAST, Provider
 from test_disk import fill_up
 
 FAKE_TIME = "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1"
-
-
-@pytest.fixture
-def make_cluster(tmp_path):
-    made = []
-
-    def make(**options):
-        made.append(Cluster(tmp_path, **options))
-        return made[-1]
-
-    yield make
-    for cluster in made:
-        cluster.close()
 
 
 def add_node(cluster, number, *flags, **options):

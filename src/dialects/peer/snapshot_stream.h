@@ -13,7 +13,7 @@ namespace callbook::peer {
 /// node takes it, so that it costs registrations here little.
 class SnapshotStream final : public net::StreamSource {
  public:
-  /// `gone` is called at the end of its life. Both outlive it.
+  /// Borrows `front`. `gone` is called at the end of its life.
   SnapshotStream(core::Front& front, std::function<void()> gone);
   ~SnapshotStream() override;
   SnapshotStream(const SnapshotStream&) = delete;
