@@ -37,6 +37,21 @@ struct NodeFacts {
   base::SipKey stamp_key = {};  ///< all nodes of a cluster have the same one
 };
 
+/// Have all who watch a service been sent what was done to one instance of it?
+struct SeenQuestion {
+  InstanceKey instance;
+  Stamp stamp;              ///< of the change
+  uint64_t version = 0;     ///< of the change, on this node
+  int64_t deadline_ms = 0;  ///< of the monotonic clock
+};
+
+/// Who has not.
+struct Seen {
+  uint64_t unseen = 0;     ///< watchers that it has not been sent to
+  uint64_t unreached = 0;  ///< nodes that did not say that it has come to them
+  bool all() const { return unseen == 0 && unreached == 0; }
+};
+
 /// How a front-end (a dialect on one I/O thread) reaches the running registry. The node implements
 /// it; tests implement it synchronously over a Registry. One per thread; not thread-safe, and
 /// everything it calls back is called on its own thread.
@@ -56,6 +71,11 @@ class Front {
   /// many have not.
   virtual void when_seen(ServiceKey service, uint64_t version, int64_t deadline_ms,
                          base::UniqueFunction<void(size_t unseen)> done) = 0;
+
+  /// The same on every node that is heard; `done` is called at the deadline, or when all have seen
+  /// it.
+  virtual void when_seen_everywhere(SeenQuestion question,
+                                    base::UniqueFunction<void(Seen)> done) = 0;
 
   virtual bool ready() const = 0;  ///< loaded: reads and writes are answered
   virtual const NodeFacts& facts() const = 0;

@@ -204,11 +204,16 @@ struct ReadRecords {
   uint32_t most = 0;
 };
 
+/// How far this node is with one instance, for another that waits until a change has come here.
+struct ReadStamp {
+  InstanceKey key;
+};
+
 using Input =
     std::variant<OpenSession, ResumeSession, RefreshSession, AttachSession, CheckTie, DetachSession,
                  CloseSession, ProbeResult, ReportInstance, ReleaseBreaker, RegisterInstance,
                  RefreshInstance, DeregisterInstance, SetOverride, RemoveOverride, MergeRecord,
                  FinishLoading, AdvanceTime, ReportBus, ReportBusLost, ApplyBatch,
-                 SettlePublication, HearBeat, ApplySnapshot, ReadRecords>;
+                 SettlePublication, HearBeat, ApplySnapshot, ReadRecords, ReadStamp>;
 
 }  // namespace callbook::core

@@ -126,12 +126,18 @@ struct RecordsRead {
   std::shared_ptr<const Part> part;
 };
 
+/// What is known here of an instance's registration.
+struct StampRead {
+  Stamp stamp;           ///< zero: nothing
+  uint64_t version = 0;  ///< at which its service stands
+};
+
 /// The input changed nothing that its author must know of.
 struct Done {};
 
 using Reply = std::variant<Done, SessionOpened, SessionRefreshed, SessionEnded, InstanceRegistered,
                            InstanceRefreshed, InstanceDeregistered, OverrideChanged,
-                           BreakerReleased, InstanceReported, RecordsRead>;
+                           BreakerReleased, InstanceReported, RecordsRead, StampRead>;
 
 /// Asks the bus for the messages of a stream above `after`: at most some thousands, as ApplyBatch.
 struct Fetch {

@@ -380,6 +380,7 @@ class Registry {
   base::Result<Reply> apply(const HearBeat& input, base::Now now, Outputs& out);
   base::Result<Reply> apply(const ApplySnapshot& input, base::Now now, Outputs& out);
   base::Result<Reply> apply(const ReadRecords& input, base::Now now, Outputs& out);
+  base::Result<Reply> apply(const ReadStamp& input, base::Now now, Outputs& out);
   void advance_cluster(base::Now now, Outputs& out);
   void beat(base::Now now, Outputs& out);
   void compare_digests(PeerTable::Peer& peer, const NodeBeat& beat, base::Now now);

@@ -271,6 +271,12 @@ Result<Reply> Registry::apply(const ReadRecords& input, Now, Outputs&) {
   return Reply(RecordsRead{std::move(part)});
 }
 
+Result<Reply> Registry::apply(const ReadStamp& input, Now, Outputs&) {
+  const Service* service = catalog_.find(input.key.service);
+  if (service == nullptr) return Reply(StampRead{});
+  return Reply(StampRead{catalog_.state_of(*service, input.key.id).stamp, service->version()});
+}
+
 void Registry::begin_as_new(Now now) {
   ++counters_.rejoined_as_new;
   ++round_;

@@ -567,6 +567,23 @@ TEST(RegistryLoad, AnotherNodeReadsWhatADumpGivesInParts) {
   EXPECT_EQ(read, whole.size());
 }
 
+TEST(Registry, SaysHowFarItIsWithAnInstance) {
+  Script script;
+  Outputs outputs;
+  const auto read = [&](std::string id) {
+    const ReadStamp asked{{{kDefaultNamespace, "orders"}, std::move(id)}};
+    return std::get<StampRead>(*script.registry().step(asked, script.now(), outputs));
+  };
+  EXPECT_EQ(read("o-1").stamp, Stamp{});
+  script.run("> register orders/o-1\n");
+  const StampRead registered = read("o-1");
+  EXPECT_GT(registered.stamp, Stamp{});
+  EXPECT_EQ(read("o-2").stamp, Stamp{});
+  script.run("> deregister orders/o-1\n");
+  EXPECT_GT(read("o-1").stamp, registered.stamp);
+  EXPECT_GT(read("o-1").version, registered.version);
+}
+
 TEST(RegistryLoad, NobodyReadsWhatIsNotWholeYet) {
   Registry loading{RegistryOptions{}};
   Outputs outputs;

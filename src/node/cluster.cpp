@@ -70,7 +70,8 @@ Cluster::Cluster(Parts parts, std::string cluster, std::vector<Endpoint> asked)
     : parts_(parts),
       cluster_(cluster),
       asked_(std::move(asked)),
-      peers_(parts.facts->name, std::move(cluster)) {}
+      peers_(parts.facts->name, std::move(cluster)),
+      seen_(*parts.loop, *parts.clock) {}
 
 Cluster::~Cluster() = default;
 
@@ -88,6 +89,7 @@ void Cluster::stop() {
   running_ = false;
   if (bus_) bus_->stop();
   lines_.clear();
+  seen_.give_up();
   snapshot_.reset();
 }
 
@@ -291,6 +293,17 @@ void Cluster::snapshot_ended(const base::Status& status) {
       fmt::format("no snapshot from {}: {}", snapshot_from_, status.error().to_string());
   if (std::exchange(snapshot_complaint_, complaint) == complaint) return;
   parts_.logger->warn("cluster: {}", complaint);
+}
+
+void Cluster::ask_seen(const core::SeenQuestion& question, SeenPoll::Done done) {
+  std::vector<Endpoint> nodes;
+  for (const auto& [name, peer] : peers_.all()) {
+    if (!Peers::is_heard(peer, now_ms())) continue;
+    if (const auto endpoint = parse_endpoint("http", peer.card.http); endpoint.ok()) {
+      nodes.push_back(*endpoint);
+    }
+  }
+  seen_.ask(question, nodes, std::move(done));
 }
 
 // --- For people and programs ---

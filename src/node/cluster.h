@@ -19,6 +19,7 @@
 #include "node/config.h"
 #include "node/core_driver.h"
 #include "node/peers.h"
+#include "node/seen_poll.h"
 
 namespace callbook::node {
 
@@ -52,6 +53,9 @@ class Cluster final : public CoreDriver::Others, public peer::PeerDialect::Door 
   void stop();
   /// The bus has something to take. Any thread.
   void wake();
+
+  /// Asks every other node that is heard. Core's loop.
+  void ask_seen(const core::SeenQuestion& question, SeenPoll::Done done);
 
   // CoreDriver::Others
   void carry_out(const core::Outputs& outputs) override;
@@ -89,6 +93,7 @@ class Cluster final : public CoreDriver::Others, public peer::PeerDialect::Door 
   std::string last_beat_;
   bool bus_connected_ = false;
   std::map<std::string, std::unique_ptr<Line>> lines_;  ///< by endpoint
+  SeenPoll seen_;
   std::unique_ptr<peer::SnapshotReader> snapshot_;
   std::string snapshot_from_;
   std::string snapshot_complaint_;  ///< last logged, like the next

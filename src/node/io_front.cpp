@@ -58,6 +58,40 @@ void IoFront::when_seen(core::ServiceKey service, uint64_t version, int64_t dead
       });
 }
 
+void IoFront::when_seen_everywhere(core::SeenQuestion question,
+                                   base::UniqueFunction<void(core::Seen)> done) {
+  const uint64_t asking = ++last_asking_;
+  askings_.emplace(asking, Asking{parts_.ask_others ? 2u : 1u, {}, std::move(done)});
+  when_seen(question.instance.service, question.version, question.deadline_ms,
+            [this, asking](size_t unseen) {
+              note_seen(asking, {unseen, 0});
+            });
+  if (!parts_.ask_others) return;
+  parts_.ask_others(std::move(question), [this, asking](const core::Seen& seen) {
+    parts_.own_loop->post([this, asking, seen] { note_seen(asking, seen); });
+  });
+}
+
+void IoFront::note_seen(uint64_t asking, const core::Seen& seen) {
+  const auto found = askings_.find(asking);
+  if (found == askings_.end()) return;
+  Asking& one = found->second;
+  one.seen.unseen += seen.unseen;
+  one.seen.unreached += seen.unreached;
+  if (--one.parts > 0) return;
+  auto answered = askings_.extract(found);
+  answered.mapped().done(answered.mapped().seen);
+}
+
+/// Each part that has not answered is a node that nothing is known of.
+void IoFront::stop_waiting() {
+  barrier_.give_up();
+  for (auto& [number, asking] : std::exchange(askings_, {})) {
+    asking.seen.unreached += asking.parts;
+    asking.done(asking.seen);
+  }
+}
+
 core::SessionId IoFront::new_session_id() {
   core::SessionId id;
   unsigned char bytes[16];

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -31,6 +32,8 @@ class IoFront final : public core::Front {
     size_t fronts = 1;
     /// Calls back once for each front of the node, on its own thread.
     std::function<void(std::function<void(IoFront&)>)> on_every_front;
+    /// Asks the other nodes; calls back once, on any thread. None: this node stands alone.
+    std::function<void(core::SeenQuestion, std::function<void(core::Seen)>)> ask_others = {};
   };
   explicit IoFront(Parts parts);
   ~IoFront() override;
@@ -40,6 +43,8 @@ class IoFront final : public core::Front {
   void submit(core::Input input, core::Ack ack, core::Completion done) override;
   void when_seen(core::ServiceKey service, uint64_t version, int64_t deadline_ms,
                  base::UniqueFunction<void(size_t unseen)> done) override;
+  void when_seen_everywhere(core::SeenQuestion question,
+                            base::UniqueFunction<void(core::Seen)> done) override;
   core::PublishedCatalog& catalog() override { return catalog_; }
   bool ready() const override { return ready_; }
   const core::NodeFacts& facts() const override { return *parts_.facts; }
@@ -56,19 +61,29 @@ class IoFront final : public core::Front {
   void take(Delivery delivery);
   void set_ready() { ready_ = true; }
   /// Answers those who wait to be told that all have seen a change.
-  void stop_waiting() { barrier_.give_up(); }
+  void stop_waiting();
 
   /// Fills in this thread's figures for the board; set by the owner of server and dialect.
   std::function<FrontReport()> make_report;
   void report();
 
  private:
+  /// Somebody who waits for all nodes.
+  struct Asking {
+    size_t parts = 0;  ///< that have not answered: this node, the others
+    core::Seen seen;
+    base::UniqueFunction<void(core::Seen)> done;
+  };
+
   void refuse_later(core::Completion done) const;
+  void note_seen(uint64_t asking, const core::Seen& seen);
   bool on_core_loop() const { return parts_.own_loop == parts_.core_loop; }
 
   const Parts parts_;
   core::PublishedCatalog catalog_;
   SeenBarrier barrier_;
+  std::map<uint64_t, Asking> askings_;  ///< by number
+  uint64_t last_asking_ = 0;
   std::vector<Submission> outbox_;
   bool ready_ = false;
 };

@@ -118,6 +118,7 @@ class Node::Impl {
   base::Status make_bus();
   void open_doors();
   void on_every_front(std::function<void(IoFront&)> task);
+  std::function<void(core::SeenQuestion, std::function<void(core::Seen)>)> ask_others();
   base::Status listen();
   void load();
   Loaded replay();
@@ -216,12 +217,22 @@ void Node::Impl::make_lanes() {
   for (size_t i = 0; i < lanes_.size(); ++i) make_lane(i);
 }
 
+std::function<void(core::SeenQuestion, std::function<void(core::Seen)>)> Node::Impl::ask_others() {
+  if (!cluster_) return nullptr;
+  return [this](core::SeenQuestion question, std::function<void(core::Seen)> done) {
+    core_loop().post([this, question = std::move(question), done = std::move(done)] {
+      cluster_->ask_seen(question, done);
+    });
+  };
+}
+
 void Node::Impl::make_lane(size_t index) {
   Lane& lane = *lanes_[index];
   lane.front = std::make_unique<IoFront>(IoFront::Parts{
       index, &lane.loop, &core_loop(), driver_.get(), &board_, &clock_, &facts_, &config_.limits,
       lanes_.size(),
-      [this](std::function<void(IoFront&)> task) { on_every_front(std::move(task)); }});
+      [this](std::function<void(IoFront&)> task) { on_every_front(std::move(task)); },
+      ask_others()});
   lane.dialect =
       std::make_unique<native::NativeDialect>(*lane.front, lane.loop, config_.native_limits);
   lane.peers = std::make_unique<peer::PeerDialect>(*lane.front, cluster_.get());

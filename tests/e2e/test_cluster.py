@@ -1,5 +1,7 @@
 """Three registry nodes over a NATS server: one registry, whichever is asked."""
 
+import os
+import signal
 import socket
 import struct
 import subprocess
@@ -81,6 +83,44 @@ def test_logged_means_that_the_bus_has_it(shared):
     before = shared.nodes[1].metrics()["callbook_bus_acknowledged_total"]
     assert shared.nodes[1].register("logged", "l-1", ack="logged").status == 201
     assert shared.nodes[1].metrics()["callbook_bus_acknowledged_total"] > before
+
+
+def test_seen_means_by_the_watchers_of_all_nodes(shared):
+    """One that reads nothing, at another node than the one that is asked, is waited for."""
+    asked, other, _ = shared.nodes
+    fill = {f"m{i}": "x" * 1000 for i in range(8)}
+    asked.batch([registration("seen", f"s-{i:04}", metadata=fill) for i in range(1500)])
+    shared.settle()
+    consumers = [Consumer(node, "seen") for node in shared.nodes]
+    stalled = other.stream("/v1/watch?service=seen", rcvbuf=4096).open()
+    stalled.event()  # and reads no further: 12 MB do not fit between the two
+    began = time.monotonic()
+    answer = asked.deregister("seen", "s-0000", drain="2s", until="seen")
+    assert time.monotonic() - began > 1.9
+    assert (answer.json["seen"], answer.json["unseen"]) == (False, 1), answer
+    stalled.close()
+    for number, how in ((1, {"drain": "20s"}), (2, {})):
+        answer = asked.deregister("seen", f"s-{number:04}", until="seen", **how)
+        assert answer.json["seen"] is True and answer.json["unseen"] == 0, answer
+        assert "unreached" not in answer.json
+        for consumer in consumers:  # it has been sent
+            name = f"s-{number:04}"
+            consumer.follow(lambda lists: lists["seen"].instances[name].get("state") == "draining"
+                            if how else name not in lists["seen"].instances, 5)
+    for consumer in consumers:
+        consumer.close()
+
+
+def test_a_node_that_cannot_be_asked_is_said_to_be_unreached(make_cluster):
+    cluster = make_cluster(nodes=2).start()
+    asked, paused = cluster.nodes
+    asked.register("seen", "s-1")
+    until_listed(paused, "seen", {"s-1"})
+    os.kill(paused.pid, signal.SIGSTOP)
+    answer = asked.deregister("seen", "s-1", drain="1s", until="seen")
+    os.kill(paused.pid, signal.SIGCONT)
+    assert answer.json["seen"] is False, answer
+    assert (answer.json["unseen"], answer.json["unreached"]) == (0, 1)
 
 
 def test_nodes_know_each_other(shared):

@@ -97,20 +97,21 @@ void NativeDialect::deregister_instance(Call& call) {
   const auto stamp = take_stamp(call);
   if (!accept(call, key) || !accept(call, ack) || !accept(call, session)) return;
   if (!accept(call, removal) || !accept(call, stamp) || !accept(call, call.query.finish())) return;
-  const core::ServiceKey service = key->service;
+  const core::InstanceKey instance = *key;
   front_.submit(core::DeregisterInstance{std::move(*key), *stamp, *session, removal->drain_ms},
                 *ack,
-                [this, service, removal = *removal,
+                [this, instance, removal = *removal,
                  exchange = std::move(call.exchange)](const Result<Reply>& reply) mutable {
                   if (!reply.ok()) return exchange.respond(failure(reply.error()));
-                  removed(service, std::get<core::InstanceDeregistered>(*reply), removal,
+                  removed(instance, std::get<core::InstanceDeregistered>(*reply), removal,
                           std::move(exchange));
                 });
 }
 
 /// Answers a removal, at once or when all have been sent it.
-void NativeDialect::removed(const core::ServiceKey& service, const core::InstanceDeregistered& gone,
-                            const Removal& removal, net::HttpExchange exchange) {
+void NativeDialect::removed(const core::InstanceKey& instance,
+                            const core::InstanceDeregistered& gone, const Removal& removal,
+                            net::HttpExchange exchange) {
   const uint64_t version = gone.version;
   if (!removal.until_seen) {
     net::HttpResponse response;
@@ -119,17 +120,20 @@ void NativeDialect::removed(const core::ServiceKey& service, const core::Instanc
     return exchange.respond(std::move(response));
   }
   const int64_t wait_ms = removal.drain_ms > 0 ? removal.drain_ms : kSeenWaitMs;
-  front_.when_seen(service, version, front_.now().mono_ms + wait_ms,
-                   [version, exchange = std::move(exchange)](size_t unseen) mutable {
-                     net::HttpResponse response;
-                     base::JsonWriter(response.body)
-                         .begin_object()
-                         .field("version", version)
-                         .field("seen", unseen == 0)
-                         .field("unseen", uint64_t{unseen})
-                         .end_object();
-                     exchange.respond(std::move(response));
-                   });
+  front_.when_seen_everywhere(
+      {instance, gone.stamp, version, front_.now().mono_ms + wait_ms},
+      [this, gone, exchange = std::move(exchange)](const core::Seen& seen) mutable {
+        net::HttpResponse response;
+        base::JsonWriter json(response.body);
+        json.begin_object()
+            .field("version", gone.version)
+            .field("seen", seen.all())
+            .field("unseen", seen.unseen);
+        if (seen.unreached > 0) json.field("unreached", seen.unreached);
+        json.end_object();
+        show_stamp(response, gone.stamp);
+        exchange.respond(std::move(response));
+      });
 }
 
 void NativeDialect::batch(Call& call) {

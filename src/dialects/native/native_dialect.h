@@ -120,7 +120,7 @@ class NativeDialect final : public net::HttpHandler {
     bool until_seen = false;
   };
   base::Result<Removal> take_removal(Call& call);
-  void removed(const core::ServiceKey& service, const core::InstanceDeregistered& gone,
+  void removed(const core::InstanceKey& instance, const core::InstanceDeregistered& gone,
                const Removal& removal, net::HttpExchange exchange);
   base::Result<core::ServiceKey> take_service_key(Call& call);
   base::Result<core::InstanceKey> take_instance_key(Call& call);

@@ -5,6 +5,7 @@
 #include "base/json_writer.h"
 #include "core/node_beat.h"
 #include "dialects/peer/node_card.h"
+#include "dialects/peer/seen_codec.h"
 #include "dialects/peer/snapshot_stream.h"
 
 namespace callbook::peer {
@@ -37,6 +38,10 @@ void PeerDialect::handle(const net::HttpRequest& request, net::HttpExchange exch
     if (request.method == net::Method::kGet) return snapshot(std::move(exchange));
     return exchange.respond(problem(405, "snapshots are got"));
   }
+  if (request.path == kSeenPath) {
+    if (request.method == net::Method::kPost) return seen(request, std::move(exchange));
+    return exchange.respond(problem(405, "questions are posted"));
+  }
   exchange.respond(problem(404, "is not known here; see docs/formats/bus.md"));
 }
 
@@ -58,6 +63,41 @@ void PeerDialect::beat(const net::HttpRequest& request, net::HttpExchange exchan
   response.content_type = kBytes;
   response.shared_body = own;
   exchange.respond(std::move(response));
+}
+
+/// Answered as things stand: who asks asks again.
+void PeerDialect::seen(const net::HttpRequest& request, net::HttpExchange exchange) {
+  const auto items = decode_seen_items(request.body);
+  if (!items.ok()) return exchange.respond(problem(400, items.error().to_string()));
+  struct Round {
+    net::HttpExchange exchange;
+    std::vector<SeenAnswer> answers;
+    size_t left;
+    void one_done() {
+      if (--left > 0) return;
+      net::HttpResponse response;
+      response.content_type = kBytes;
+      response.body = encode_seen_answers(answers);
+      exchange.respond(std::move(response));
+    }
+  };
+  const auto round = std::make_shared<Round>(
+      Round{std::move(exchange), std::vector<SeenAnswer>(items->size()), items->size() + 1});
+  for (size_t i = 0; i < items->size(); ++i) {
+    const SeenItem& item = (*items)[i];
+    front_.submit(core::ReadStamp{item.instance}, core::Ack::kLocal,
+                  [this, round, i, item](const base::Result<core::Reply>& reply) {
+                    if (!reply.ok()) return round->one_done();
+                    const auto& read = std::get<core::StampRead>(*reply);
+                    if (read.stamp < item.stamp) return round->one_done();
+                    front_.when_seen(item.instance.service, read.version, 0,
+                                     [round, i](size_t unseen) {
+                                       round->answers[i] = unseen;
+                                       round->one_done();
+                                     });
+                  });
+  }
+  round->one_done();
 }
 
 void PeerDialect::snapshot(net::HttpExchange exchange) {

@@ -11,7 +11,8 @@
 namespace callbook::peer {
 
 /// What nodes of one cluster ask of each other by HTTP, beside what goes over the bus
-/// (docs/formats/bus.md): snapshots, and beats while the bus can't carry them. One per I/O thread;
+/// (docs/formats/bus.md): snapshots, whether a change has been
+/// seen, and beats while the bus can't carry them. One per I/O thread;
 /// borrows what it is given.
 class PeerDialect final : public net::HttpHandler {
  public:
@@ -29,6 +30,7 @@ class PeerDialect final : public net::HttpHandler {
   static constexpr std::string_view kPrefix = "/v1/peer/";
   static constexpr std::string_view kBeatPath = "/v1/peer/beat";
   static constexpr std::string_view kSnapshotPath = "/v1/peer/snapshot";
+  static constexpr std::string_view kSeenPath = "/v1/peer/seen";
   /// Given at once by one I/O thread; more are told to come again.
   static constexpr uint32_t kMaxSnapshots = 2;
 
@@ -43,6 +45,7 @@ class PeerDialect final : public net::HttpHandler {
  private:
   void beat(const net::HttpRequest& request, net::HttpExchange exchange);
   void snapshot(net::HttpExchange exchange);
+  void seen(const net::HttpRequest& request, net::HttpExchange exchange);
 
   core::Front& front_;
   Door* const door_;
