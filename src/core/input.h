@@ -204,6 +204,16 @@ struct ReadRecords {
   uint32_t most = 0;
 };
 
+/// Records of a node of another data center, for a registry that mirrors it
+/// (RegistryOptions::mirror). `first` begins a snapshot of all that the node holds, `last` ends it;
+/// what comes besides has changed since. In order, as the node wrote them; an empty value: the
+/// record was erased. Views borrow until step() returns.
+struct MirrorRecords {
+  bool first = false;
+  bool last = false;
+  std::span<const BusMessage> records;
+};
+
 /// How far this node is with one instance, for another that waits until a change has come here.
 struct ReadStamp {
   InstanceKey key;
@@ -214,6 +224,6 @@ using Input =
                  CloseSession, ProbeResult, ReportInstance, ReleaseBreaker, RegisterInstance,
                  RefreshInstance, DeregisterInstance, SetOverride, RemoveOverride, MergeRecord,
                  FinishLoading, AdvanceTime, ReportBus, ReportBusLost, ApplyBatch,
-                 SettlePublication, HearBeat, ApplySnapshot, ReadRecords, ReadStamp>;
+                 SettlePublication, HearBeat, ApplySnapshot, MirrorRecords, ReadRecords, ReadStamp>;
 
 }  // namespace callbook::core

@@ -43,7 +43,7 @@ Registry::Registry(RegistryOptions options)
     : options_(std::move(options)),
       node_(node_id_of(options_.node)),
       clock_(node_),
-      catalog_({node_, options_.clustered}, sessions_, leases_, digest_),
+      catalog_({node_, options_.clustered || options_.mirror}, sessions_, leases_, digest_),
       doubt_(options_.timing.doubt),
       peers_(node_, options_.timing.lost_after_ms) {}
 
@@ -59,14 +59,19 @@ bool is_not_a_clients(const Input& input) {
                std::is_same_v<Wanted, AdvanceTime> || std::is_same_v<Wanted, ReportBus> ||
                std::is_same_v<Wanted, ReportBusLost> || std::is_same_v<Wanted, ApplyBatch> ||
                std::is_same_v<Wanted, SettlePublication> || std::is_same_v<Wanted, HearBeat> ||
-               std::is_same_v<Wanted, ApplySnapshot>;
+               std::is_same_v<Wanted, ApplySnapshot> || std::is_same_v<Wanted, MirrorRecords>;
       },
       input);
+}
+
+bool is_for_a_mirror(const Input& input) {
+  return std::holds_alternative<MirrorRecords>(input) || std::holds_alternative<AdvanceTime>(input);
 }
 
 }  // namespace
 
 Result<Reply> Registry::step(const Input& input, Now now, Outputs& out) {
+  if (options_.mirror) CALLBOOK_CHECK(is_for_a_mirror(input));
   if (loading() && !is_not_a_clients(input)) {
     return Error{ErrorCode::kNotReady, "", "the registry is still loading its catalog",
                  std::nullopt};

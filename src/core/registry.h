@@ -38,6 +38,9 @@ struct RegistryOptions {
   std::map<ServiceKey, ServiceTiming> service_timing;  ///< of those that have one of their own
   bool clustered = false;  ///< shares its records with other nodes over a bus
   uint64_t boot = 0;       ///< differs from start to start; chosen outside, at random
+  /// Shows another data center as the records of its nodes tell: takes MirrorRecords and
+  /// AdvanceTime, and nothing else. It judges nobody, removes nobody for silence, owes nothing.
+  bool mirror = false;
 };
 
 /// Where a node stands in its life.
@@ -299,6 +302,7 @@ class Registry {
   // Sessions: registry_sessions.cpp.
   base::Result<Session*> open_session(const SessionId& id);
   bool is_home(const Liveness& liveness) const {
+    if (options_.mirror) return false;
     return !options_.clustered || liveness.home == node_;
   }
   bool has_evidence(const Session& session, base::Now now) const;
@@ -319,6 +323,13 @@ class Registry {
   void end_unknown_session(Session& session, base::Now now);
   int64_t asked_heartbeat_ms(int64_t ttl_ms) const;
   SessionOpened opened(const Session& session) const;
+
+  // Another data center: registry_mirror.cpp.
+  base::Result<Reply> apply(const MirrorRecords& input, base::Now now, Outputs& out);
+  void mirror(const BusMessage& message, base::Now now, Outputs& out);
+  void mirror(const SessionRecord& record, bool erased, base::Now now, Outputs& out);
+  void mirror(const InstanceRecord& record, bool erased, base::Now now);
+  void mirror(const OverrideRecord& record, bool erased);
 
   // The node's own store: registry_load.cpp.
   base::Result<Reply> apply(const MergeRecord& input, base::Now now, Outputs& out);

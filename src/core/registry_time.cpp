@@ -28,6 +28,10 @@ Result<Reply> Registry::apply(const AdvanceTime&, Now now, Outputs& out) {
   advanced_ms_ = now.mono_ms;
   catalog_.note_time(now.mono_ms);
   if (phase_ == Phase::kLoading) return Reply(Done{});
+  if (options_.mirror) {
+    drop_aged(now, out);
+    return Reply(Done{});
+  }
   if (options_.clustered) advance_cluster(now, out);
   if (loading()) return Reply(Done{});
   end_lapsed(now, out);

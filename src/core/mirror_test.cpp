@@ -1,0 +1,179 @@
+// A registry that shows another data center, fed with what one of its nodes writes.
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include "core/script_test.h"
+
+namespace callbook::core {
+namespace {
+
+class Mirror {
+ public:
+  Mirror() : registry_(options()) {}
+
+  /// All that `node` holds, in parts of three records; without the end if it is cut off.
+  void take_snapshot(const Registry& node, base::Now now, bool cut_off = false) {
+    bool first = true;
+    for (Registry::DumpCursor cursor; !cursor.done(); first = false) {
+      RecordBatch batch;
+      node.dump(cursor, 3, batch);
+      const bool last = cursor.done() && !cut_off;
+      std::vector<BusMessage> records;
+      for (size_t i = 0; i < batch.size(); ++i) {
+        records.push_back({0, batch[i].key, batch[i].value});
+      }
+      step(MirrorRecords{first, last, records}, now);
+    }
+  }
+
+  /// What a node has stored since `from`.
+  void take_changes(const Script& node, size_t from, base::Now now) {
+    std::vector<BusMessage> records;
+    for (size_t i = from; i < node.records().size(); ++i) {
+      records.push_back({0, node.records()[i].first, node.records()[i].second});
+    }
+    step(MirrorRecords{false, false, records}, now);
+  }
+
+  void step(const Input& input, base::Now now) {
+    ASSERT_TRUE(registry_.step(input, now, outputs_).ok());
+    outputs_.clear();
+    for (const ServicePublished& published : registry_.publish()) {
+      views_[published.index] = published.view;
+    }
+  }
+
+  Registry& registry() { return registry_; }
+  /// Digest by service, of those that list anybody.
+  std::map<std::string, uint64_t> shown() const { return shown(views_); }
+  static std::map<std::string, uint64_t> shown(const std::map<uint32_t, ServiceViewPtr>& views) {
+    std::map<std::string, uint64_t> digests;
+    for (const auto& [index, view] : views) {
+      if (view && !view->list.empty()) digests[view->key.name] = view->digest;
+    }
+    return digests;
+  }
+
+ private:
+  static RegistryOptions options() {
+    RegistryOptions options;
+    options.node = "mirror of dc2";
+    options.datacenter = "dc2";
+    options.mirror = true;
+    return options;
+  }
+
+  Registry registry_;
+  Outputs outputs_;
+  std::map<uint32_t, ServiceViewPtr> views_;
+};
+
+RegistryOptions of_dc2() {
+  RegistryOptions options;
+  options.datacenter = "dc2";
+  return options;
+}
+
+/// What the node itself shows, read from a registry that takes the same snapshot at once.
+std::map<std::string, uint64_t> shown_by(Script& script, base::Now now) {
+  Mirror fresh;
+  fresh.take_snapshot(script.registry(), now);
+  return fresh.shown();
+}
+
+constexpr const char* kHistory = R"(
+> open a ttl=60000
+> open b ttl=60000
+> register orders/o-1 session=a zone=z meta=1
+> register orders/o-2 session=b
+> register stock/s-1 session=b
+> register stock/s-2
+> register stock/s-3 ttl=50000
+> override stock/s-2 out_of_service by=alice reason=disk
+)";
+
+TEST(Mirror, ShowsNothingUntilTheSnapshotIsWhole) {
+  Script dc2(of_dc2());
+  dc2.run(kHistory);
+  Mirror mirror;
+  mirror.take_snapshot(dc2.registry(), dc2.now(), true);
+  EXPECT_TRUE(mirror.registry().loading());
+  EXPECT_TRUE(mirror.shown().empty());
+  mirror.take_snapshot(dc2.registry(), dc2.now());
+  EXPECT_FALSE(mirror.registry().loading());
+  EXPECT_EQ(mirror.shown().size(), 2u);
+  EXPECT_EQ(mirror.registry().counts().instances, dc2.registry().counts().instances);
+  EXPECT_EQ(mirror.registry().counts().sessions, 2u);
+}
+
+TEST(Mirror, FollowsEveryChange) {
+  Script dc2(of_dc2());
+  dc2.run(kHistory);
+  Mirror mirror;
+  mirror.take_snapshot(dc2.registry(), dc2.now());
+  size_t seen = dc2.records().size();
+  for (const char* change :
+       {"> register orders/o-3 session=a\n", "> register orders/o-1 session=a meta=2\n",
+        "> deregister orders/o-2\n", "> restore stock/s-2 by=alice reason=done\n",
+        "> override orders/o-3 weight=7 by=bob reason=try\n", "> close b\n",
+        "> register stock/s-3 ttl=50000 meta=9\n", "> deregister stock/s-2 drain=1000\n",
+        "> advance 2000\n", "> open c ttl=60000\n> register stock/s-9 session=c\n"}) {
+    dc2.run(change);
+    mirror.take_changes(dc2, seen, dc2.now());
+    seen = dc2.records().size();
+    EXPECT_EQ(mirror.shown(), shown_by(dc2, dc2.now())) << change;
+    EXPECT_EQ(mirror.registry().counts().instances, dc2.registry().counts().instances) << change;
+  }
+}
+
+TEST(Mirror, KeepsWhatItHasWhileNothingIsHeardAndNobodyForSilence) {
+  Script dc2(of_dc2());
+  dc2.run(kHistory);
+  Mirror mirror;
+  mirror.take_snapshot(dc2.registry(), dc2.now());
+  const auto before = mirror.shown();
+  base::Now now = dc2.now();
+  for (int minute = 0; minute < 600; ++minute) {
+    now.mono_ms += 60'000;
+    now.wall_ms += 60'000;
+    mirror.step(AdvanceTime{}, now);
+  }
+  EXPECT_EQ(mirror.shown(), before);
+}
+
+TEST(Mirror, ASnapshotTakesOutWhatHasGoneSince) {
+  Script dc2(of_dc2());
+  dc2.run(kHistory);
+  Mirror mirror;
+  mirror.take_snapshot(dc2.registry(), dc2.now());
+  // All of it is forgotten there, tombstones and all, while nobody follows.
+  Script anew(of_dc2());
+  anew.run("> open z ttl=60000\n> register other/x-1 session=z\n");
+  mirror.take_snapshot(anew.registry(), dc2.now(), true);
+  EXPECT_EQ(mirror.shown().size(), 3u) << "a snapshot that is cut off takes nothing out";
+  mirror.take_snapshot(anew.registry(), dc2.now());
+  EXPECT_EQ(mirror.shown(), shown_by(anew, dc2.now()));
+  EXPECT_EQ(mirror.registry().counts().instances, 1u);
+  EXPECT_EQ(mirror.registry().counts().sessions, 1u);
+  EXPECT_EQ(mirror.registry().counts().tombstones, 0u);
+}
+
+TEST(Mirror, NeverOwesNorStoresMarks) {
+  Script dc2(of_dc2());
+  dc2.run(kHistory);
+  Mirror mirror;
+  mirror.take_snapshot(dc2.registry(), dc2.now());
+  EXPECT_EQ(mirror.registry().outbox_size(), 0u);
+  Outputs outputs;
+  ASSERT_TRUE(mirror.registry().step(AdvanceTime{}, dc2.now(), outputs).ok());
+  EXPECT_TRUE(outputs.beat.empty());
+  EXPECT_TRUE(outputs.probes.empty());
+}
+
+}  // namespace
+}  // namespace callbook::core
