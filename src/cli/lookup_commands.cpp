@@ -20,24 +20,33 @@ struct GetOptions : RegistryOptions {
   std::string service;
   std::string zone;
   std::vector<std::string> metadata;  ///< "k=v"
+  bool failover = false;
 };
 
 struct DeregisterOptions : RegistryOptions {
   std::string instance;  ///< "SERVICE/ID"
 };
 
-base::Result<std::vector<sdk::ServiceSummary>> all_services(const RegistryOptions& options) {
-  std::vector<sdk::ServiceSummary> services;
-  std::string after;
+/// All pages as one.
+base::Result<sdk::ServicePage> all_services(const RegistryOptions& options) {
+  sdk::ServicePage all;
   do {
     auto page = ask<sdk::ServicePage>(options, [&](sdk::NativeClient& client, auto done) {
-      client.list_services(options.name_space, after, std::move(done));
+      client.list_services(options.name_space, options.datacenter, all.next, std::move(done));
     });
     if (!page.ok()) return page.error();
-    services.insert(services.end(), page->services.begin(), page->services.end());
-    after = page->next;
-  } while (!after.empty());
-  return services;
+    all.services.insert(all.services.end(), page->services.begin(), page->services.end());
+    all.next = page->next;
+    all.origin = page->origin;
+  } while (!all.next.empty());
+  return all;
+}
+
+/// That a list may be old must not be overlooked.
+void warn_of_age(const sdk::Origin& origin) {
+  if (!origin.stale) return;
+  complain(fmt::format("{} has not been heard for {} s: this may be old", origin.datacenter,
+                       origin.silent_ms / 1000));
 }
 
 /// A document as the server sent it, without the line feed that it may end with.
@@ -45,11 +54,17 @@ std::string_view trimmed(std::string_view json) {
   return json.substr(0, json.find_last_not_of(" \r\n") + 1);
 }
 
-std::string services_json(const std::vector<sdk::ServiceSummary>& services) {
+std::string services_json(const sdk::ServicePage& page) {
   std::string text;
   base::JsonWriter json(text);
-  json.begin_object().key("services").begin_array();
-  for (const sdk::ServiceSummary& one : services) {
+  json.begin_object();
+  if (!page.origin.datacenter.empty()) {
+    json.field("dc", page.origin.datacenter)
+        .field("silent_ms", page.origin.silent_ms)
+        .field("stale", page.origin.stale);
+  }
+  json.key("services").begin_array();
+  for (const sdk::ServiceSummary& one : page.services) {
     json.begin_object().field("service", one.service);
     json.field("instances", one.instances).field("version", one.version).end_object();
   }
@@ -58,26 +73,30 @@ std::string services_json(const std::vector<sdk::ServiceSummary>& services) {
 }
 
 int run_services(const RegistryOptions& options) {
-  const auto services = all_services(options);
-  if (!services.ok()) return report(services.error());
+  const auto page = all_services(options);
+  if (!page.ok()) return report(page.error());
+  const auto& services = page->services;
+  if (!options.json) warn_of_age(page->origin);
   if (options.json) {
-    fmt::print("{}\n", services_json(services.value()));
-  } else if (!services.value().empty()) {
+    fmt::print("{}\n", services_json(*page));
+  } else if (!services.empty()) {
     std::vector<std::vector<std::string>> rows = {{"SERVICE", "INSTANCES"}};
-    for (const sdk::ServiceSummary& one : services.value()) {
+    for (const sdk::ServiceSummary& one : services) {
       rows.push_back({one.service, std::to_string(one.instances)});
     }
     fmt::print("{}", table_text(rows));
   } else {
     complain("no services");
   }
-  return services.value().empty() ? kNothing : kOk;
+  return services.empty() ? kNothing : kOk;
 }
 
 int run_get(const GetOptions& options) {
   sdk::InstanceFilter filter;
   filter.zone = options.zone;
   for (const std::string& entry : options.metadata) filter.metadata.push_back(name_value(entry));
+  filter.datacenter = options.datacenter;
+  filter.failover = options.failover;
 
   const auto document =
       ask<sdk::ServiceDocument>(options, [&](sdk::NativeClient& client, auto done) {
@@ -85,6 +104,11 @@ int run_get(const GetOptions& options) {
       });
   if (!document.ok()) return report(document.error());
   const sdk::SnapshotPart& list = document.value().snapshot;
+  const sdk::Origin& origin = document->origin;
+  if (!options.json) warn_of_age(origin);
+  if (!options.json && options.failover && !origin.datacenter.empty()) {
+    complain(fmt::format("these are of {}: nobody can be called nearer", origin.datacenter));
+  }
   if (options.json) {
     fmt::print("{}\n", trimmed(document.value().json));
   } else if (!list.instances.empty()) {
@@ -131,6 +155,7 @@ void add_services_command(CLI::App& app, int& exit_code) {
   CLI::App& verb = *app.add_subcommand("services", "List the services");
   auto options = std::make_shared<RegistryOptions>();
   add_json_option(verb, *options);
+  add_datacenter_option(verb, *options);
   add_namespace_option(verb, *options);
   add_registry_option(verb, *options);
   verb.footer("Exit code: 0 found, 1 error, 2 usage, 3 no services.");
@@ -146,7 +171,10 @@ void add_get_command(CLI::App& app, int& exit_code) {
       ->type_name("NAME=VALUE")
       ->check(is_name_value)
       ->allow_extra_args(false);
+  verb.add_flag("--failover", options->failover,
+                "Of the first data center with somebody to call, by the registry's order");
   add_json_option(verb, *options);
+  add_datacenter_option(verb, *options);
   add_namespace_option(verb, *options);
   add_registry_option(verb, *options);
   verb.footer("Exit code: 0 found, 1 error, 2 usage, 3 no instances; an empty list says why.");

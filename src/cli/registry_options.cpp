@@ -46,6 +46,12 @@ void add_namespace_option(CLI::App& verb, RegistryOptions& options) {
       ->capture_default_str();
 }
 
+void add_datacenter_option(CLI::App& verb, RegistryOptions& options) {
+  verb.add_option("--dc", options.datacenter,
+                  "Another data center, which the registry follows (default: its own)")
+      ->type_name("NAME");
+}
+
 void add_json_option(CLI::App& verb, RegistryOptions& options) {
   verb.add_flag("--json", options.json, "Print JSON, for programs");
 }

@@ -19,11 +19,13 @@ namespace callbook::cli {
 struct RegistryOptions {
   std::string registry = "127.0.0.1:7070";
   std::string name_space = sdk::kDefaultNamespace;
+  std::string datacenter;  ///< empty: the registry's own
   bool json = false;
 };
 
 void add_registry_option(CLI::App& verb, RegistryOptions& options);
 void add_namespace_option(CLI::App& verb, RegistryOptions& options);
+void add_datacenter_option(CLI::App& verb, RegistryOptions& options);
 void add_json_option(CLI::App& verb, RegistryOptions& options);
 
 /// One line on standard error: "callbook: …".

@@ -35,6 +35,20 @@ std::string cell(const element& node, std::string_view name) {
   return value.get(text) == simdjson::SUCCESS ? std::string(text) : simdjson::minify(value);
 }
 
+/// Of a list of objects under `columns`: the headings, and a row for each.
+base::Result<Rows> rows_of(
+    simdjson::dom::array list, std::string_view name,
+    std::initializer_list<std::pair<std::string_view, std::string_view>> columns) {
+  Rows rows(1);
+  for (const auto& [heading, member] : columns) rows[0].emplace_back(heading);
+  for (const element one : list) {
+    if (!one.is_object()) return base::invalid(name, "holds what is no object");
+    std::vector<std::string>& row = rows.emplace_back();
+    for (const auto& [heading, member] : columns) row.push_back(cell(one, member));
+  }
+  return rows;
+}
+
 std::string bus_line(const element& root) {
   const element bus = root["bus"];
   std::string line = "bus: " + cell(bus, "state");
@@ -45,11 +59,6 @@ std::string bus_line(const element& root) {
 }  // namespace
 
 base::Result<std::string> nodes_text(std::string_view json) {
-  static constexpr std::pair<std::string_view, std::string_view> kColumns[] = {
-      {"NODE", "node"},       {"HTTP", "http"},         {"STATE", "state"},
-      {"LAG", "lag"},         {"OUTBOX", "outbox"},     {"DIGEST", "digest"},
-      {"CLIENTS", "clients"}, {"SESSIONS", "sessions"}, {"INSTANCES", "instances"},
-      {"VERSION", "version"}};
   simdjson::dom::parser parser;
   element root;
   simdjson::dom::array nodes;
@@ -59,14 +68,31 @@ base::Result<std::string> nodes_text(std::string_view json) {
       !bus.is_object()) {
     return base::invalid("", "the registry sent no list of nodes");
   }
-  Rows rows(1);
-  for (const auto& [heading, name] : kColumns) rows[0].emplace_back(heading);
-  for (const element node : nodes) {
-    if (!node.is_object()) return base::invalid("nodes", "holds what is no node");
-    std::vector<std::string>& row = rows.emplace_back();
-    for (const auto& [heading, name] : kColumns) row.push_back(cell(node, name));
-  }
-  return table_text(rows) + bus_line(root);
+  const auto rows = rows_of(nodes, "nodes",
+                            {{"NODE", "node"},
+                             {"HTTP", "http"},
+                             {"STATE", "state"},
+                             {"LAG", "lag"},
+                             {"OUTBOX", "outbox"},
+                             {"DIGEST", "digest"},
+                             {"CLIENTS", "clients"},
+                             {"SESSIONS", "sessions"},
+                             {"INSTANCES", "instances"},
+                             {"VERSION", "version"}});
+  if (!rows.ok()) return rows.error();
+  const std::string text = table_text(*rows) + bus_line(root);
+  simdjson::dom::array followed;
+  const bool follows = root["datacenters"].get(followed) == simdjson::SUCCESS;
+  if (!follows || followed.begin() == followed.end()) return text;
+  const auto others = rows_of(followed, "datacenters",
+                              {{"DATACENTER", "dc"},
+                               {"STATE", "state"},
+                               {"SILENT_MS", "silent_ms"},
+                               {"SERVICES", "services"},
+                               {"INSTANCES", "instances"},
+                               {"FROM", "source"}});
+  if (!others.ok()) return others.error();
+  return text + "\n" + table_text(*others);
 }
 
 base::Result<std::string> status_text(std::string_view json) {

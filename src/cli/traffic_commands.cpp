@@ -66,12 +66,15 @@ int run_drain(const TrafficOptions& options) {
   fmt::print("{}/{} drains for {} ms", name->service.service, name->id, options.drain_ms);
   if (options.no_wait) {
     fmt::print("\n");
-  } else if (answer->unseen == 0) {
+  } else if (answer->unseen + answer->unreached == 0) {
     fmt::print("; every watcher has been told\n");
-  } else {
+  } else if (answer->unreached == 0) {
     fmt::print("; {} watchers have not been told\n", answer->unseen);
+  } else {
+    fmt::print("; {} watchers have not been told, {} nodes have not heard of it\n", answer->unseen,
+               answer->unreached);
   }
-  return answer->unseen == 0 ? kOk : kFailed;
+  return answer->unseen + answer->unreached == 0 ? kOk : kFailed;
 }
 
 std::shared_ptr<TrafficOptions> add_options(CLI::App& verb) {

@@ -1,8 +1,11 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/log.h"
@@ -25,6 +28,18 @@ enum class Ack : uint8_t {
 
 using Completion = base::UniqueFunction<void(const base::Result<Reply>&)>;
 
+/// Where the instances of a service are looked for when the own data center has none that can be
+/// called.
+struct Failover {
+  std::vector<std::string> usual;  ///< data centers, the first first
+  std::map<ServiceKey, std::vector<std::string>> of_service;
+
+  const std::vector<std::string>& order(const ServiceKey& service) const {
+    const auto own = of_service.find(service);
+    return own == of_service.end() ? usual : own->second;
+  }
+};
+
 /// What a front-end is told of the node that it runs in.
 struct NodeFacts {
   std::string name;
@@ -35,6 +50,7 @@ struct NodeFacts {
   int64_t started_wall_ms = 0;
   bool clustered = false;       ///< one of many nodes
   base::SipKey stamp_key = {};  ///< all nodes of a cluster have the same one
+  Failover failover = {};
 };
 
 /// Have all who watch a service been sent what was done to one instance of it?
@@ -50,6 +66,25 @@ struct Seen {
   uint64_t unseen = 0;     ///< watchers that it has not been sent to
   uint64_t unreached = 0;  ///< nodes that did not say that it has come to them
   bool all() const { return unseen == 0 && unreached == 0; }
+};
+
+/// Another data center, as it is shown on one thread.
+struct FollowedDatacenter {
+  /// Silent for longer, what is shown of it may be old, and says so.
+  static constexpr int64_t kStaleAfterMs = 5'000;
+
+  std::string name;
+  PublishedCatalog catalog;
+  bool whole = false;    ///< all of it has been heard of once
+  int64_t heard_ms = 0;  ///< monotonic: a node of it, in touch with its others, was heard last
+
+  bool is_stale(int64_t now_ms) const { return now_ms - heard_ms > kStaleAfterMs; }
+};
+
+/// Who is told of every record that is stored; destroying it ends that.
+class RecordsTail {
+ public:
+  virtual ~RecordsTail() = default;
 };
 
 /// How a front-end (a dialect on one I/O thread) reaches the running registry. The node implements
@@ -76,6 +111,17 @@ class Front {
   /// it.
   virtual void when_seen_everywhere(SeenQuestion question,
                                     base::UniqueFunction<void(Seen)> done) = 0;
+
+  /// This thread's view of another data center; null if it is not followed here.
+  virtual FollowedDatacenter* followed(std::string_view datacenter) = 0;
+  /// Their names.
+  virtual std::vector<std::string> followed_names() const = 0;
+
+  /// From now on tells of all that is stored, in order, and about once a second even of nothing.
+  /// `in_touch`: this node hears the others of its cluster. What an answer to submit() shows was
+  /// told before, or is told behind it.
+  using OnRecords = std::function<void(const RecordBatch& records, bool in_touch)>;
+  virtual std::unique_ptr<RecordsTail> follow_records(OnRecords on_records) = 0;
 
   virtual bool ready() const = 0;  ///< loaded: reads and writes are answered
   virtual const NodeFacts& facts() const = 0;

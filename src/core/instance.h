@@ -27,6 +27,13 @@ enum class InstanceState : uint8_t {
 
 inline constexpr uint8_t kInstanceStateCount = 7;
 
+/// Whether consumers should call one in this state: an operator and its provider allow it, and
+/// nobody knows better.
+constexpr bool may_be_called(InstanceState state) {
+  return state != InstanceState::kOutOfService && state != InstanceState::kDraining &&
+         state != InstanceState::kDown;
+}
+
 /// What consumers see of it, unless an operator or its provider says otherwise.
 constexpr InstanceState state_of(Health health) {
   switch (health) {

@@ -34,6 +34,11 @@ void Board::put(const ClusterReport& report) {
   other_nodes_ = std::move(others);
 }
 
+void Board::put(std::vector<FollowReport> followed) {
+  const std::lock_guard lock(mutex_);
+  followed_ = std::move(followed);
+}
+
 uint64_t Board::connections() const {
   const std::lock_guard lock(mutex_);
   uint64_t sum = 0;
@@ -53,7 +58,7 @@ void Board::set_state(std::string state) {
 
 Board::Snapshot Board::snapshot() const {
   const std::lock_guard lock(mutex_);
-  return {state_, core_, fronts_, cluster_};
+  return {state_, core_, fronts_, cluster_, followed_};
 }
 
 }  // namespace callbook::node

@@ -83,6 +83,17 @@ struct ClusterReport {
   std::vector<Peer> peers;
 };
 
+/// What the core's thread says of another data center that is followed.
+struct FollowReport {
+  std::string datacenter;
+  std::string source;      ///< whom it is followed from, or who was tried last
+  bool whole = false;      ///< all of it has been heard of once
+  int64_t silent_ms = -1;  ///< since a node in touch with its others was heard; -1: never
+  uint32_t services = 0;
+  uint32_t instances = 0;
+  uint64_t snapshots = 0;
+};
+
 /// Where the node's threads leave their figures for whoever asks. Thread-safe; never on the way of
 /// a request.
 class Board {
@@ -92,6 +103,7 @@ class Board {
   void put(const CoreReport& report);
   void put(size_t front, const FrontReport& report);
   void put(const ClusterReport& report);
+  void put(std::vector<FollowReport> followed);
   void set_state(std::string state);  ///< "loading", "serving", "stopping"
 
   struct Snapshot {
@@ -99,6 +111,7 @@ class Board {
     CoreReport core;
     std::vector<FrontReport> fronts;
     std::optional<ClusterReport> cluster;  ///< none on a node that stands alone
+    std::vector<FollowReport> followed;
   };
   Snapshot snapshot() const;
   /// Open on all I/O threads, as they said last.
@@ -113,6 +126,7 @@ class Board {
   CoreReport core_;                                                       // guarded by mutex_
   std::vector<FrontReport> fronts_;                                       // guarded by mutex_
   std::optional<ClusterReport> cluster_;                                  // guarded by mutex_
+  std::vector<FollowReport> followed_;                                    // guarded by mutex_
   Addresses other_nodes_ = std::make_shared<std::vector<std::string>>();  // guarded by mutex_
 };
 

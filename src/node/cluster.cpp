@@ -270,7 +270,7 @@ void Cluster::get_snapshot() {
   if (!source) return;
   snapshot_heard_ms_ = now_ms();
   snapshot_ = std::make_unique<peer::SnapshotReader>(
-      *parts_.loop, source->host, source->port,
+      *parts_.loop, source->host, source->port, false,
       peer::SnapshotReader::Callbacks{
           [this](const peer::SnapshotFramePtr& frame) {
             using Kind = peer::SnapshotFrame::Kind;

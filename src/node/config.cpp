@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <fstream>
+#include <set>
 
 #include <fmt/format.h>
 
@@ -148,6 +149,71 @@ base::Status check_cluster(const Config& config) {
 
 }  // namespace
 
+base::Result<std::vector<FollowedNodes>> parse_followed(std::string_view text) {
+  std::vector<FollowedNodes> followed;
+  for (std::string_view part : split(text)) {
+    if (const size_t equals = part.find('='); equals != std::string_view::npos) {
+      followed.push_back({std::string(part.substr(0, equals)), {}});
+      part.remove_prefix(equals + 1);
+    }
+    if (followed.empty()) {
+      return base::invalid("follow", fmt::format("'{}' is not DATACENTER=HOST:PORT", part));
+    }
+    auto endpoint = parse_endpoint("follow", part);
+    if (!endpoint.ok()) return endpoint.error();
+    followed.back().nodes.push_back(std::move(*endpoint));
+  }
+  return followed;
+}
+
+core::Failover failover(const Config& config) {
+  const auto names = [](std::string_view text) {
+    const auto parts = split(text);
+    return std::vector<std::string>(parts.begin(), parts.end());
+  };
+  core::Failover made;
+  made.usual = names(config.failover);
+  for (const auto& [service, order] : config.service_failover) {
+    made.of_service[service] = names(order);
+  }
+  return made;
+}
+
+namespace {
+
+base::Status check_order(std::string_view field, const std::vector<std::string>& order,
+                         const std::set<std::string>& followed) {
+  for (const std::string& name : order) {
+    if (followed.contains(name)) continue;
+    return base::invalid(field, fmt::format("names '{}', which is not followed", name));
+  }
+  return {};
+}
+
+base::Status check_followed(const Config& config) {
+  const auto followed = parse_followed(config.follow);
+  if (!followed.ok()) return followed.error();
+  std::set<std::string> names;
+  for (const FollowedNodes& one : *followed) {
+    if (auto status = base::check_name("follow", one.datacenter); !status.ok()) return status;
+    if (one.datacenter == config.datacenter) {
+      return base::invalid("follow", fmt::format("names {}, this node's own", one.datacenter));
+    }
+    if (!names.insert(one.datacenter).second) {
+      return base::invalid("follow", fmt::format("names {} twice", one.datacenter));
+    }
+  }
+  const core::Failover orders = failover(config);
+  if (auto status = check_order("failover", orders.usual, names); !status.ok()) return status;
+  for (const auto& [service, order] : orders.of_service) {
+    const std::string field = fmt::format("service.{}.failover", service.name);
+    if (auto status = check_order(field, order, names); !status.ok()) return status;
+  }
+  return {};
+}
+
+}  // namespace
+
 std::string cluster_identity(const Config& config) {
   return config.datacenter + "/" + (config.cluster.empty() ? config.datacenter : config.cluster);
 }
@@ -214,6 +280,7 @@ base::Status check(const Config& config) {
             http->host));
   }
   if (auto status = check_cluster(config); !status.ok()) return status;
+  if (auto status = check_followed(config); !status.ok()) return status;
   if (!config.dev && config.data.empty()) return base::invalid("data", "must name a directory");
   if (config.limits.min_ttl_ms > config.limits.max_ttl_ms) {
     return base::invalid("min_ttl_ms", "is above max_ttl_ms");

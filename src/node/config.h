@@ -7,6 +7,7 @@
 
 #include "base/siphash.h"
 #include "bus/nats/options.h"
+#include "core/front.h"
 #include "core/key.h"
 #include "core/limits.h"
 #include "dialects/native/native_dialect.h"
@@ -29,6 +30,8 @@ struct Config {
   std::string cluster_key_file;  ///< empty: a key that everybody knows
   std::string bus_password_file;
   std::string peers;           ///< "host:port,…": nodes to be asked though the bus be away
+  std::string follow;          ///< "dc2=host:port,host:port,dc3=host:port": other data centers
+  std::string failover;        ///< "dc2,dc3": where to look when the own has nobody to call
   bus::nats::Options nats;     ///< but for what the lines above say
   bool dev = false;            ///< keep everything in memory
   bool insecure_bind = false;  ///< allow plain HTTP beyond loopback
@@ -46,6 +49,7 @@ struct Config {
     std::string text;
   };
   std::vector<ServiceSetting> service_settings;
+  std::map<core::ServiceKey, std::string> service_failover;  ///< of those with one of their own
   net::ProbeLimits probe_limits;
   net::HttpLimits http_limits;
   native::NativeLimits native_limits;
@@ -66,6 +70,17 @@ base::Status check_reachable(std::string_view field, std::string_view text);
 
 /// "host:port,host:port"; empty: none.
 base::Result<std::vector<Endpoint>> parse_endpoints(std::string_view field, std::string_view text);
+
+/// Nodes of another data center.
+struct FollowedNodes {
+  std::string datacenter;
+  std::vector<Endpoint> nodes;
+};
+/// "dc2=host:port,host:port,dc3=host:port"; empty: none.
+base::Result<std::vector<FollowedNodes>> parse_followed(std::string_view text);
+
+/// The order of data centers for each service. REQUIRES check() ok.
+core::Failover failover(const Config& config);
 
 /// Tells the nodes of one cluster from those of another: "DATACENTER/CLUSTER".
 std::string cluster_identity(const Config& config);

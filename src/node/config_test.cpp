@@ -223,5 +223,47 @@ TEST(Config, PlainHttpStaysOnLoopbackUnlessAllowed) {
   EXPECT_EQ(parse_endpoint("http", "[::1]:0")->host, "::1");
 }
 
+TEST(Config, ReadsWhichDataCentersAreFollowed) {
+  const auto followed = parse_followed("dc2=10.0.0.1:7070,10.0.0.2:7070,dc3=[::1]:80");
+  ASSERT_TRUE(followed.ok());
+  ASSERT_EQ(followed->size(), 2u);
+  EXPECT_EQ((*followed)[0].datacenter, "dc2");
+  ASSERT_EQ((*followed)[0].nodes.size(), 2u);
+  EXPECT_EQ(to_text((*followed)[0].nodes[1]), "10.0.0.2:7070");
+  EXPECT_EQ((*followed)[1].datacenter, "dc3");
+  EXPECT_TRUE(parse_followed("")->empty());
+}
+
+TEST(Config, RefusesToFollowWhatMakesNoSense) {
+  for (const char* text : {"10.0.0.1:7070", "dc2=", "dc2=host", "dc1=h:1", "dc2=h:1,dc2=h:2",
+                           "d c=h:1", "=h:1", "dc2=h:1,dc3"}) {
+    Config config;
+    config.follow = text;
+    const auto status = check(config);
+    ASSERT_FALSE(status.ok()) << text;
+    EXPECT_EQ(status.error().field, "follow") << text;
+  }
+}
+
+TEST(Config, FailoverNamesWhatIsFollowed) {
+  Config config;
+  const File file(R"(
+follow = "dc2=h:1,dc3=h:2"
+failover = "dc2,dc3"
+[service.stock]
+failover = "dc3"
+)");
+  ASSERT_TRUE(apply_file(config, file.path()).ok());
+  ASSERT_TRUE(check(config).ok());
+  const core::Failover orders = failover(config);
+  EXPECT_EQ(orders.order({"default", "orders"}), (std::vector<std::string>{"dc2", "dc3"}));
+  EXPECT_EQ(orders.order({"default", "stock"}), (std::vector<std::string>{"dc3"}));
+  config.failover = "dc4";
+  EXPECT_EQ(check(config).error().field, "failover");
+  config.failover = "dc2";
+  config.service_failover[{"default", "stock"}] = "dc9";
+  EXPECT_EQ(check(config).error().field, "service.stock.failover");
+}
+
 }  // namespace
 }  // namespace callbook::node

@@ -4,12 +4,16 @@
 #include <optional>
 #include <utility>
 
+#include "base/check.h"
+
 namespace callbook::node {
 namespace {
 
 constexpr int64_t kTickMs = 100;
 /// A batch this long is applied at once: it bounds memory and the wait of the first.
 constexpr size_t kMaxBatch = 50'000;
+/// Those who follow what is stored are told so often that it is nothing.
+constexpr int64_t kTellEveryMs = 1'000;
 /// Then the answer is that the change is in effect, but not known to be safe.
 constexpr int64_t kLongestAckWaitMs = 5'000;
 
@@ -24,7 +28,8 @@ CoreDriver::CoreDriver(net::EventLoop& loop, const base::Clock& clock, Board& bo
       logger_(logger),
       registry_(std::move(registry)),
       deliver_(std::move(deliver)),
-      answers_(fronts) {}
+      answers_(fronts),
+      followers_(fronts) {}
 
 CoreDriver::~CoreDriver() = default;
 
@@ -116,7 +121,15 @@ void CoreDriver::settle_outputs() {
   if (store_) store_->write(outputs_.records);
   if (probe_ && !outputs_.probes.empty()) probe_(std::exchange(outputs_.probes, {}));
   if (others_ != nullptr) others_->carry_out(outputs_);
+  if (!outputs_.records.empty() && is_followed()) {
+    CALLBOOK_CHECK(!stored_);
+    stored_ = std::make_shared<const core::RecordBatch>(std::exchange(outputs_.records, {}));
+  }
   outputs_.clear();
+}
+
+bool CoreDriver::is_followed() const {
+  return std::find(followers_.begin(), followers_.end(), true) != followers_.end();
 }
 
 void CoreDriver::settle_acks(const std::vector<core::RecordSettled>& settled, base::Now now) {
@@ -207,9 +220,14 @@ void CoreDriver::deliver_all() {
     ++report_.publications;
     publication = std::make_shared<const core::Publication>(std::move(changes));
   }
+  const auto stored = std::exchange(stored_, nullptr);
+  const bool in_touch = registry_->phase() == core::Phase::kServing &&
+                        (others_ == nullptr || others_->bus_connected());
   for (size_t front = 0; front < answers_.size(); ++front) {
-    if (!publication && answers_[front].empty()) continue;
-    deliver_(front, {publication, std::exchange(answers_[front], {})});
+    const bool follows = stored && followers_[front];
+    if (!publication && answers_[front].empty() && !follows) continue;
+    deliver_(front, {publication, std::exchange(answers_[front], {}), follows ? stored : nullptr,
+                     in_touch});
   }
   if (whole_ && !registry_->loading()) std::exchange(whole_, nullptr)();
 }
@@ -230,6 +248,10 @@ void CoreDriver::tick() {
   publish_due(now);
   settle_acks(settled, now);
   if (store_) store_->tick(now.mono_ms);
+  if (!stored_ && is_followed() && now.mono_ms - stored_told_ms_ >= kTellEveryMs) {
+    stored_ = std::make_shared<const core::RecordBatch>();
+    stored_told_ms_ = now.mono_ms;
+  }
   deliver_all();
   report();
 }

@@ -34,6 +34,9 @@ struct Answer {
 struct Delivery {
   std::shared_ptr<const core::Publication> publication;
   std::vector<Answer> answers;
+  /// Then, for a front that follows them: what was stored since the last; may be empty.
+  std::shared_ptr<const core::RecordBatch> stored = {};
+  bool in_touch = true;  ///< with the other nodes, if there are any
 };
 
 /// Owns the registry and applies inputs in batches: everything submitted during one turn of the
@@ -75,6 +78,9 @@ class CoreDriver {
   /// Called once, when the state is whole and has been delivered; before start().
   void when_whole(std::function<void()> whole) { whole_ = std::move(whole); }
 
+  /// Whether a front is brought what is stored, from the next batch on. Core's thread.
+  void follow_records(size_t front, bool follows) { followers_[front] = follows; }
+
   /// Core's thread.
   void submit(size_t front, Submission submission);
   void submit(size_t front, std::vector<Submission> submissions);
@@ -106,6 +112,7 @@ class CoreDriver {
   void count(const core::Input& input, const base::Result<core::Reply>& reply);
   void deliver_all();
   void settle_outputs();
+  bool is_followed() const;
   void tick();
 
   net::EventLoop& loop_;
@@ -123,6 +130,9 @@ class CoreDriver {
   std::vector<Pending> pending_;
   std::vector<Pending> batch_;
   std::vector<std::vector<Answer>> answers_;  ///< by front
+  std::vector<bool> followers_;               ///< by front
+  std::shared_ptr<const core::RecordBatch> stored_;
+  int64_t stored_told_ms_ = 0;
   core::Outputs outputs_;
   CoreReport report_;
   bool scheduled_ = false;

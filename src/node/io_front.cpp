@@ -7,9 +7,68 @@
 
 namespace callbook::node {
 
+/// In the list of those who are told, as long as it lives.
+class IoFront::Tail final : public core::RecordsTail {
+ public:
+  Tail(IoFront& front, OnRecords on_records) : front_(front), on_records_(std::move(on_records)) {
+    front.tails_.push_back(this);
+    if (front.tails_.size() == 1) front.follow(true);
+  }
+  ~Tail() override {
+    std::erase(front_.tails_, this);
+    if (front_.tails_.empty()) front_.follow(false);
+  }
+  Tail(const Tail&) = delete;
+  Tail& operator=(const Tail&) = delete;
+
+  void tell(const core::RecordBatch& records, bool in_touch) const {
+    on_records_(records, in_touch);
+  }
+
+ private:
+  IoFront& front_;
+  const OnRecords on_records_;
+};
+
 IoFront::IoFront(Parts parts)
-    : parts_(std::move(parts)), barrier_(*parts_.own_loop, catalog_, *parts_.clock) {}
+    : parts_(std::move(parts)), barrier_(*parts_.own_loop, catalog_, *parts_.clock) {
+  for (const std::string& name : parts_.followed) {
+    followed_.push_back(std::make_unique<core::FollowedDatacenter>());
+    followed_.back()->name = name;
+  }
+}
 IoFront::~IoFront() = default;
+
+std::unique_ptr<core::RecordsTail> IoFront::follow_records(OnRecords on_records) {
+  return std::make_unique<Tail>(*this, std::move(on_records));
+}
+
+/// Comes to core before whatever is submitted after it.
+void IoFront::follow(bool follows) {
+  CoreDriver& driver = *parts_.driver;
+  if (on_core_loop()) return driver.follow_records(parts_.index, follows);
+  parts_.core_loop->post(
+      [&driver, index = parts_.index, follows] { driver.follow_records(index, follows); });
+}
+
+core::FollowedDatacenter* IoFront::followed(std::string_view datacenter) {
+  for (const auto& one : followed_) {
+    if (one->name == datacenter) return one.get();
+  }
+  return nullptr;
+}
+
+std::vector<std::string> IoFront::followed_names() const {
+  return parts_.followed;
+}
+
+void IoFront::take(size_t followed, const std::shared_ptr<const core::Publication>& publication,
+                   bool whole, int64_t heard_ms) {
+  core::FollowedDatacenter& one = *followed_[followed];
+  one.whole = whole;
+  one.heard_ms = heard_ms;
+  if (publication) one.catalog.apply(*publication);
+}
 
 void IoFront::submit(core::Input input, core::Ack ack, core::Completion done) {
   if (!ready_) return refuse_later(std::move(done));
@@ -35,6 +94,8 @@ void IoFront::refuse_later(core::Completion done) const {
 void IoFront::take(Delivery delivery) {
   if (delivery.publication) catalog_.apply(*delivery.publication);
   for (Answer& answer : delivery.answers) answer.done(answer.reply);
+  if (!delivery.stored) return;
+  for (const Tail* tail : tails_) tail->tell(*delivery.stored, delivery.in_touch);
 }
 
 void IoFront::when_seen(core::ServiceKey service, uint64_t version, int64_t deadline_ms,

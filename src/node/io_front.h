@@ -34,6 +34,7 @@ class IoFront final : public core::Front {
     std::function<void(std::function<void(IoFront&)>)> on_every_front;
     /// Asks the other nodes; calls back once, on any thread. None: this node stands alone.
     std::function<void(core::SeenQuestion, std::function<void(core::Seen)>)> ask_others = {};
+    std::vector<std::string> followed = {};  ///< other data centers
   };
   explicit IoFront(Parts parts);
   ~IoFront() override;
@@ -46,6 +47,9 @@ class IoFront final : public core::Front {
   void when_seen_everywhere(core::SeenQuestion question,
                             base::UniqueFunction<void(core::Seen)> done) override;
   core::PublishedCatalog& catalog() override { return catalog_; }
+  core::FollowedDatacenter* followed(std::string_view datacenter) override;
+  std::vector<std::string> followed_names() const override;
+  std::unique_ptr<core::RecordsTail> follow_records(OnRecords on_records) override;
   bool ready() const override { return ready_; }
   const core::NodeFacts& facts() const override { return *parts_.facts; }
   const core::Limits& limits() const override { return *parts_.limits; }
@@ -60,6 +64,9 @@ class IoFront final : public core::Front {
   /// Own thread: what the core has brought.
   void take(Delivery delivery);
   void set_ready() { ready_ = true; }
+  /// Own thread: news of another data center; `publication` may be null.
+  void take(size_t followed, const std::shared_ptr<const core::Publication>& publication,
+            bool whole, int64_t heard_ms);
   /// Answers those who wait to be told that all have seen a change.
   void stop_waiting();
 
@@ -75,12 +82,17 @@ class IoFront final : public core::Front {
     base::UniqueFunction<void(core::Seen)> done;
   };
 
+  class Tail;
+
   void refuse_later(core::Completion done) const;
+  void follow(bool follows);
   void note_seen(uint64_t asking, const core::Seen& seen);
   bool on_core_loop() const { return parts_.own_loop == parts_.core_loop; }
 
   const Parts parts_;
   core::PublishedCatalog catalog_;
+  std::vector<std::unique_ptr<core::FollowedDatacenter>> followed_;
+  std::vector<Tail*> tails_;
   SeenBarrier barrier_;
   std::map<uint64_t, Asking> askings_;  ///< by number
   uint64_t last_asking_ = 0;

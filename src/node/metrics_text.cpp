@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "base/json_writer.h"
+#include "core/front.h"
 #include "node/peers.h"
 
 namespace callbook::node {
@@ -20,6 +21,17 @@ class MetricWriter {
   template <typename Number>
   void counter(std::string_view name, std::string_view help, Number value) {
     write(name, help, "counter", value);
+  }
+  /// One value for each of `of`, told apart by `label`.
+  template <typename Each, typename Value>
+  void gauges(std::string_view name, std::string_view help, std::string_view label,
+              const std::vector<Each>& of, std::string Each::*told_by, Value value) {
+    fmt::format_to(std::back_inserter(out_), "# HELP callbook_{0} {1}\n# TYPE callbook_{0} gauge\n",
+                   name, help);
+    for (const Each& one : of) {
+      fmt::format_to(std::back_inserter(out_), "callbook_{}{{{}=\"{}\"}} {}\n", name, label,
+                     one.*told_by, value(one));
+    }
   }
   std::string take() { return std::move(out_); }
 
@@ -193,6 +205,24 @@ void write_cluster(MetricWriter& out, const CoreReport& core, const ClusterRepor
               core.counters.replays);
 }
 
+bool is_stale(const FollowReport& followed) {
+  return followed.silent_ms < 0 || followed.silent_ms > core::FollowedDatacenter::kStaleAfterMs;
+}
+
+void write_followed(MetricWriter& out, const std::vector<FollowReport>& all) {
+  const auto each = [&](std::string_view name, std::string_view help, auto value) {
+    out.gauges(name, help, "datacenter", all, &FollowReport::datacenter, value);
+  };
+  each("followed_stale", "1 while another data center has not been heard for seconds.",
+       [](const FollowReport& one) { return is_stale(one) ? 1 : 0; });
+  each("followed_silent_ms", "Since it was heard; -1: not since the start.",
+       [](const FollowReport& one) { return one.silent_ms; });
+  each("followed_instances", "Instances of it that are shown here.",
+       [](const FollowReport& one) { return one.instances; });
+  each("followed_snapshots", "Times that all of it was got anew.",
+       [](const FollowReport& one) { return one.snapshots; });
+}
+
 }  // namespace
 
 std::string metrics_text(const Board::Snapshot& board, const core::NodeFacts& facts) {
@@ -203,6 +233,7 @@ std::string metrics_text(const Board::Snapshot& board, const core::NodeFacts& fa
   write_core(out, board.core);
   write_store(out, board.core);
   if (board.cluster) write_cluster(out, board.core, *board.cluster);
+  if (!board.followed.empty()) write_followed(out, board.followed);
   write_fronts(out, sum(board.fronts));
   return out.take();
 }
@@ -299,6 +330,20 @@ std::string nodes_json(const Board::Snapshot& board, const core::NodeFacts& fact
   json.key("nodes").begin_array();
   append_node(json, self, cluster, true);
   for (const ClusterReport::Peer& peer : cluster.peers) append_node(json, peer, cluster, false);
+  json.end_array();
+  json.key("datacenters").begin_array();
+  for (const FollowReport& one : board.followed) {
+    json.begin_object()
+        .field("dc", one.datacenter)
+        .field("state", !one.whole      ? "unreached"
+                        : is_stale(one) ? "stale"
+                                        : "live")
+        .field("source", one.source)
+        .field("silent_ms", one.silent_ms)
+        .field("services", one.services)
+        .field("instances", one.instances)
+        .end_object();
+  }
   json.end_array().end_object();
   out += '\n';
   return out;

@@ -19,6 +19,7 @@
 #include "node/board.h"
 #include "node/cluster.h"
 #include "node/core_driver.h"
+#include "node/follower.h"
 #include "node/io_front.h"
 #include "node/prober.h"
 #include "node/settings.h"
@@ -119,6 +120,9 @@ class Node::Impl {
   void open_doors();
   void on_every_front(std::function<void(IoFront&)> task);
   std::function<void(core::SeenQuestion, std::function<void(core::Seen)>)> ask_others();
+  void make_followers(const core::RegistryOptions& options);
+  std::vector<std::string> followed_names() const;
+  void report_followed();
   base::Status listen();
   void load();
   Loaded replay();
@@ -140,6 +144,8 @@ class Node::Impl {
   std::unique_ptr<store::FileSystem> files_;
   std::unique_ptr<CoreDriver> driver_;
   std::unique_ptr<Cluster> cluster_;  ///< none: this node stands alone
+  std::vector<std::unique_ptr<Follower>> followers_;
+  std::unique_ptr<net::EventLoop::Timer> followed_reporter_;
   std::unique_ptr<Prober> prober_;
   std::unique_ptr<net::EventLoop::Timer> signals_;
   std::thread loader_;
@@ -166,6 +172,7 @@ Node::Impl::Impl(Config config, base::Logger& logger)
   facts_.version = CALLBOOK_VERSION;
   facts_.started_wall_ms = clock_.now().wall_ms;
   facts_.clustered = !config_.bus.empty();
+  facts_.failover = failover(config_);
   make_lanes();
 }
 
@@ -201,8 +208,27 @@ void Node::Impl::make_driver() {
         auto held = std::make_shared<std::vector<core::ProbeResult>>(std::move(results));
         core_loop().post([this, held] { driver_->take(*held); });
       });
+  make_followers(options);
   driver_->set_probe(
       [this](std::vector<core::Probe> probes) { prober_->probe(std::move(probes)); });
+}
+
+void Node::Impl::make_followers(const core::RegistryOptions& options) {
+  auto all = *parse_followed(config_.follow);
+  for (FollowedNodes& nodes : all) {
+    const size_t followed = followers_.size();
+    auto deliver = [this, followed](std::shared_ptr<const core::Publication> publication,
+                                    bool whole, int64_t heard_ms) {
+      for (auto& held : lanes_) {
+        Lane& lane = *held;
+        lane.loop.post([&lane, followed, publication, whole, heard_ms] {
+          lane.front->take(followed, publication, whole, heard_ms);
+        });
+      }
+    };
+    followers_.push_back(std::make_unique<Follower>(
+        Follower::Parts{&core_loop(), &clock_, &logger_}, std::move(nodes), options, deliver));
+  }
 }
 
 void Node::Impl::make_lanes() {
@@ -226,13 +252,28 @@ std::function<void(core::SeenQuestion, std::function<void(core::Seen)>)> Node::I
   };
 }
 
+std::vector<std::string> Node::Impl::followed_names() const {
+  std::vector<std::string> names;
+  const auto all = *parse_followed(config_.follow);
+  for (const FollowedNodes& one : all) {
+    names.push_back(one.datacenter);
+  }
+  return names;
+}
+
+void Node::Impl::report_followed() {
+  std::vector<FollowReport> reports;
+  for (const auto& follower : followers_) reports.push_back(follower->report());
+  board_.put(std::move(reports));
+}
+
 void Node::Impl::make_lane(size_t index) {
   Lane& lane = *lanes_[index];
   lane.front = std::make_unique<IoFront>(IoFront::Parts{
       index, &lane.loop, &core_loop(), driver_.get(), &board_, &clock_, &facts_, &config_.limits,
       lanes_.size(),
-      [this](std::function<void(IoFront&)> task) { on_every_front(std::move(task)); },
-      ask_others()});
+      [this](std::function<void(IoFront&)> task) { on_every_front(std::move(task)); }, ask_others(),
+      followed_names()});
   lane.dialect =
       std::make_unique<native::NativeDialect>(*lane.front, lane.loop, config_.native_limits);
   lane.peers = std::make_unique<peer::PeerDialect>(*lane.front, cluster_.get());
@@ -359,6 +400,9 @@ void Node::Impl::begin_service(Loaded loaded) {
     cluster_->start();
   }
   driver_->start(std::move(keeper));
+  for (auto& follower : followers_) follower->start();
+  report_followed();
+  followed_reporter_ = core_loop().every(kReportMs, [this] { report_followed(); });
 }
 
 /// The state is whole, and its first publication is on its way to every front.
@@ -431,6 +475,7 @@ void Node::Impl::lane_stopped() {
 
 void Node::Impl::end_loops() {
   if (cluster_) cluster_->stop();
+  for (auto& follower : followers_) follower->stop();
   for (auto& lane : lanes_) lane->loop.stop();
 }
 

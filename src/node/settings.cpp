@@ -114,6 +114,10 @@ std::vector<Setting> node_settings() {
       text("cluster_key_file", "a file whose line is a secret that the cluster's nodes share",
            &Config::cluster_key_file),
       text("peers", "nodes to be asked though the bus is away: HOST:PORT[,...]", &Config::peers),
+      text("follow", "nodes of other data centers to be shown: DC=HOST:PORT[,HOST:PORT][,DC=...]",
+           &Config::follow),
+      text("failover", "data centers in which to look when the own has nobody to call: DC[,DC]",
+           &Config::failover),
       truth("dev", "keep everything in memory; nothing survives a restart", &Config::dev),
       truth("insecure_bind", "allow plain HTTP on an address other than loopback",
             &Config::insecure_bind),
@@ -345,6 +349,11 @@ Status apply_service_value(Config& config, std::string_view name, std::string_vi
   const core::ServiceKey service(in_default ? core::kDefaultNamespace : name.substr(0, slash),
                                  in_default ? name : name.substr(slash + 1));
   const std::string where = fmt::format("service.{}.{}", name, key);
+  if (key == "failover") {
+    if (!value.is_string()) return base::invalid(where, "must be a string");
+    config.service_failover[service] = value.as_string()->get();
+    return {};
+  }
   const auto& all = settings();
   const auto found = std::find_if(
       all.begin(), all.end(), [&](const Setting& s) { return s.set_for_service && s.key == key; });

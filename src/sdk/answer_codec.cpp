@@ -82,9 +82,27 @@ base::Result<RegistrationAnswer> decode_registration(std::string_view json) {
   return result_of(status, std::move(answer));
 }
 
+namespace {
+
+void read_origin(const ObjectReader& reader, Origin& origin) {
+  reader.read("dc", origin.datacenter);
+  reader.read_number("silent_ms", origin.silent_ms);
+  reader.read("stale", origin.stale);
+}
+
+}  // namespace
+
+base::Result<Origin> decode_origin(std::string_view json) {
+  Origin origin;
+  const base::Status status =
+      read_object(json, [&](const ObjectReader& reader) { read_origin(reader, origin); });
+  return result_of(status, std::move(origin));
+}
+
 base::Result<ServicePage> decode_services(std::string_view json) {
   ServicePage page;
   const base::Status status = read_object(json, [&page](const ObjectReader& reader) {
+    read_origin(reader, page.origin);
     reader.each_item("services", [&](Element element) {
       const auto fields = reader.nested("services", element);
       if (!fields) return;
@@ -103,6 +121,7 @@ base::Result<RemovalAnswer> decode_removal(std::string_view json) {
   const base::Status status = read_object(json, [&answer](const ObjectReader& reader) {
     reader.read_number("version", answer.version);
     reader.read_number("unseen", answer.unseen);
+    reader.read_number("unreached", answer.unreached);
   });
   return result_of(status, RemovalAnswer{answer});
 }

@@ -29,7 +29,8 @@ struct RegistrationAnswer {
 /// What a removal did.
 struct RemovalAnswer {
   uint64_t version = 0;
-  uint64_t unseen = 0;  ///< watchers that have not been sent it, where that was asked for
+  uint64_t unseen = 0;     ///< watchers that have not been sent it, where that was asked for
+  uint64_t unreached = 0;  ///< nodes that did not say that it has come to them
 };
 
 /// One line of the list of services.
@@ -39,8 +40,16 @@ struct ServiceSummary {
   uint64_t version = 0;
 };
 
+/// Of which data center a list is.
+struct Origin {
+  std::string datacenter;  ///< empty: the registry's own
+  int64_t silent_ms = 0;   ///< since it was heard
+  bool stale = false;      ///< for so long that the list may be old
+};
+
 struct ServicePage {
   std::vector<ServiceSummary> services;
+  Origin origin;
   std::string next;  ///< where the next page begins; empty: this is the last
 };
 
@@ -50,6 +59,7 @@ base::Result<SessionGrant> decode_session(std::string_view json);
 base::Result<RegistrationAnswer> decode_registration(std::string_view json);
 base::Result<RemovalAnswer> decode_removal(std::string_view json);
 base::Result<ServicePage> decode_services(std::string_view json);
+base::Result<Origin> decode_origin(std::string_view json);
 
 /// The data of a `leaving` event: where to turn to.
 base::Result<std::vector<std::string>> decode_leaving(std::string_view json);

@@ -41,6 +41,11 @@ class ObjectReader {
     out = text;
   }
 
+  void read(std::string_view name, bool& out) const {
+    const auto element = find(name);
+    if (element && element->get(out) != simdjson::SUCCESS) fail(name, "is neither true nor false");
+  }
+
   template <typename Number>
   void read_number(std::string_view name, Number& out) const {
     if (const auto element = find(name)) take_number(name, *element, out);

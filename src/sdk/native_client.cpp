@@ -174,9 +174,10 @@ void NativeClient::release(const ServiceName& service, Callback<uint64_t> done) 
                  [](std::string_view body) { return decode_number(body, "groups"); });
 }
 
-void NativeClient::list_services(const std::string& name_space, const std::string& after,
-                                 Callback<ServicePage> done) {
+void NativeClient::list_services(const std::string& name_space, const std::string& datacenter,
+                                 const std::string& after, Callback<ServicePage> done) {
   std::string target = "/v1/services" + namespace_query(name_space);
+  if (!datacenter.empty()) add_query(target, "dc", datacenter);
   if (!after.empty()) add_query(target, "after", after);
   call<ServicePage>(Method::kGet, std::move(target), {}, std::move(done), decode_services);
 }
@@ -184,6 +185,8 @@ void NativeClient::list_services(const std::string& name_space, const std::strin
 void NativeClient::get_service(const ServiceName& service, const InstanceFilter& filter,
                                Callback<ServiceDocument> done) {
   std::string target = service_target(service) + namespace_query(service.name_space);
+  if (!filter.datacenter.empty()) add_query(target, "dc", filter.datacenter);
+  if (filter.failover) add_query(target, "failover", "true");
   if (!filter.zone.empty()) add_query(target, "zone", filter.zone);
   for (const auto& [name, value] : filter.metadata) add_query(target, "meta." + name, value);
   call<ServiceDocument>(Method::kGet, std::move(target), {}, std::move(done),
@@ -193,7 +196,9 @@ void NativeClient::get_service(const ServiceName& service, const InstanceFilter&
                           if (snapshot->skipped.count > 0) {
                             return base::invalid("instances", snapshot->skipped.why);
                           }
-                          return ServiceDocument{std::move(*snapshot), body};
+                          const auto origin = decode_origin(body);
+                          if (!origin.ok()) return origin.error();
+                          return ServiceDocument{std::move(*snapshot), body, *origin};
                         });
 }
 

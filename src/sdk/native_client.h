@@ -26,12 +26,15 @@ struct ServiceName {
 struct InstanceFilter {
   std::string zone;
   std::vector<std::pair<std::string, std::string>> metadata;
+  std::string datacenter;  ///< empty: the registry's own
+  bool failover = false;   ///< of the first data center that has somebody to call
 };
 
 /// The snapshot of a service, and the document it was read from.
 struct ServiceDocument {
   SnapshotPart snapshot;
   std::string json;
+  Origin origin;
 };
 
 /// The native API's calls that are a request and an answer. Each calls back exactly once, unless
@@ -82,8 +85,9 @@ class NativeClient {
   void release(const ServiceName& service, Callback<uint64_t> done);
 
   /// One page, beginning behind `after`.
-  void list_services(const std::string& name_space, const std::string& after,
-                     Callback<ServicePage> done);
+  /// A page of the services of a data center (empty: the registry's own), behind `after`.
+  void list_services(const std::string& name_space, const std::string& datacenter,
+                     const std::string& after, Callback<ServicePage> done);
   void get_service(const ServiceName& service, const InstanceFilter& filter,
                    Callback<ServiceDocument> done);
   /// Yields the document.

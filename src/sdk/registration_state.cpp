@@ -71,7 +71,7 @@ class RegistrationState::Keeper final : public RegistrationKeeper::Owner {
     client_ = std::make_unique<NativeClient>(core_.loop(), *registry);
     client_->drain(service, id, time.count(), true,
                    [done](const base::Result<RemovalAnswer>& answer) {
-                     done(answer.ok() && answer->unseen == 0);
+                     done(answer.ok() && answer->unseen + answer->unreached == 0);
                    });
   }
 

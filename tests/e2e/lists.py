@@ -143,6 +143,7 @@ class Lists:
     def __init__(self):
         self.services = {}
         self.last_id = None
+        self.stale = None  # of another data center
         self.causes = []  # (service, instance, cause) of every departure that a delta told
         self.states = []  # (service, instance, state, cause) of every change of state alone
         self.nodes = None  # where else to turn, as a node of a cluster says
@@ -158,6 +159,8 @@ class Lists:
             self._take_delta(event.data)
         elif event.kind == "nodes":
             self.nodes = event.data["nodes"]
+        elif event.kind == "dc":
+            self.stale = event.data["stale"]
         else:
             assert event.kind == "alive", event
             assert event.data == {}, event

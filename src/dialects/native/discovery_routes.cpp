@@ -30,10 +30,13 @@ base::Result<InstanceFilter> take_filter(Query& query) {
   return filter;
 }
 
-std::string services_json(const std::vector<const core::ServiceView*>& page, bool more) {
+std::string services_json(const std::vector<const core::ServiceView*>& page, bool more,
+                          const Origin& origin) {
   std::string out;
   base::JsonWriter json(out);
-  json.begin_object().key("services").begin_array();
+  json.begin_object();
+  append_origin(json, origin);
+  json.key("services").begin_array();
   for (const core::ServiceView* view : page) {
     json.begin_object();
     append_service_key(json, view->key);
@@ -51,12 +54,13 @@ std::string services_json(const std::vector<const core::ServiceView*>& page, boo
 }  // namespace
 
 void NativeDialect::list_services(Call& call) {
+  const auto scope = take_scope(call);
   const auto space = call.query.take("namespace");
   const auto prefix = call.query.take("prefix");
   const auto after = call.query.take("after");
   const auto limit_text = call.query.take("limit");
-  if (!accept(call, space) || !accept(call, prefix) || !accept(call, after) ||
-      !accept(call, limit_text) || !accept(call, call.query.finish())) {
+  if (!accept(call, scope) || !accept(call, space) || !accept(call, prefix) ||
+      !accept(call, after) || !accept(call, limit_text) || !accept(call, call.query.finish())) {
     return;
   }
   const std::string wanted_space = space->value_or(std::string(core::kDefaultNamespace));
@@ -66,7 +70,7 @@ void NativeDialect::list_services(Call& call) {
   if (!accept(call, limit)) return;
 
   std::vector<const core::ServiceView*> found;
-  front_.catalog().for_each([&](const core::ServiceViewPtr& view) {
+  scope->catalog->for_each([&](const core::ServiceViewPtr& view) {
     if (view->key.space != wanted_space || view->list.empty()) return;
     if (*prefix && !view->key.name.starts_with(**prefix)) return;
     if (*after && view->key.name <= **after) return;
@@ -80,19 +84,31 @@ void NativeDialect::list_services(Call& call) {
       found.begin() + static_cast<std::ptrdiff_t>(std::min<uint64_t>(found.size(), *limit));
   std::partial_sort(found.begin(), page_end, found.end(), by_name);
   found.erase(page_end, found.end());
-  call.answer(200, services_json(found, more));
+  call.answer(200, services_json(found, more, scope->origin(front_.now().mono_ms)));
 }
 
 void NativeDialect::get_service(Call& call) {
   auto key = take_service_key(call);
+  const auto failover = call.query.take("failover");
+  if (!accept(call, failover)) return;
+  if (*failover && **failover != "true") {
+    return call.fail(base::invalid("failover", "must be true"));
+  }
+  auto scope = take_scope(call);
   auto filter = take_filter(call.query);
   const auto wait = call.query.take("wait");
   const auto digest_query = call.query.take("digest");
-  if (!accept(call, key) || !accept(call, filter) || !accept(call, wait) ||
+  if (!accept(call, key) || !accept(call, scope) || !accept(call, filter) || !accept(call, wait) ||
       !accept(call, digest_query) || !accept(call, call.query.finish())) {
     return;
   }
-  const core::ServiceViewPtr& view = front_.catalog().find(*key);
+  if (*failover) {
+    if (scope->followed != nullptr || *wait) {
+      return call.fail(base::invalid("failover", "goes neither with dc nor with wait"));
+    }
+    *scope = scope_with_somebody(*key);
+  }
+  const core::ServiceViewPtr& view = scope->catalog->find(*key);
   if (*wait) {
     const auto wait_ms = parse_duration_ms("wait", **wait, limits_.max_wait_ms);
     if (!accept(call, wait_ms)) return;
@@ -102,40 +118,44 @@ void NativeDialect::get_service(Call& call) {
     if (!digest)
       return call.fail(base::invalid("digest", "is not a digest: 11 characters of base64url"));
     if (*digest == (view ? view->digest : 0)) {
-      LongPoll::Question question{*key, *digest, front_.now().mono_ms + *wait_ms,
+      LongPoll::Question question{*scope, *key, *digest, front_.now().mono_ms + *wait_ms,
                                   std::move(*filter)};
       return LongPoll::start(front_, polls_, std::move(question), std::move(call.exchange));
     }
   } else if (*digest_query) {
     return call.fail(base::invalid("digest", "goes with wait"));
   }
-  call.answer(200, snapshot_json(*key, view.get(), *filter));
+  call.answer(200, snapshot_json(*key, view.get(), *filter, scope->origin(front_.now().mono_ms)));
 }
 
 void NativeDialect::watch_by_query(Call& call) {
+  const auto scope = take_scope(call);
   const auto space = call.query.take("namespace");
-  if (!accept(call, space)) return;
+  if (!accept(call, scope) || !accept(call, space)) return;
   WatchBody wanted;
   for (std::string& name : call.query.take_all("service")) {
     wanted.items.push_back(
         {{space->value_or(std::string(core::kDefaultNamespace)), name}, std::nullopt});
   }
   if (wanted.items.empty()) return call.fail(base::invalid("service", "is missing"));
-  std::optional<uint64_t> resume_from = encoder_.version_of(call.request.header("Last-Event-ID"));
-  if (resume_from && *resume_from > front_.catalog().version()) resume_from.reset();
-  start_watch(call, std::move(wanted), resume_from);
+  std::optional<uint64_t> resume_from =
+      scope->encoder->version_of(call.request.header("Last-Event-ID"));
+  if (resume_from && *resume_from > scope->catalog->version()) resume_from.reset();
+  start_watch(call, *scope, std::move(wanted), resume_from);
 }
 
 void NativeDialect::watch_by_body(Call& call) {
+  const auto scope = take_scope(call);
   const auto space = call.query.take("namespace");
-  if (!accept(call, space) || !accept_body(call)) return;
+  if (!accept(call, scope) || !accept(call, space) || !accept_body(call)) return;
   auto wanted =
       json_.watch(call.request.body, space->value_or(std::string(core::kDefaultNamespace)));
   if (!accept(call, wanted)) return;
-  start_watch(call, std::move(*wanted), std::nullopt);
+  start_watch(call, *scope, std::move(*wanted), std::nullopt);
 }
 
-void NativeDialect::start_watch(Call& call, WatchBody body, std::optional<uint64_t> resume_from) {
+void NativeDialect::start_watch(Call& call, const Scope& scope, WatchBody body,
+                                std::optional<uint64_t> resume_from) {
   const auto session_text = call.query.take("session");
   if (!accept(call, session_text) || !accept(call, call.query.finish())) return;
   if (body.items.size() > limits_.max_watched_services) {
@@ -160,10 +180,11 @@ void NativeDialect::start_watch(Call& call, WatchBody body, std::optional<uint64
                                       : core::WatchCursor::blank();
     wanted.push_back({std::move(item.key), cursor});
   }
-  const auto begin = [this](net::HttpExchange& exchange, std::vector<WatchStream::Wanted> services,
-                            std::unique_ptr<SessionTie> tie) {
-    auto stream = std::make_unique<WatchStream>(front_, encoder_, watches_, std::move(services),
-                                                std::move(tie));
+  const auto begin = [this, scope](net::HttpExchange& exchange,
+                                   std::vector<WatchStream::Wanted> services,
+                                   std::unique_ptr<SessionTie> tie) {
+    auto stream =
+        std::make_unique<WatchStream>(front_, scope, watches_, std::move(services), std::move(tie));
     exchange.stream("text/event-stream", std::move(stream));
   };
   if (!*session_text) return begin(call.exchange, std::move(wanted), nullptr);

@@ -57,9 +57,10 @@ void NativeDialect::refresh_instance(Call& call) {
 }
 
 void NativeDialect::get_instance(Call& call) {
+  const auto scope = take_scope(call);
   const auto key = take_instance_key(call);
-  if (!accept(call, key) || !accept(call, call.query.finish())) return;
-  const core::ServiceViewPtr& view = front_.catalog().find(key->service);
+  if (!accept(call, scope) || !accept(call, key) || !accept(call, call.query.finish())) return;
+  const core::ServiceViewPtr& view = scope->catalog->find(key->service);
   const core::ListEntry* entry = view ? view->list.find(key->id) : nullptr;
   if (entry == nullptr) {
     return call.fail({base::ErrorCode::kNotFound, "id", "is not registered", std::nullopt});
@@ -67,6 +68,7 @@ void NativeDialect::get_instance(Call& call) {
   std::string out;
   base::JsonWriter json(out);
   json.begin_object().field("id", entry->id());
+  append_origin(json, scope->origin(front_.now().mono_ms));
   append_instance_members(json, *entry, *view->interner);
   append_override(json, *view, entry->id());
   json.end_object();

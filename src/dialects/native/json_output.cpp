@@ -121,12 +121,30 @@ std::string nodes_event(std::string_view event, const std::vector<std::string>& 
   return fmt::format("event:{}\ndata:{}\n\n", event, data);
 }
 
+void append_origin(base::JsonWriter& json, const Origin& origin) {
+  if (origin.datacenter.empty()) return;
+  json.field("dc", origin.datacenter)
+      .field("silent_ms", origin.silent_ms)
+      .field("stale", origin.stale);
+}
+
+std::string origin_event(const Origin& origin) {
+  std::string out = "event:dc\ndata:";
+  base::JsonWriter json(out);
+  json.begin_object();
+  append_origin(json, origin);
+  json.end_object();
+  out += "\n\n";
+  return out;
+}
+
 std::string snapshot_json(const core::ServiceKey& key, const core::ServiceView* view,
-                          const InstanceFilter& filter) {
+                          const InstanceFilter& filter, const Origin& origin) {
   std::string out;
   base::JsonWriter json(out);
   json.begin_object();
   append_service_key(json, key);
+  append_origin(json, origin);
   json.field("version", view == nullptr ? uint64_t{0} : view->version);
   json.field("digest", digest_text(view == nullptr ? 0 : view->digest));
   if (view == nullptr || view->list.empty()) {

@@ -39,9 +39,21 @@ struct InstanceFilter {
   bool matches(const core::ListEntry& entry, const core::Interner& interner) const;
 };
 
+/// Of which data center an answer is, if not of the node's own.
+struct Origin {
+  std::string_view datacenter;  ///< empty: the own
+  int64_t silent_ms = 0;        ///< since it was heard
+  bool stale = false;           ///< for so long that what is shown may be old
+};
+/// Appends "dc", "silent_ms" and "stale".
+void append_origin(base::JsonWriter& json, const Origin& origin);
+
+/// The event by which a stream says the same; sent first, and whenever "stale" changes.
+std::string origin_event(const Origin& origin);
+
 /// The document of GET /v1/services/{service}.
 std::string snapshot_json(const core::ServiceKey& key, const core::ServiceView* view,
-                          const InstanceFilter& filter);
+                          const InstanceFilter& filter, const Origin& origin = {});
 
 /// The event that names other nodes: "nodes" when a stream begins; "leaving" is the last one of a
 /// node that stops, by which it sends the client elsewhere.

@@ -5,7 +5,7 @@ namespace callbook::native {
 LongPoll::LongPoll(core::Front& front, Ticking::List& list, Question question,
                    net::HttpExchange exchange)
     : Ticking(list), front_(front), question_(std::move(question)), exchange_(std::move(exchange)) {
-  front_.catalog().subscribe(question_.key, *this);
+  question_.scope.catalog->subscribe(question_.key, *this);
 }
 
 void LongPoll::start(core::Front& front, Ticking::List& list, Question question,
@@ -16,7 +16,7 @@ void LongPoll::start(core::Front& front, Ticking::List& list, Question question,
 void LongPoll::on_changed(uint32_t) {}
 
 void LongPoll::on_publication() {
-  const core::ServiceViewPtr& view = front_.catalog().find(question_.key);
+  const core::ServiceViewPtr& view = question_.scope.catalog->find(question_.key);
   if (view && view->digest == question_.digest) return;  // it changed and changed back
   answer();
 }
@@ -32,8 +32,8 @@ void LongPoll::tick(int64_t now_ms) {
 void LongPoll::answer() {
   const std::unique_ptr<LongPoll> self(this);
   net::HttpResponse response;
-  response.body =
-      snapshot_json(question_.key, front_.catalog().find(question_.key).get(), question_.filter);
+  response.body = snapshot_json(question_.key, question_.scope.catalog->find(question_.key).get(),
+                                question_.filter, question_.scope.origin(front_.now().mono_ms));
   exchange_.respond(std::move(response));
 }
 

@@ -6,6 +6,7 @@
 #include "core/published_catalog.h"
 #include "dialects/native/json_output.h"
 #include "dialects/native/live_streams.h"
+#include "dialects/native/scope.h"
 #include "net/http_server.h"
 
 namespace callbook::native {
@@ -15,6 +16,7 @@ namespace callbook::native {
 class LongPoll final : public core::Subscriber, public Ticking {
  public:
   struct Question {
+    Scope scope;
     core::ServiceKey key;
     uint64_t digest = 0;
     int64_t deadline_ms = 0;

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "base/hash.h"
 #include "base/name.h"
@@ -69,7 +70,8 @@ const std::vector<NativeDialect::Route>& NativeDialect::table() {
       {Method::kPut, "/v1/sessions/{session}/heartbeat", &NativeDialect::refresh_session, true},
       {Method::kPut, "/v1/services/{service}/instances/{id}/heartbeat",
        &NativeDialect::refresh_instance, true},
-      {Method::kGet, "/v1/services/{service}/instances/{id}", &NativeDialect::get_instance, true},
+      {Method::kGet, "/v1/services/{service}/instances/{id}", &NativeDialect::get_instance, true,
+       true},
       {Method::kDelete, "/v1/services/{service}/instances/{id}",
        &NativeDialect::deregister_instance, true},
       {Method::kPut, "/v1/services/{service}/instances/{id}/override", &NativeDialect::set_override,
@@ -83,10 +85,10 @@ const std::vector<NativeDialect::Route>& NativeDialect::table() {
       {Method::kPost, "/v1/sessions", &NativeDialect::open_session, true},
       {Method::kGet, "/v1/sessions/{session}/attach", &NativeDialect::attach_session, true},
       {Method::kDelete, "/v1/sessions/{session}", &NativeDialect::close_session, true},
-      {Method::kGet, "/v1/services", &NativeDialect::list_services, true},
-      {Method::kGet, "/v1/services/{service}", &NativeDialect::get_service, true},
-      {Method::kGet, "/v1/watch", &NativeDialect::watch_by_query, true},
-      {Method::kPost, "/v1/watch", &NativeDialect::watch_by_body, true},
+      {Method::kGet, "/v1/services", &NativeDialect::list_services, true, true},
+      {Method::kGet, "/v1/services/{service}", &NativeDialect::get_service, true, true},
+      {Method::kGet, "/v1/watch", &NativeDialect::watch_by_query, true, true},
+      {Method::kPost, "/v1/watch", &NativeDialect::watch_by_body, true, true},
       {Method::kGet, "/v1/export", &NativeDialect::export_all, true},
       {Method::kGet, "/v1/status", &NativeDialect::status, false},
       {Method::kGet, "/v1/nodes", &NativeDialect::nodes, false},
@@ -157,6 +159,7 @@ void NativeDialect::handle(const net::HttpRequest& request, net::HttpExchange ex
   auto query = Query::parse(request.query);
   if (!accept(call, query)) return;
   call.query = std::move(*query);
+  if (!route->any_dc && !accept(call, take_own_scope(call))) return;
   (this->*route->serve)(call);
 }
 
@@ -201,6 +204,61 @@ void NativeDialect::Call::answer(int status, std::string body) {
   response.status = status;
   response.body = std::move(body);
   exchange.respond(std::move(response));
+}
+
+Scope NativeDialect::scope_of(core::FollowedDatacenter& followed) {
+  auto encoder = followed_encoders_.find(followed.name);
+  if (encoder == followed_encoders_.end()) {
+    // Versions of another catalog: its event ids must not pass for the own ones.
+    EventEncoder made(fmt::format("{}.{}", front_.facts().boot_id, followed.name));
+    encoder = followed_encoders_.emplace(followed.name, std::move(made)).first;
+  }
+  return {&followed.catalog, &encoder->second, &followed};
+}
+
+base::Result<Scope> NativeDialect::take_scope(Call& call) {
+  const auto named = call.query.take("dc");
+  if (!named.ok()) return named.error();
+  const Scope own{&front_.catalog(), &encoder_, nullptr};
+  if (!*named || **named == front_.facts().datacenter) return own;
+  core::FollowedDatacenter* followed = front_.followed(**named);
+  if (followed == nullptr) {
+    return base::Error{
+        base::ErrorCode::kNotFound, "dc",
+        fmt::format("'{}' is not followed here; this is {}, which follows: {}", **named,
+                    front_.facts().datacenter, fmt::join(front_.followed_names(), ", ")),
+        std::nullopt};
+  }
+  if (!followed->whole) {
+    return base::Error{base::ErrorCode::kNotReady, "dc",
+                       fmt::format("'{}' has not been reached since this node started", **named),
+                       std::nullopt};
+  }
+  return scope_of(*followed);
+}
+
+base::Status NativeDialect::take_own_scope(Call& call) {
+  const auto named = call.query.take("dc");
+  if (!named.ok()) return named.error();
+  if (!*named || **named == front_.facts().datacenter) return {};
+  return base::invalid("dc", fmt::format("'{}' is read-only here, which is {}; turn to its nodes",
+                                         **named, front_.facts().datacenter));
+}
+
+Scope NativeDialect::scope_with_somebody(const core::ServiceKey& key) {
+  const auto has_somebody = [&](const core::PublishedCatalog& catalog) {
+    const core::ServiceViewPtr& view = catalog.find(key);
+    return view && !view->list.visit_after({}, [](const core::ListEntry& entry) {
+      return !core::may_be_called(entry.state());
+    });
+  };
+  const Scope own{&front_.catalog(), &encoder_, nullptr};
+  if (has_somebody(*own.catalog)) return own;
+  for (const std::string& name : front_.facts().failover.order(key)) {
+    core::FollowedDatacenter* followed = front_.followed(name);
+    if (followed != nullptr && has_somebody(followed->catalog)) return scope_of(*followed);
+  }
+  return own;
 }
 
 base::Result<core::ServiceKey> NativeDialect::take_service_key(Call& call) {

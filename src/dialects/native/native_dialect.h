@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -11,6 +12,7 @@
 #include "dialects/native/json_input.h"
 #include "dialects/native/live_streams.h"
 #include "dialects/native/query.h"
+#include "dialects/native/scope.h"
 #include "net/event_loop.h"
 #include "net/http_server.h"
 
@@ -80,6 +82,7 @@ class NativeDialect final : public net::HttpHandler {
     std::string_view path;
     void (NativeDialect::*serve)(Call& call);
     bool needs_ready;
+    bool any_dc = false;  ///< other data centers may be asked for; else naming one is refused
   };
   static const std::vector<Route>& table();
   const Route* match(net::Method method, const std::vector<std::string>& segments,
@@ -106,7 +109,8 @@ class NativeDialect final : public net::HttpHandler {
   void get_service(Call& call);
   void watch_by_query(Call& call);
   void watch_by_body(Call& call);
-  void start_watch(Call& call, WatchBody body, std::optional<uint64_t> resume_from);
+  void start_watch(Call& call, const Scope& scope, WatchBody body,
+                   std::optional<uint64_t> resume_from);
   // operation_routes.cpp
   void export_all(Call& call);
   void status(Call& call);
@@ -122,6 +126,14 @@ class NativeDialect final : public net::HttpHandler {
   base::Result<Removal> take_removal(Call& call);
   void removed(const core::InstanceKey& instance, const core::InstanceDeregistered& gone,
                const Removal& removal, net::HttpExchange exchange);
+  /// Which data center is asked for: the own, or one that is followed and has been heard of.
+  base::Result<Scope> take_scope(Call& call);
+  /// Refuses all but the own: others are read-only here.
+  base::Status take_own_scope(Call& call);
+  Scope scope_of(core::FollowedDatacenter& followed);
+  /// The first, by the order of failover, with somebody of the service who can be called; the
+  /// own if there is none.
+  Scope scope_with_somebody(const core::ServiceKey& key);
   base::Result<core::ServiceKey> take_service_key(Call& call);
   base::Result<core::InstanceKey> take_instance_key(Call& call);
   base::Result<core::Ack> take_ack(Call& call);
@@ -148,6 +160,7 @@ class NativeDialect final : public net::HttpHandler {
   const NativeLimits limits_;
   JsonInput json_;
   EventEncoder encoder_;
+  std::map<std::string, EventEncoder, std::less<>> followed_encoders_;  ///< by data center
   Ticking::List watches_;
   Ticking::List attachments_;
   Ticking::List polls_;

@@ -11,18 +11,19 @@ constexpr int64_t kAliveMs = 15'000;
 
 }  // namespace
 
-WatchStream::WatchStream(core::Front& front, EventEncoder& encoder, Ticking::List& list,
+WatchStream::WatchStream(core::Front& front, const Scope& scope, Ticking::List& list,
                          std::vector<Wanted> wanted, std::unique_ptr<SessionTie> tie)
     : Ticking(list),
       front_(front),
-      encoder_(encoder),
+      scope_(scope),
       quiet_since_ms_(front.now().mono_ms),
       nodes_due_(front.facts().clustered),
+      origin_due_(scope.followed != nullptr),
       tie_(std::move(tie)) {
   services_.reserve(wanted.size());
   due_.reserve(wanted.size());
   for (Wanted& one : wanted) {
-    due_.push_back(front_.catalog().subscribe(one.key, *this));
+    due_.push_back(scope_.catalog->subscribe(one.key, *this));
     services_.push_back({std::move(one.key), std::move(one.cursor), true});
   }
 }
@@ -32,9 +33,14 @@ net::StreamPiece WatchStream::pull() {
     return {net::StreamPiece::State::kMore,
             net::make_piece(nodes_event("nodes", *front_.other_nodes()))};
   }
+  if (std::exchange(origin_due_, false)) {
+    const Origin origin = scope_.origin(front_.now().mono_ms);
+    told_stale_ = origin.stale;
+    return {net::StreamPiece::State::kMore, net::make_piece(origin_event(origin))};
+  }
   for (; next_due_ < due_.size(); ++next_due_) {
     Followed& service = services_[due_[next_due_]];
-    const core::ServiceViewPtr& view = front_.catalog().find(service.key);
+    const core::ServiceViewPtr& view = scope_.catalog->find(service.key);
     const core::Owed owed = service.cursor.owed(view.get());
     if (owed.kind != core::Owed::Kind::kNothing) return send(service, view.get(), owed);
     service.due = false;
@@ -46,14 +52,14 @@ net::StreamPiece WatchStream::pull() {
             net::make_piece(nodes_event("leaving", *front_.other_nodes()))};
   }
   if (!alive_due_) return {net::StreamPiece::State::kIdle, nullptr};
-  return sending(encoder_.alive(front_.catalog().version(), true));
+  return sending(scope_.encoder->alive(scope_.catalog->version(), true));
 }
 
 net::StreamPiece WatchStream::send(Followed& service, const core::ServiceView* view,
                                    const core::Owed& owed) {
   const bool last_due = next_due_ + 1 == due_.size();
   const EncodedEvent& event =
-      encoder_.encode(service.key, view, owed, last_due, front_.catalog().version());
+      scope_.encoder->encode(service.key, view, owed, last_due, scope_.catalog->version());
   if (owed.kind == core::Owed::Kind::kDelta) {
     service.cursor.sent_delta(*view, event.to);
   } else {
@@ -86,6 +92,10 @@ void WatchStream::leave() {
 }
 
 void WatchStream::tick(int64_t now_ms) {
+  if (scope_.is_stale(now_ms) != told_stale_ && !origin_due_) {
+    origin_due_ = true;
+    waker_.wake();
+  }
   const int64_t every_ms = tie_ ? tie_->heartbeat_ms() : kAliveMs;
   if (now_ms - quiet_since_ms_ < every_ms) return;
   alive_due_ = true;

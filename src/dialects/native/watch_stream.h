@@ -8,8 +8,8 @@
 #include "core/front.h"
 #include "core/published_catalog.h"
 #include "core/watch_cursor.h"
-#include "dialects/native/event_encoder.h"
 #include "dialects/native/live_streams.h"
+#include "dialects/native/scope.h"
 #include "dialects/native/session_tie.h"
 #include "net/http_server.h"
 
@@ -24,8 +24,8 @@ class WatchStream final : public net::StreamSource, public core::Subscriber, pub
     core::WatchCursor cursor;
   };
 
-  /// Subscribes to all of `wanted`. Borrows the front's catalog, `encoder` and `list`.
-  WatchStream(core::Front& front, EventEncoder& encoder, Ticking::List& list,
+  /// Subscribes to all of `wanted`. Borrows the front, what `scope` names, and `list`.
+  WatchStream(core::Front& front, const Scope& scope, Ticking::List& list,
               std::vector<Wanted> wanted, std::unique_ptr<SessionTie> tie);
 
   void on_start(net::StreamWaker waker) override { waker_ = std::move(waker); }
@@ -54,7 +54,7 @@ class WatchStream final : public net::StreamSource, public core::Subscriber, pub
   net::StreamPiece sending(net::SharedBytes piece);
 
   core::Front& front_;
-  EventEncoder& encoder_;
+  const Scope scope_;
   std::vector<Followed> services_;
   /// Tokens of the services that may be owed something, from next_due_ on. All others are complete
   /// through the present version.
@@ -63,7 +63,9 @@ class WatchStream final : public net::StreamSource, public core::Subscriber, pub
   bool leaving_ = false;
   bool alive_due_ = true;  ///< until the first piece, and after silence
   int64_t quiet_since_ms_;
-  bool nodes_due_;  ///< first of all, the client is told where else it may turn
+  bool nodes_due_;   ///< first of all, the client is told where else it may turn
+  bool origin_due_;  ///< then, of another data center, how old it may be
+  bool told_stale_ = false;
   std::unique_ptr<SessionTie> tie_;
   net::StreamWaker waker_;
 };

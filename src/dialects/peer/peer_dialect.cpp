@@ -29,13 +29,13 @@ net::HttpResponse problem(int status, std::string_view detail) {
 }  // namespace
 
 void PeerDialect::handle(const net::HttpRequest& request, net::HttpExchange exchange) {
-  if (door_ == nullptr) return exchange.respond(problem(404, "this node belongs to no cluster"));
   if (request.path == kBeatPath) {
+    if (door_ == nullptr) return exchange.respond(problem(404, "this node belongs to no cluster"));
     if (request.method == net::Method::kPost) return beat(request, std::move(exchange));
     return exchange.respond(problem(405, "beats are posted"));
   }
   if (request.path == kSnapshotPath) {
-    if (request.method == net::Method::kGet) return snapshot(std::move(exchange));
+    if (request.method == net::Method::kGet) return snapshot(request, std::move(exchange));
     return exchange.respond(problem(405, "snapshots are got"));
   }
   if (request.path == kSeenPath) {
@@ -100,13 +100,21 @@ void PeerDialect::seen(const net::HttpRequest& request, net::HttpExchange exchan
   round->one_done();
 }
 
-void PeerDialect::snapshot(net::HttpExchange exchange) {
+void PeerDialect::snapshot(const net::HttpRequest& request, net::HttpExchange exchange) {
+  const bool follows = request.query == "follow=true";
+  if (!follows && !request.query.empty()) {
+    return exchange.respond(problem(400, "the query may be follow=true"));
+  }
   if (*snapshots_ >= kMaxSnapshots) {
     return exchange.respond(problem(503, "as many nodes as are served at once join from here"));
   }
+  if (follows && followers_.use_count() > kMaxFollowers) {
+    return exchange.respond(problem(503, "as many nodes as are served at once follow from here"));
+  }
   ++*snapshots_;
-  auto stream =
-      std::make_unique<SnapshotStream>(front_, [snapshots = snapshots_] { --*snapshots; });
+  auto stream = std::make_unique<SnapshotStream>(
+      front_, follows,
+      [snapshots = snapshots_, counted = follows ? followers_ : nullptr] { --*snapshots; });
   front_.submit(core::ReadRecords{{}, SnapshotStream::kPartRecords}, core::Ack::kLocal,
                 [stream = std::move(stream),
                  exchange = std::move(exchange)](const base::Result<core::Reply>& reply) mutable {

@@ -33,8 +33,9 @@ class PeerDialect final : public net::HttpHandler {
   static constexpr std::string_view kSeenPath = "/v1/peer/seen";
   /// Given at once by one I/O thread; more are told to come again.
   static constexpr uint32_t kMaxSnapshots = 2;
+  static constexpr uint32_t kMaxFollowers = 100;  ///< likewise
 
-  /// `door` is null on a node that stands alone.
+  /// `door` is null on a node that stands alone: it takes no cards, but may be followed.
   PeerDialect(core::Front& front, Door* door) : front_(front), door_(door) {}
   PeerDialect(const PeerDialect&) = delete;
   PeerDialect& operator=(const PeerDialect&) = delete;
@@ -44,13 +45,14 @@ class PeerDialect final : public net::HttpHandler {
 
  private:
   void beat(const net::HttpRequest& request, net::HttpExchange exchange);
-  void snapshot(net::HttpExchange exchange);
+  void snapshot(const net::HttpRequest& request, net::HttpExchange exchange);
   void seen(const net::HttpRequest& request, net::HttpExchange exchange);
 
   core::Front& front_;
   Door* const door_;
   /// Under way. Shared: a stream may outlive this by the answer that it waits for.
   const std::shared_ptr<uint32_t> snapshots_ = std::make_shared<uint32_t>(0);
+  const std::shared_ptr<uint32_t> followers_ = std::make_shared<uint32_t>(0);
 };
 
 }  // namespace callbook::peer

@@ -39,13 +39,15 @@ void end_frame(std::string& out, size_t at) {
 
 }  // namespace
 
-void append_beginning(std::string& out, const core::BusPositions& positions) {
+void append_beginning(std::string& out, const core::BusPositions& positions,
+                      std::string_view datacenter) {
   const size_t at = begin_frame(out, Kind::kBeginning);
   base::put_u8(out, kFormat);
   for (const core::StreamPosition& position : positions) {
     base::put_u64(out, position.generation);
     base::put_u64(out, position.version);
   }
+  base::put_string(out, datacenter);
   end_frame(out, at);
 }
 
@@ -73,13 +75,25 @@ void append_end(std::string& out, uint64_t records) {
   end_frame(out, at);
 }
 
+void append_changes(std::string& out, const core::RecordBatch& records, bool in_touch) {
+  const size_t at = begin_frame(out, Kind::kChanges);
+  base::put_u8(out, in_touch ? 1 : 0);
+  for (size_t i = 0; i < records.size(); ++i) {
+    const auto item = records[i];
+    if (core::is_private_key(item.key)) continue;
+    base::put_string(out, item.key);
+    base::put_string(out, item.value);
+  }
+  end_frame(out, at);
+}
+
 base::Result<SnapshotFramePtr> SnapshotDecoder::next() {
   const std::string_view rest = std::string_view(waiting_).substr(taken_);
   if (rest.size() < kHeadBytes) return SnapshotFramePtr();
   base::ByteReader head(rest.substr(0, kHeadBytes));
   const uint32_t length = head.u32();
   const uint32_t checksum = head.u32();
-  if (ended_) return corrupt("goes on behind its end");
+  if (ended_ && !follows_) return corrupt("goes on behind its end");
   if (length > kMaxFrameBytes) return corrupt("has a frame that is too long");
   if (rest.size() < kHeadBytes + length) return SnapshotFramePtr();
   auto frame = std::make_shared<SnapshotFrame>();
@@ -91,25 +105,35 @@ base::Result<SnapshotFramePtr> SnapshotDecoder::next() {
   return SnapshotFramePtr(std::move(frame));
 }
 
+base::Status SnapshotDecoder::check_turn(Kind kind) {
+  const bool begins = kind == Kind::kBeginning;
+  const bool changes = kind == Kind::kChanges;
+  if (begins == begun_ || (changes && !follows_) || (ended_ && !changes)) {
+    return corrupt("has a frame out of turn");
+  }
+  begun_ = true;
+  return {};
+}
+
 base::Status SnapshotDecoder::read(std::string_view payload, SnapshotFrame& frame) {
   base::ByteReader reader(payload);
   frame.kind = static_cast<Kind>(reader.u8());
-  const bool begins = frame.kind == Kind::kBeginning;
-  if (begins == begun_) return corrupt("has a frame out of turn");
-  begun_ = true;
-  if (begins) {
+  if (auto status = check_turn(frame.kind); !status.ok()) return status;
+  if (frame.kind == Kind::kBeginning) {
     if (reader.u8() != kFormat) return corrupt("has a format that this release does not read");
     for (core::StreamPosition& position : frame.positions) {
       position.generation = reader.u64();
       position.version = reader.u64();
     }
-  } else if (frame.kind == Kind::kRecords) {
+    if (!reader.at_end()) frame.datacenter = reader.string();
+  } else if (frame.kind == Kind::kRecords || frame.kind == Kind::kChanges) {
+    if (frame.kind == Kind::kChanges) frame.in_touch = reader.u8() != 0;
     while (reader.ok() && !reader.at_end()) {
       const std::string_view key = reader.string();
       const std::string_view value = reader.string();
       if (reader.ok()) frame.records.push_back({0, key, value});
     }
-    records_ += frame.records.size();
+    if (frame.kind == Kind::kRecords) records_ += frame.records.size();
   } else if (frame.kind == Kind::kEnd) {
     ended_ = true;
     if (reader.u64() != records_) return corrupt("does not hold as many records as it says");

@@ -14,10 +14,11 @@ constexpr int64_t kHeaderTimeoutMs = 5'000;
 }  // namespace
 
 SnapshotReader::SnapshotReader(net::EventLoop& loop, const std::string& host, uint16_t port,
-                               Callbacks callbacks)
-    : callbacks_(std::move(callbacks)) {
+                               bool follows, Callbacks callbacks)
+    : follows_(follows), callbacks_(std::move(callbacks)), decoder_(follows) {
   net::ClientRequest request;
   request.target = PeerDialect::kSnapshotPath;
+  if (follows) request.target += "?follow=true";
   request.timeout_ms = kHeaderTimeoutMs;
   net::ClientStreamReader& reader = *this;
   stream_ = std::make_unique<net::HttpClientStream>(loop, host, port, std::move(request), reader);
@@ -41,7 +42,7 @@ void SnapshotReader::on_data(std::string_view data) {
     if (!frame.ok()) return end(frame.error());
     if (!*frame) return;
     callbacks_.on_frame(std::move(*frame));
-    if (decoder_.ended()) return end({});
+    if (decoder_.ended() && !follows_) return end({});
   }
 }
 

@@ -11,16 +11,19 @@
 
 namespace callbook::peer {
 
-/// Gets another node's snapshot. Destroying it ends it without calling back. Loop's thread only.
+/// Gets another node's snapshot, and follows it if asked to. Destroying it ends it without calling
+/// back. Loop's thread only.
 class SnapshotReader final : private net::ClientStreamReader {
  public:
   struct Callbacks {
     std::function<void(SnapshotFramePtr frame)> on_frame;
-    /// Once, and last. An error: the snapshot did not come whole. Must not destroy the reader.
+    /// Once, and last. An error: the snapshot did not come whole, or what was followed has ended.
+    /// Must not destroy the reader.
     std::function<void(base::Status status)> on_end;
   };
 
-  SnapshotReader(net::EventLoop& loop, const std::string& host, uint16_t port, Callbacks callbacks);
+  SnapshotReader(net::EventLoop& loop, const std::string& host, uint16_t port, bool follows,
+                 Callbacks callbacks);
   ~SnapshotReader() override;
   SnapshotReader(const SnapshotReader&) = delete;
   SnapshotReader& operator=(const SnapshotReader&) = delete;
@@ -33,6 +36,7 @@ class SnapshotReader final : private net::ClientStreamReader {
   void on_end(base::Status status) override;
   void end(base::Status status);
 
+  const bool follows_;
   const Callbacks callbacks_;
   SnapshotDecoder decoder_;
   bool answered_ = false;  ///< with 200

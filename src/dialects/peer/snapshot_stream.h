@@ -10,11 +10,13 @@
 namespace callbook::peer {
 
 /// A snapshot of this node's records, read from core a part at a time and only as fast as the other
-/// node takes it, so that it costs registrations here little.
+/// node takes it, so that it costs registrations here little. For who follows it goes on with every
+/// change from its beginning on; who falls too far behind is cut off, and begins again.
 class SnapshotStream final : public net::StreamSource {
  public:
-  /// Borrows `front`. `gone` is called at the end of its life.
-  SnapshotStream(core::Front& front, std::function<void()> gone);
+  /// Borrows `front`. `whole` is called once the snapshot has been given, or at the end of its
+  /// life.
+  SnapshotStream(core::Front& front, bool follows, std::function<void()> whole);
   ~SnapshotStream() override;
   SnapshotStream(const SnapshotStream&) = delete;
   SnapshotStream& operator=(const SnapshotStream&) = delete;
@@ -26,15 +28,19 @@ class SnapshotStream final : public net::StreamSource {
 
   /// How many records core is asked for at once.
   static constexpr uint32_t kPartRecords = 500;
+  /// What is kept for one that follows too slowly.
+  static constexpr size_t kMostBehindBytes = 64U << 20U;
 
  private:
   struct State;
   void ask();
 
   core::Front& front_;
-  const std::function<void()> gone_;
+  const bool follows_;
+  std::function<void()> whole_;
   /// Shared with answers under way, which may come when the stream has gone.
   std::shared_ptr<State> state_;
+  std::unique_ptr<core::RecordsTail> tail_;
 };
 
 }  // namespace callbook::peer

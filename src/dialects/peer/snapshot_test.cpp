@@ -22,15 +22,16 @@ core::RecordBatch records(int count) {
 
 std::string whole(int count) {
   std::string bytes;
-  append_beginning(bytes, {core::StreamPosition{7, 700}, core::StreamPosition{8, 800}});
+  append_beginning(bytes, {core::StreamPosition{7, 700}, core::StreamPosition{8, 800}}, "dc2");
   const size_t sent = append_records(bytes, records(count));
   append_end(bytes, sent);
   return bytes;
 }
 
 /// Everything that can be read of `bytes`, given in pieces of `step`.
-base::Result<std::vector<SnapshotFramePtr>> read(std::string_view bytes, size_t step) {
-  SnapshotDecoder decoder;
+base::Result<std::vector<SnapshotFramePtr>> read(std::string_view bytes, size_t step,
+                                                 bool follows = false) {
+  SnapshotDecoder decoder(follows);
   std::vector<SnapshotFramePtr> frames;
   for (; !bytes.empty(); bytes.remove_prefix(std::min(step, bytes.size()))) {
     decoder.add(bytes.substr(0, step));
@@ -52,6 +53,7 @@ TEST(Snapshot, ComesWholeHoweverItIsCut) {
     ASSERT_EQ(frames->size(), 3u);
     EXPECT_EQ((*frames)[0]->kind, Kind::kBeginning);
     EXPECT_EQ((*frames)[0]->positions[1].version, 800u);
+    EXPECT_EQ((*frames)[0]->datacenter, "dc2");
     ASSERT_EQ((*frames)[1]->records.size(), 19u);
     EXPECT_EQ((*frames)[1]->records[4].key, "i/orders/o-5");
     EXPECT_EQ((*frames)[1]->records[4].value, "vvvvv");
@@ -76,12 +78,37 @@ TEST(Snapshot, FramesOutOfTurnAreRefused) {
   append_records(bytes, records(3));
   EXPECT_FALSE(read(bytes, bytes.size()).ok());
   bytes = whole(3);
-  append_beginning(bytes, {});
+  append_beginning(bytes, {}, "dc2");
   EXPECT_FALSE(read(bytes, bytes.size()).ok());
   bytes.clear();
-  append_beginning(bytes, {});
+  append_beginning(bytes, {}, "dc2");
   append_end(bytes, 1);
   EXPECT_FALSE(read(bytes, bytes.size()).ok());
+}
+
+TEST(Snapshot, WhoFollowsIsToldOfChangesBeforeItsEndAndBehindIt) {
+  std::string bytes;
+  append_beginning(bytes, {}, "dc2");
+  append_changes(bytes, records(3), true);  // the first of them was erased
+  const size_t sent = append_records(bytes, records(5));
+  append_end(bytes, sent);
+  append_changes(bytes, {}, false);
+  append_changes(bytes, records(2), true);
+  EXPECT_FALSE(read(bytes, bytes.size()).ok()) << "nobody else is sent changes";
+  const auto frames = read(bytes, 7, true);
+  ASSERT_TRUE(frames.ok()) << frames.error().to_string();
+  ASSERT_EQ(frames->size(), 6u);
+  const auto& first = *(*frames)[1];
+  EXPECT_EQ(first.kind, Kind::kChanges);
+  EXPECT_TRUE(first.in_touch);
+  ASSERT_EQ(first.records.size(), 3u);
+  EXPECT_EQ(first.records[0].key, "i/orders/o-0");
+  EXPECT_TRUE(first.records[0].value.empty());
+  EXPECT_EQ((*frames)[4]->kind, Kind::kChanges);
+  EXPECT_FALSE((*frames)[4]->in_touch);
+  EXPECT_TRUE((*frames)[4]->records.empty());
+  append_records(bytes, records(3));
+  EXPECT_FALSE(read(bytes, bytes.size(), true).ok()) << "records behind the end";
 }
 
 }  // namespace
