@@ -112,6 +112,10 @@ class Front {
   virtual void when_seen_everywhere(SeenQuestion question,
                                     base::UniqueFunction<void(Seen)> done) = 0;
 
+  /// Has connections tried for another node; `done` is told what came of each, in order.
+  virtual void probe(std::vector<Probe> probes,
+                     base::UniqueFunction<void(std::vector<ProbeResult::Outcome>)> done) = 0;
+
   /// This thread's view of another data center; null if it is not followed here.
   virtual FollowedDatacenter* followed(std::string_view datacenter) = 0;
   /// Their names.

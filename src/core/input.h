@@ -79,7 +79,8 @@ struct ProbeResult {
 /// nobody.
 struct ReportInstance {
   InstanceKey key;
-  std::string by;  ///< who says so: reports of one count once
+  std::string by;          ///< who says so: reports of one count once
+  bool passed_on = false;  ///< by a node that is not its home: goes no further
 };
 
 /// An operator believes that those of a service whom nobody reaches are dead: its breaker no longer

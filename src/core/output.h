@@ -160,6 +160,16 @@ struct Probe {
   int64_t timeout_ms = 0;
   /// GET this and want 2xx; none: a connection is enough.
   std::optional<std::string> http_path = std::nullopt;
+  /// To be tried from another node as well, where there is one: an answer to either is an answer,
+  /// and refused is what all who asked were.
+  bool from_two_nodes = false;
+};
+
+/// A consumer's report of an instance whose home is another node.
+struct ReportPassedOn {
+  NodeId home = 0;
+  InstanceKey instance;
+  std::string by;
 };
 
 /// What steps produced besides their replies. Reused from batch to batch.
@@ -171,8 +181,9 @@ struct Outputs {
 
   // For the bus and the other nodes; nothing of it comes out of a node that stands alone.
   std::vector<Fetch> fetches;
-  bool wants_snapshot = false;  ///< from any serving node; asked for again until it comes
-  std::string beat;             ///< to be brought to every other node by whatever way; may be lost
+  bool wants_snapshot = false;          ///< from any serving node; asked for again until it comes
+  std::vector<ReportPassedOn> reports;  ///< to be brought to their homes; may be lost
+  std::string beat;  ///< to be brought to every other node by whatever way; may be lost
   std::vector<RecordSettled> settled;
 
   void clear() {
@@ -182,6 +193,7 @@ struct Outputs {
     probes.clear();
     fetches.clear();
     wants_snapshot = false;
+    reports.clear();
     beat.clear();
     settled.clear();
   }

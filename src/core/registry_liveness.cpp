@@ -308,7 +308,7 @@ std::vector<Probe> Registry::targets_of(const Suspect& suspect, int64_t timeout_
     });
     if (known) return;
     targets.push_back(
-        {0, std::string(instance.address()), instance.port(), timeout_ms, std::nullopt});
+        {0, std::string(instance.address()), instance.port(), timeout_ms, std::nullopt, true});
   });
   return targets;
 }
@@ -421,6 +421,11 @@ Result<Reply> Registry::apply(const ReportInstance& input, Now now, Outputs& out
   if (instance == nullptr) {
     return base::Error{base::ErrorCode::kNotFound, "id",
                        fmt::format("'{}' is not registered", input.key.id), std::nullopt};
+  }
+  if (!input.passed_on && instance->holder_kind() != HolderKind::kPersistent) {
+    // Only its home can have it probed, and counts what all nodes are told.
+    const Liveness& liveness = liveness_of(owner_of(*instance));
+    if (!is_home(liveness)) out.reports.push_back({liveness.home, input.key, input.by});
   }
   const ServiceTiming& timing = timing_of(*service);
   const uint32_t reports = reports_.add(service->index(), input.key.id, base::xxh64(input.by),

@@ -39,6 +39,11 @@ void Board::put(std::vector<FollowReport> followed) {
   followed_ = std::move(followed);
 }
 
+void Board::put(const Probing::Stats& probing) {
+  const std::lock_guard lock(mutex_);
+  probing_ = probing;
+}
+
 uint64_t Board::connections() const {
   const std::lock_guard lock(mutex_);
   uint64_t sum = 0;
@@ -58,7 +63,7 @@ void Board::set_state(std::string state) {
 
 Board::Snapshot Board::snapshot() const {
   const std::lock_guard lock(mutex_);
-  return {state_, core_, fronts_, cluster_, followed_};
+  return {state_, core_, fronts_, cluster_, followed_, probing_};
 }
 
 }  // namespace callbook::node

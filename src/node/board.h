@@ -10,6 +10,7 @@
 #include "core/registry.h"
 #include "dialects/native/native_dialect.h"
 #include "net/http_server.h"
+#include "node/probing.h"
 #include "store/log.h"
 
 namespace callbook::node {
@@ -104,6 +105,7 @@ class Board {
   void put(size_t front, const FrontReport& report);
   void put(const ClusterReport& report);
   void put(std::vector<FollowReport> followed);
+  void put(const Probing::Stats& probing);
   void set_state(std::string state);  ///< "loading", "serving", "stopping"
 
   struct Snapshot {
@@ -112,6 +114,7 @@ class Board {
     std::vector<FrontReport> fronts;
     std::optional<ClusterReport> cluster;  ///< none on a node that stands alone
     std::vector<FollowReport> followed;
+    Probing::Stats probing;
   };
   Snapshot snapshot() const;
   /// Open on all I/O threads, as they said last.
@@ -127,6 +130,7 @@ class Board {
   std::vector<FrontReport> fronts_;                                       // guarded by mutex_
   std::optional<ClusterReport> cluster_;                                  // guarded by mutex_
   std::vector<FollowReport> followed_;                                    // guarded by mutex_
+  Probing::Stats probing_;                                                // guarded by mutex_
   Addresses other_nodes_ = std::make_shared<std::vector<std::string>>();  // guarded by mutex_
 };
 

@@ -5,6 +5,8 @@
 
 #include <fmt/format.h>
 
+#include "core/hybrid_clock.h"
+
 namespace callbook::node {
 namespace {
 
@@ -40,37 +42,12 @@ struct HeldBatch {
 
 }  // namespace
 
-/// A direct way to another node, for beats.
-class Cluster::Line {
- public:
-  Line(Cluster& cluster, const Endpoint& endpoint)
-      : cluster_(cluster), client_(*cluster.parts_.loop, endpoint.host, endpoint.port) {}
-
-  /// Exchanges cards, unless the last exchange is still under way.
-  void speak(const std::string& card) {
-    if (std::exchange(busy_, true)) return;
-    net::ClientRequest request;
-    request.method = net::Method::kPost;
-    request.target = peer::PeerDialect::kBeatPath;
-    request.body = card;
-    request.timeout_ms = kBeatTimeoutMs;
-    client_.send(std::move(request), [this](const base::Result<net::ClientResponse>& response) {
-      busy_ = false;
-      if (response.ok() && response->status == 200) cluster_.take_card(response->body, false);
-    });
-  }
-
- private:
-  Cluster& cluster_;
-  net::HttpClient client_;
-  bool busy_ = false;
-};
-
 Cluster::Cluster(Parts parts, std::string cluster, std::vector<Endpoint> asked)
     : parts_(parts),
       cluster_(cluster),
       asked_(std::move(asked)),
       peers_(parts.facts->name, std::move(cluster)),
+      reports_(*parts.loop),
       seen_(*parts.loop, *parts.clock) {}
 
 Cluster::~Cluster() = default;
@@ -89,6 +66,7 @@ void Cluster::stop() {
   running_ = false;
   if (bus_) bus_->stop();
   lines_.clear();
+  reports_.stop();
   seen_.give_up();
   snapshot_.reset();
 }
@@ -204,7 +182,7 @@ void Cluster::speak_directly() {
   };
   for (const auto& [name, peer] : peers_.all()) {
     const auto endpoint = parse_endpoint("http", peer.card.http);
-    if (unheard(peer) && endpoint.ok()) line_to(*endpoint).speak(*card);
+    if (unheard(peer) && endpoint.ok()) speak(*endpoint, *card);
   }
   for (const Endpoint& endpoint : asked_) {
     const std::string text = to_text(endpoint);
@@ -212,7 +190,7 @@ void Cluster::speak_directly() {
     const auto& all = peers_.all();
     const bool known = std::any_of(
         all.begin(), all.end(), [&](const auto& entry) { return entry.second.card.http == text; });
-    if (!known) line_to(endpoint).speak(*card);
+    if (!known) speak(endpoint, *card);
   }
 }
 
@@ -229,10 +207,15 @@ void Cluster::drop_unused_lines() {
   });
 }
 
-Cluster::Line& Cluster::line_to(const Endpoint& endpoint) {
+/// Exchanges cards, unless the last exchange is still under way.
+void Cluster::speak(const Endpoint& endpoint, const std::string& card) {
   auto& line = lines_[to_text(endpoint)];
-  if (!line) line = std::make_unique<Line>(*this, endpoint);
-  return *line;
+  if (!line) line = std::make_unique<PeerLine>(*parts_.loop, endpoint);
+  if (line->busy()) return;
+  line->post(peer::PeerDialect::kBeatPath, card, kBeatTimeoutMs,
+             [this](const base::Result<std::string>& body) {
+               if (body.ok()) take_card(*body, false);
+             });
 }
 
 // --- From core ---
@@ -245,7 +228,18 @@ void Cluster::carry_out(const core::Outputs& outputs) {
     }
   }
   if (outputs.wants_snapshot) get_snapshot();
+  pass_on(outputs.reports);
   if (!outputs.beat.empty()) send_beat(outputs.beat);
+}
+
+void Cluster::pass_on(const std::vector<core::ReportPassedOn>& reports) {
+  for (const core::ReportPassedOn& report : reports) {
+    for (const auto& [name, peer] : peers_.all()) {
+      if (core::node_id_of(name) != report.home || !Peers::is_heard(peer, now_ms())) continue;
+      const auto home = parse_endpoint("http", peer.card.http);
+      if (home.ok()) reports_.send(*home, {report.instance, report.by});
+    }
+  }
 }
 
 void Cluster::publish(const core::Publications& publications) {

@@ -4,6 +4,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -18,7 +19,9 @@
 #include "node/board.h"
 #include "node/config.h"
 #include "node/core_driver.h"
+#include "node/peer_line.h"
 #include "node/peers.h"
+#include "node/report_sender.h"
 #include "node/seen_poll.h"
 
 namespace callbook::node {
@@ -57,6 +60,9 @@ class Cluster final : public CoreDriver::Others, public peer::PeerDialect::Door 
   /// Asks every other node that is heard. Core's loop.
   void ask_seen(const core::SeenQuestion& question, SeenPoll::Done done);
 
+  /// Another node that serves and is heard, each in its turn; none: there is none. Core's loop.
+  std::optional<Endpoint> other_node() { return peers_.next_source(probed_from_, now_ms()); }
+
   // CoreDriver::Others
   void carry_out(const core::Outputs& outputs) override;
   void publish(const core::Publications& publications) override;
@@ -68,8 +74,6 @@ class Cluster final : public CoreDriver::Others, public peer::PeerDialect::Door 
   std::shared_ptr<const std::string> own_card() const override;
 
  private:
-  class Line;
-
   void take_events();
   void take(bus::Event& event);
   void take(bus::Batch batch);
@@ -77,7 +81,8 @@ class Cluster final : public CoreDriver::Others, public peer::PeerDialect::Door 
   void send_beat(const std::string& beat);
   void speak_directly();
   void drop_unused_lines();
-  Line& line_to(const Endpoint& endpoint);
+  void speak(const Endpoint& endpoint, const std::string& card);
+  void pass_on(const std::vector<core::ReportPassedOn>& reports);
   void get_snapshot();
   void snapshot_ended(const base::Status& status);
   int64_t now_ms() const { return parts_.clock->now().mono_ms; }
@@ -92,7 +97,9 @@ class Cluster final : public CoreDriver::Others, public peer::PeerDialect::Door 
   bool leaving_ = false;
   std::string last_beat_;
   bool bus_connected_ = false;
-  std::map<std::string, std::unique_ptr<Line>> lines_;  ///< by endpoint
+  std::map<std::string, std::unique_ptr<PeerLine>> lines_;  ///< by endpoint; for beats
+  ReportSender reports_;
+  std::string probed_from_;  ///< who was asked last to probe as well
   SeenPoll seen_;
   std::unique_ptr<peer::SnapshotReader> snapshot_;
   std::string snapshot_from_;

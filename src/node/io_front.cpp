@@ -109,7 +109,9 @@ void IoFront::when_seen(core::ServiceKey service, uint64_t version, int64_t dead
   const auto report = [loop = parts_.own_loop, waiting](size_t unseen) {
     loop->post([waiting, unseen] {
       waiting->unseen += unseen;
-      if (--waiting->fronts == 0) waiting->done(waiting->unseen);
+      if (--waiting->fronts > 0) return;
+      auto answer = std::move(waiting->done);  // what it owns belongs to this thread
+      answer(waiting->unseen);
     });
   };
   // The publication has come to every front before this does: core sent it before the answer.
@@ -151,6 +153,25 @@ void IoFront::stop_waiting() {
     asking.seen.unreached += asking.parts;
     asking.done(asking.seen);
   }
+}
+
+void IoFront::probe(std::vector<core::Probe> probes,
+                    base::UniqueFunction<void(std::vector<core::ProbeResult::Outcome>)> done) {
+  struct Asked {  // of this thread, but for the probes on their way to core's
+    std::vector<core::Probe> probes;
+    base::UniqueFunction<void(std::vector<core::ProbeResult::Outcome>)> done;
+  };
+  auto asked = std::make_shared<Asked>(Asked{std::move(probes), std::move(done)});
+  parts_.core_loop->post([asked, probing = parts_.probing, loop = parts_.own_loop] {
+    probing->probe_for_another(
+        std::move(asked->probes),
+        [asked, loop](const std::vector<core::ProbeResult::Outcome>& outcomes) {
+          loop->post([asked, outcomes] {
+            auto answer = std::move(asked->done);  // what it owns belongs to this thread
+            answer(outcomes);
+          });
+        });
+  });
 }
 
 core::SessionId IoFront::new_session_id() {

@@ -12,6 +12,7 @@
 #include "net/http_server.h"
 #include "node/board.h"
 #include "node/core_driver.h"
+#include "node/probing.h"
 #include "node/seen_barrier.h"
 
 namespace callbook::node {
@@ -35,6 +36,7 @@ class IoFront final : public core::Front {
     /// Asks the other nodes; calls back once, on any thread. None: this node stands alone.
     std::function<void(core::SeenQuestion, std::function<void(core::Seen)>)> ask_others = {};
     std::vector<std::string> followed = {};  ///< other data centers
+    Probing* probing = nullptr;              ///< on the core's loop
   };
   explicit IoFront(Parts parts);
   ~IoFront() override;
@@ -46,6 +48,8 @@ class IoFront final : public core::Front {
                  base::UniqueFunction<void(size_t unseen)> done) override;
   void when_seen_everywhere(core::SeenQuestion question,
                             base::UniqueFunction<void(core::Seen)> done) override;
+  void probe(std::vector<core::Probe> probes,
+             base::UniqueFunction<void(std::vector<core::ProbeResult::Outcome>)> done) override;
   core::PublishedCatalog& catalog() override { return catalog_; }
   core::FollowedDatacenter* followed(std::string_view datacenter) override;
   std::vector<std::string> followed_names() const override;

@@ -156,7 +156,12 @@ void write_fronts(MetricWriter& out, const FrontReport& all) {
               all.native.events_shared);
 }
 
-void write_cluster(MetricWriter& out, const CoreReport& core, const ClusterReport& cluster) {
+void write_cluster(MetricWriter& out, const CoreReport& core, const ClusterReport& cluster,
+                   const Probing::Stats& probing) {
+  out.counter("probes_elsewhere_total", "Probes that another node was asked for as well.",
+              probing.elsewhere);
+  out.counter("probes_answered_elsewhere_total", "Of them, answered there and not here.",
+              probing.answered_elsewhere);
   const auto lag = [&](core::Stream stream) {
     return lag_of(cluster.heads[index_of(stream)], cluster.positions[index_of(stream)]);
   };
@@ -232,7 +237,7 @@ std::string metrics_text(const Board::Snapshot& board, const core::NodeFacts& fa
             facts.started_wall_ms / 1000);
   write_core(out, board.core);
   write_store(out, board.core);
-  if (board.cluster) write_cluster(out, board.core, *board.cluster);
+  if (board.cluster) write_cluster(out, board.core, *board.cluster, board.probing);
   if (!board.followed.empty()) write_followed(out, board.followed);
   write_fronts(out, sum(board.fronts));
   return out.take();

@@ -21,7 +21,7 @@
 #include "node/core_driver.h"
 #include "node/follower.h"
 #include "node/io_front.h"
-#include "node/prober.h"
+#include "node/probing.h"
 #include "node/settings.h"
 #include "node/store_keeper.h"
 #include "node/worker.h"
@@ -122,7 +122,7 @@ class Node::Impl {
   std::function<void(core::SeenQuestion, std::function<void(core::Seen)>)> ask_others();
   void make_followers(const core::RegistryOptions& options);
   std::vector<std::string> followed_names() const;
-  void report_followed();
+  void report();
   base::Status listen();
   void load();
   Loaded replay();
@@ -145,8 +145,8 @@ class Node::Impl {
   std::unique_ptr<CoreDriver> driver_;
   std::unique_ptr<Cluster> cluster_;  ///< none: this node stands alone
   std::vector<std::unique_ptr<Follower>> followers_;
-  std::unique_ptr<net::EventLoop::Timer> followed_reporter_;
-  std::unique_ptr<Prober> prober_;
+  std::unique_ptr<net::EventLoop::Timer> reporter_;
+  std::unique_ptr<Probing> probing_;
   std::unique_ptr<net::EventLoop::Timer> signals_;
   std::thread loader_;
   std::function<void(const std::string&)> on_ready_;
@@ -178,7 +178,7 @@ Node::Impl::Impl(Config config, base::Logger& logger)
 
 Node::Impl::~Impl() {
   if (loader_.joinable()) loader_.join();
-  prober_.reset();
+  probing_.reset();
   // Streams and polls hold ties to sessions, which they give back through front and driver.
   for (auto& lane : lanes_) {
     lane->server.reset();
@@ -203,14 +203,12 @@ void Node::Impl::make_driver() {
         lane.loop.post([&lane, held] { lane.front->take(std::move(*held)); });
       });
   driver_->when_whole([this] { open_doors(); });
-  prober_ = std::make_unique<Prober>(
-      config_.probe_limits, [this](std::vector<core::ProbeResult> results) {
-        auto held = std::make_shared<std::vector<core::ProbeResult>>(std::move(results));
-        core_loop().post([this, held] { driver_->take(*held); });
-      });
+  probing_ = std::make_unique<Probing>(
+      core_loop(), clock_, config_.probe_limits,
+      [this](const std::vector<core::ProbeResult>& results) { driver_->take(results); });
   make_followers(options);
   driver_->set_probe(
-      [this](std::vector<core::Probe> probes) { prober_->probe(std::move(probes)); });
+      [this](std::vector<core::Probe> probes) { probing_->probe(std::move(probes)); });
 }
 
 void Node::Impl::make_followers(const core::RegistryOptions& options) {
@@ -239,6 +237,7 @@ void Node::Impl::make_lanes() {
         Cluster::Parts{&core_loop(), &clock_, &logger_, driver_.get(), &board_, &facts_},
         cluster_identity(config_), *parse_endpoints("peers", config_.peers));
     driver_->set_others(cluster_.get());
+    probing_->set_other_node([this] { return cluster_->other_node(); });
   }
   for (size_t i = 0; i < lanes_.size(); ++i) make_lane(i);
 }
@@ -261,7 +260,8 @@ std::vector<std::string> Node::Impl::followed_names() const {
   return names;
 }
 
-void Node::Impl::report_followed() {
+void Node::Impl::report() {
+  board_.put(probing_->stats());
   std::vector<FollowReport> reports;
   for (const auto& follower : followers_) reports.push_back(follower->report());
   board_.put(std::move(reports));
@@ -273,7 +273,7 @@ void Node::Impl::make_lane(size_t index) {
       index, &lane.loop, &core_loop(), driver_.get(), &board_, &clock_, &facts_, &config_.limits,
       lanes_.size(),
       [this](std::function<void(IoFront&)> task) { on_every_front(std::move(task)); }, ask_others(),
-      followed_names()});
+      followed_names(), probing_.get()});
   lane.dialect =
       std::make_unique<native::NativeDialect>(*lane.front, lane.loop, config_.native_limits);
   lane.peers = std::make_unique<peer::PeerDialect>(*lane.front, cluster_.get());
@@ -401,8 +401,8 @@ void Node::Impl::begin_service(Loaded loaded) {
   }
   driver_->start(std::move(keeper));
   for (auto& follower : followers_) follower->start();
-  report_followed();
-  followed_reporter_ = core_loop().every(kReportMs, [this] { report_followed(); });
+  report();
+  reporter_ = core_loop().every(kReportMs, [this] { report(); });
 }
 
 /// The state is whole, and its first publication is on its way to every front.
@@ -474,6 +474,7 @@ void Node::Impl::lane_stopped() {
 }
 
 void Node::Impl::end_loops() {
+  probing_->stop();
   if (cluster_) cluster_->stop();
   for (auto& follower : followers_) follower->stop();
   for (auto& lane : lanes_) lane->loop.stop();

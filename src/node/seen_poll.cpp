@@ -15,37 +15,6 @@ constexpr int64_t kTimeoutMs = 2'000;
 
 }  // namespace
 
-/// The way to one node.
-class SeenPoll::Line {
- public:
-  Line(SeenPoll& poll, std::string name, const Endpoint& endpoint)
-      : poll_(poll), name_(std::move(name)), client_(poll.loop_, endpoint.host, endpoint.port) {}
-
-  bool busy() const { return busy_; }
-
-  void send(const std::vector<peer::SeenItem>& items, std::vector<uint64_t> numbers) {
-    busy_ = true;
-    net::ClientRequest request;
-    request.method = net::Method::kPost;
-    request.target = peer::PeerDialect::kSeenPath;
-    request.body = peer::encode_seen_items(items);
-    request.timeout_ms = kTimeoutMs;
-    client_.send(std::move(request), [this, numbers = std::move(numbers)](
-                                         const base::Result<net::ClientResponse>& response) {
-      busy_ = false;
-      if (!response.ok() || response->status != 200) return;
-      const auto answers = peer::decode_seen_answers(response->body, numbers.size());
-      if (answers.ok()) poll_.take(name_, numbers, *answers);
-    });
-  }
-
- private:
-  SeenPoll& poll_;
-  const std::string name_;
-  net::HttpClient client_;
-  bool busy_ = false;
-};
-
 SeenPoll::SeenPoll(net::EventLoop& loop, const base::Clock& clock) : loop_(loop), clock_(clock) {}
 SeenPoll::~SeenPoll() = default;
 
@@ -62,7 +31,7 @@ void SeenPoll::ask(const core::SeenQuestion& question, const std::vector<Endpoin
     const std::string name = to_text(node);
     asked.said.emplace(name, std::nullopt);
     auto& line = lines_[name];
-    if (!line) line = std::make_unique<Line>(*this, name, node);
+    if (!line) line = std::make_unique<PeerLine>(loop_, node);
   }
   if (!timer_) timer_ = loop_.every(kLookEveryMs, [this] { look(); });
 }
@@ -103,14 +72,26 @@ void SeenPoll::look() {
     }
   }
   for (auto& [node, round] : rounds) {
-    Line& line = *lines_.at(node);
-    if (!line.busy() && !round.second.empty()) line.send(round.first, std::move(round.second));
+    if (!round.second.empty() && !lines_.at(node)->busy()) {
+      send(node, round.first, std::move(round.second));
+    }
   }
   if (questions_.empty()) {
     lines_.clear();
     timer_.reset();
   }
   for (Answered& one : answered) one.done(one.seen);
+}
+
+void SeenPoll::send(const std::string& node, const std::vector<peer::SeenItem>& items,
+                    std::vector<uint64_t> numbers) {
+  lines_.at(node)->post(
+      peer::PeerDialect::kSeenPath, peer::encode_seen_items(items), kTimeoutMs,
+      [this, node, numbers = std::move(numbers)](const base::Result<std::string>& body) {
+        if (!body.ok()) return;
+        const auto answers = peer::decode_seen_answers(*body, numbers.size());
+        if (answers.ok()) take(node, numbers, *answers);
+      });
 }
 
 void SeenPoll::take(const std::string& node, const std::vector<uint64_t>& numbers,

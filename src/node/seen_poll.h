@@ -11,8 +11,8 @@
 #include "core/front.h"
 #include "dialects/peer/seen_codec.h"
 #include "net/event_loop.h"
-#include "net/http_client.h"
 #include "node/config.h"
+#include "node/peer_line.h"
 
 namespace callbook::node {
 
@@ -37,7 +37,6 @@ class SeenPoll {
   void give_up();
 
  private:
-  class Line;
   struct Question {
     peer::SeenItem item;
     int64_t deadline_ms = 0;
@@ -49,6 +48,8 @@ class SeenPoll {
   };
 
   void look();
+  void send(const std::string& node, const std::vector<peer::SeenItem>& items,
+            std::vector<uint64_t> numbers);
   void take(const std::string& node, const std::vector<uint64_t>& numbers,
             const std::vector<peer::SeenAnswer>& answers);
   static core::Seen sum(const Question& question);
@@ -57,8 +58,9 @@ class SeenPoll {
   const base::Clock& clock_;
   std::map<uint64_t, Question> questions_;  ///< by number
   uint64_t last_number_ = 0;
-  std::map<std::string, std::unique_ptr<Line>> lines_;  ///< by endpoint; while there are questions
-  std::unique_ptr<net::EventLoop::Timer> timer_;        ///< likewise
+  std::map<std::string, std::unique_ptr<PeerLine>>
+      lines_;                                     ///< by endpoint; while there are questions
+  std::unique_ptr<net::EventLoop::Timer> timer_;  ///< likewise
 };
 
 }  // namespace callbook::node

@@ -21,7 +21,8 @@ START_SECONDS = 60
 class NatsServer:
     """A nats-server with JetStream over one directory; alone, or one of a cluster."""
 
-    def __init__(self, folder, name="nats", port=None, cluster_port=None, routes=(), extra=""):
+    def __init__(self, folder, name="nats", port=None, cluster_port=None, routes=(), extra="",
+                 host="127.0.0.1"):
         self.folder = Path(folder)
         self.name = name
         self.port = port or free_port()
@@ -29,6 +30,7 @@ class NatsServer:
         self.cluster_port = cluster_port
         self.routes = list(routes)
         self.extra = extra
+        self.host = host
         self.process = None
 
     @property
@@ -36,7 +38,7 @@ class NatsServer:
         return f"nats://127.0.0.1:{self.port}"
 
     def configuration(self):
-        lines = [f"server_name: {self.name}", "host: 127.0.0.1", f"port: {self.port}",
+        lines = [f"server_name: {self.name}", f"host: {self.host}", f"port: {self.port}",
                  f"http: 127.0.0.1:{self.monitor_port}",
                  f'jetstream {{ store_dir: "{self.folder}/js" }}', self.extra]
         if self.cluster_port:

@@ -243,6 +243,29 @@ def test_a_node_that_stops_sends_its_clients_on(make_cluster):
         provider.close()
 
 
+def test_reports_at_any_node_have_the_home_probe(make_cluster):
+    """Heartbeats come, but nobody is listening: consumers of other nodes find out."""
+    cluster = make_cluster(flags=FAST).start()
+    home, asked, watched = cluster.nodes
+    provider = Provider(home, "deaf", "d-1")
+    try:
+        with Consumer(watched, "deaf") as consumer:
+            consumer.follow(lambda lists: "d-1" in lists["deaf"].instances)
+            until_listed(asked, "deaf", {"d-1"})
+            provider.listener.close()
+            for number in (1, 2, 2):  # one who says it twice is one
+                answer = asked.call("POST", f"/v1/services/deaf/instances/d-1/report?by=c-{number}")
+                assert answer.status == 200, answer
+            assert watched.call("POST", "/v1/services/deaf/instances/d-1/report?by=c-1").status == 200
+            consumer.hears_nothing_for(1.5)
+            assert watched.call("POST", "/v1/services/deaf/instances/d-1/report?by=c-3").status == 200
+            consumer.follow(lambda lists: lists["deaf"].instances["d-1"].get("state") == "down")
+            assert consumer.lists.states[-1][2:] == ("down", "probe_refused")
+            consumer.hears_nothing_for(3)  # reports alone remove nobody
+    finally:
+        provider.close()
+
+
 def test_the_bus_away_is_nobodys_death(make_cluster):
     cluster = make_cluster(flags=FAST).start()
     first, second, _ = cluster.nodes

@@ -1,17 +1,16 @@
 """A host that is lost without a word: its link goes down in a network namespace, so that nothing is
 closed, refused or answered any more. Runs itself again in a namespace of its own."""
 
-import os
 import subprocess
 import sys
 import time
 
 import pytest
 
+from hosts import Host, OpenNode, inside, link, run_again_inside
 from lists import Lists
-from registry import Connection, Node
+from registry import Connection
 
-INSIDE = "CALLBOOK_INSIDE_NAMESPACE"
 REGISTRY = "10.99.0.1"
 HOST = "10.99.0.2"
 MOST_S = 8  # from the loss to `suspect` at a consumer, with default timing
@@ -41,63 +40,30 @@ while True:
 """
 
 
-def run(*command):
-    subprocess.run(command, check=True)
-
-
-@pytest.mark.skipif(INSIDE in os.environ, reason="is what started this")
+@pytest.mark.skipif(inside(), reason="is what started this")
 def test_in_a_namespace_of_its_own():
-    command = [sys.executable, "-B", "-m", "pytest", "-q", "-p", "no:cacheprovider", __file__]
-    ended = subprocess.run(["unshare", "--map-root-user", "--net", "--", *command],
-                           env={**os.environ, INSIDE: "1"}, capture_output=True, text=True)
-    print(ended.stdout)
-    assert ended.returncode == 0, ended.stdout + ended.stderr
+    run_again_inside(__file__)
 
 
 @pytest.fixture
 def host():
-    """Another namespace, joined to this one by a link; gives the commands to run something there."""
-    holder = subprocess.Popen(["unshare", "--net", "--", "sh", "-c", "echo made; exec sleep 600"],
-                              stdout=subprocess.PIPE)
-    assert holder.stdout.readline() == b"made\n"
-    there = ["nsenter", "--net", "--target", str(holder.pid), "--"]
-    run("ip", "link", "set", "lo", "up")
-    run("ip", "link", "add", "to-host", "type", "veth", "peer", "name", "to-registry", "netns",
-        str(holder.pid))
-    run("ip", "address", "add", f"{REGISTRY}/24", "dev", "to-host")
-    run("ip", "link", "set", "to-host", "up")
-    run(*there, "ip", "address", "add", f"{HOST}/24", "dev", "to-registry")
-    run(*there, "ip", "link", "set", "to-registry", "up")
-    yield there
-    holder.kill()
-    holder.wait()
-    subprocess.run(["ip", "link", "delete", "to-host"], check=False)
+    """Another namespace, joined to this one by a link."""
+    made = Host()
+    link(made, REGISTRY, HOST, "link-1")
+    yield made
+    made.close()
+    subprocess.run(["ip", "link", "delete", "link-1"], check=False)
 
 
-class OpenNode(Node):
-    """Reached from the other namespace too."""
-
-    def command(self):
-        command = super().command()
-        command[command.index("--http") + 1] = f"0.0.0.0:{self.port}"
-        return [*command, "--insecure-bind", "--silent-removal-ms", "3000"]
-
-    def wait_ready(self):
-        line = self._first_line()
-        assert line.startswith("ready "), line
-        self.port = int(line.split("http=")[1].split()[0].rsplit(":", 1)[1])
-        return self
-
-
-@pytest.mark.skipif(INSIDE not in os.environ, reason="needs a namespace of its own")
+@pytest.mark.skipif(not inside(), reason="needs a namespace of its own")
 @pytest.mark.parametrize("kind", ["attached", "heartbeats"])
 def test_it_is_suspect_in_time_then_down_then_gone(tmp_path, host, kind):
-    node = OpenNode(tmp_path / "data").start()
+    node = OpenNode(tmp_path / "data", "--silent-removal-ms", "3000").start()
     with Connection(node.port) as api:
         for i in range(3):  # a lone one that is silent would be protected
             body = {"address": "127.0.0.1", "port": 9, "persistent": True}
             assert api.call("PUT", f"/v1/services/orders/instances/p-{i}", body).status == 201
-    provider = subprocess.Popen([*host, sys.executable, "-c", PROVIDER, str(node.port), kind],
+    provider = subprocess.Popen([*host.prefix, sys.executable, "-c", PROVIDER, str(node.port), kind],
                                 stdout=subprocess.PIPE)
     try:
         assert provider.stdout.readline() == b"ready\n"
@@ -105,7 +71,7 @@ def test_it_is_suspect_in_time_then_down_then_gone(tmp_path, host, kind):
         lists = Lists()
         lists.follow(stream, lambda l: l["orders"].whole)
         assert "state" not in lists["orders"].instances["o-1"]
-        run(*host, "ip", "link", "set", "to-registry", "down")
+        host.run("ip", "link", "set", "link-1", "down")
         lost = time.monotonic()
         lists.follow(stream, lambda l: "state" in l["orders"].instances["o-1"])
         suspect_s = time.monotonic() - lost

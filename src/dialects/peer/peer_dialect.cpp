@@ -2,9 +2,13 @@
 
 #include <utility>
 
+#include <fmt/format.h>
+
 #include "base/json_writer.h"
 #include "core/node_beat.h"
 #include "dialects/peer/node_card.h"
+#include "dialects/peer/probe_codec.h"
+#include "dialects/peer/report_codec.h"
 #include "dialects/peer/seen_codec.h"
 #include "dialects/peer/snapshot_stream.h"
 
@@ -29,18 +33,26 @@ net::HttpResponse problem(int status, std::string_view detail) {
 }  // namespace
 
 void PeerDialect::handle(const net::HttpRequest& request, net::HttpExchange exchange) {
-  if (request.path == kBeatPath) {
-    if (door_ == nullptr) return exchange.respond(problem(404, "this node belongs to no cluster"));
-    if (request.method == net::Method::kPost) return beat(request, std::move(exchange));
-    return exchange.respond(problem(405, "beats are posted"));
-  }
-  if (request.path == kSnapshotPath) {
-    if (request.method == net::Method::kGet) return snapshot(request, std::move(exchange));
-    return exchange.respond(problem(405, "snapshots are got"));
-  }
-  if (request.path == kSeenPath) {
-    if (request.method == net::Method::kPost) return seen(request, std::move(exchange));
-    return exchange.respond(problem(405, "questions are posted"));
+  using Serve = void (PeerDialect::*)(const net::HttpRequest&, net::HttpExchange);
+  struct Route {
+    std::string_view path;
+    net::Method method;
+    Serve serve;
+    bool of_cluster;  ///< not on a node that stands alone
+  };
+  static constexpr Route kRoutes[] = {
+      {kBeatPath, net::Method::kPost, &PeerDialect::beat, true},
+      {kSnapshotPath, net::Method::kGet, &PeerDialect::snapshot, false},
+      {kSeenPath, net::Method::kPost, &PeerDialect::seen, true},
+      {kProbePath, net::Method::kPost, &PeerDialect::probe, true},
+      {kReportPath, net::Method::kPost, &PeerDialect::report, true}};
+  for (const Route& route : kRoutes) {
+    if (request.path != route.path) continue;
+    if (route.of_cluster && door_ == nullptr) {
+      return exchange.respond(problem(404, "this node belongs to no cluster"));
+    }
+    if (request.method == route.method) return (this->*route.serve)(request, std::move(exchange));
+    return exchange.respond(problem(405, fmt::format("is for {}", net::name_of(route.method))));
   }
   exchange.respond(problem(404, "is not known here; see docs/formats/bus.md"));
 }
@@ -98,6 +110,31 @@ void PeerDialect::seen(const net::HttpRequest& request, net::HttpExchange exchan
                   });
   }
   round->one_done();
+}
+
+void PeerDialect::probe(const net::HttpRequest& request, net::HttpExchange exchange) {
+  auto probes = decode_probes(request.body);
+  if (!probes.ok()) return exchange.respond(problem(400, probes.error().to_string()));
+  front_.probe(std::move(*probes),
+               [exchange = std::move(exchange)](
+                   const std::vector<core::ProbeResult::Outcome>& outcomes) mutable {
+                 net::HttpResponse response;
+                 response.content_type = kBytes;
+                 response.body = encode_outcomes(outcomes);
+                 exchange.respond(std::move(response));
+               });
+}
+
+void PeerDialect::report(const net::HttpRequest& request, net::HttpExchange exchange) {
+  auto reports = decode_reports(request.body);
+  if (!reports.ok()) return exchange.respond(problem(400, reports.error().to_string()));
+  for (ReportItem& one : *reports) {
+    front_.submit(core::ReportInstance{std::move(one.instance), std::move(one.by), true},
+                  core::Ack::kLocal, [](const base::Result<core::Reply>&) {});
+  }
+  net::HttpResponse response;
+  response.content_type = kBytes;
+  exchange.respond(std::move(response));
 }
 
 void PeerDialect::snapshot(const net::HttpRequest& request, net::HttpExchange exchange) {

@@ -12,7 +12,7 @@ namespace callbook::peer {
 
 /// What nodes of one cluster ask of each other by HTTP, beside what goes over the bus
 /// (docs/formats/bus.md): snapshots, whether a change has been
-/// seen, and beats while the bus can't carry them. One per I/O thread;
+/// seen, probes, consumers' reports, and beats while the bus can't carry them. One per I/O thread;
 /// borrows what it is given.
 class PeerDialect final : public net::HttpHandler {
  public:
@@ -31,6 +31,8 @@ class PeerDialect final : public net::HttpHandler {
   static constexpr std::string_view kBeatPath = "/v1/peer/beat";
   static constexpr std::string_view kSnapshotPath = "/v1/peer/snapshot";
   static constexpr std::string_view kSeenPath = "/v1/peer/seen";
+  static constexpr std::string_view kProbePath = "/v1/peer/probe";
+  static constexpr std::string_view kReportPath = "/v1/peer/report";
   /// Given at once by one I/O thread; more are told to come again.
   static constexpr uint32_t kMaxSnapshots = 2;
   static constexpr uint32_t kMaxFollowers = 100;  ///< likewise
@@ -47,6 +49,8 @@ class PeerDialect final : public net::HttpHandler {
   void beat(const net::HttpRequest& request, net::HttpExchange exchange);
   void snapshot(const net::HttpRequest& request, net::HttpExchange exchange);
   void seen(const net::HttpRequest& request, net::HttpExchange exchange);
+  void probe(const net::HttpRequest& request, net::HttpExchange exchange);
+  void report(const net::HttpRequest& request, net::HttpExchange exchange);
 
   core::Front& front_;
   Door* const door_;

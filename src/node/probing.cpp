@@ -1,0 +1,171 @@
+#include "node/probing.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "dialects/peer/peer_dialect.h"
+#include "dialects/peer/probe_codec.h"
+
+namespace callbook::node {
+namespace {
+
+constexpr int64_t kExpireEveryMs = 20;
+/// Requests to one node at once; while they are under way others are probed from here alone.
+constexpr size_t kMostLines = 4;
+
+/// The other node's word must be back when the own probe has run out of time.
+int64_t others_timeout_ms(int64_t timeout_ms) {
+  return std::max<int64_t>(timeout_ms * 3 / 4, 1);
+}
+
+}  // namespace
+
+Probing::Probing(net::EventLoop& loop, const base::Clock& clock, net::ProbeLimits limits,
+                 Deliver deliver)
+    : loop_(loop),
+      clock_(clock),
+      deliver_(std::move(deliver)),
+      prober_(limits, [this](std::vector<core::ProbeResult> results) {
+        auto held = std::make_shared<std::vector<core::ProbeResult>>(std::move(results));
+        loop_.post([this, held] { take(*held); });
+      }) {}
+
+Probing::~Probing() = default;
+
+Probing::Outcome Probing::both(Outcome own, Outcome other) {
+  if (own == Outcome::kUntested) return other;
+  if (other == Outcome::kUntested || own == other) return own;
+  if (own == Outcome::kAnswered || other == Outcome::kAnswered) return Outcome::kAnswered;
+  return Outcome::kSilent;  // one was refused, the other heard nothing: nobody has said that it is
+                            // gone
+}
+
+void Probing::probe(std::vector<core::Probe> probes) {
+  const int64_t now_ms = clock_.now().mono_ms;
+  std::vector<core::Probe> elsewhere;
+  std::vector<uint64_t> numbers;
+  for (core::Probe& probe : probes) {
+    const uint64_t number = ++last_number_;
+    Opinion& opinion = opinions_[number];
+    opinion.ticket = std::exchange(probe.ticket, number);
+    opinion.deadline_ms = now_ms + probe.timeout_ms;
+    if (!probe.from_two_nodes || elsewhere.size() == peer::kMaxProbes) {
+      opinion.other = Outcome::kUntested;
+      continue;
+    }
+    elsewhere.push_back(probe);
+    elsewhere.back().timeout_ms = others_timeout_ms(probe.timeout_ms);
+    numbers.push_back(number);
+  }
+  prober_.probe(std::move(probes));
+  if (!numbers.empty()) ask_other(elsewhere, std::move(numbers));
+}
+
+PeerLine* Probing::free_line(const Endpoint& node) {
+  auto& lines = lines_[to_text(node)];
+  for (const auto& line : lines) {
+    if (!line->busy()) return line.get();
+  }
+  if (lines.size() == kMostLines) return nullptr;
+  lines.push_back(std::make_unique<PeerLine>(loop_, node));
+  return lines.back().get();
+}
+
+void Probing::ask_other(const std::vector<core::Probe>& probes, std::vector<uint64_t> numbers) {
+  const auto node = other_node_ ? other_node_() : std::nullopt;
+  PeerLine* const line = node ? free_line(*node) : nullptr;
+  if (line == nullptr) {
+    for (const uint64_t number : numbers) opinions_.at(number).other = Outcome::kUntested;
+    return;
+  }
+  stats_.elsewhere += numbers.size();
+  int64_t longest_ms = 0;
+  for (const core::Probe& probe : probes) longest_ms = std::max(longest_ms, probe.timeout_ms);
+  line->post(peer::PeerDialect::kProbePath, peer::encode_probes(probes), 2 * longest_ms,
+             [this, numbers = std::move(numbers)](const base::Result<std::string>& body) {
+               const auto outcomes = body.ok() ? peer::decode_outcomes(*body, numbers.size())
+                                               : base::Result<std::vector<Outcome>>(body.error());
+               for (size_t i = 0; i < numbers.size(); ++i) {
+                 const auto found = opinions_.find(numbers[i]);
+                 if (found == opinions_.end()) continue;
+                 found->second.other = outcomes.ok() ? (*outcomes)[i] : Outcome::kUntested;
+                 settle(numbers[i]);
+               }
+               deliver();
+             });
+  if (!timer_) timer_ = loop_.every(kExpireEveryMs, [this] { expire(); });
+}
+
+/// Concludes it if both have said what they have to say, or one has got an answer.
+void Probing::settle(uint64_t number) {
+  const auto found = opinions_.find(number);
+  if (found == opinions_.end()) return;
+  const Opinion& opinion = found->second;
+  const bool answered = opinion.own == Outcome::kAnswered || opinion.other == Outcome::kAnswered;
+  if (!answered && (!opinion.own || !opinion.other)) return;
+  const Outcome own = opinion.own.value_or(Outcome::kUntested);
+  const Outcome other = opinion.other.value_or(Outcome::kUntested);
+  if (own != Outcome::kAnswered && other == Outcome::kAnswered) ++stats_.answered_elsewhere;
+  results_.push_back({opinion.ticket, both(own, other)});
+  opinions_.erase(found);
+}
+
+void Probing::expire() {
+  const int64_t now_ms = clock_.now().mono_ms;
+  std::vector<uint64_t> late;
+  bool waits = false;
+  for (auto& [number, opinion] : opinions_) {
+    if (opinion.other) continue;
+    waits = true;
+    if (!opinion.own || now_ms < opinion.deadline_ms) continue;
+    opinion.other = Outcome::kUntested;
+    late.push_back(number);
+  }
+  for (const uint64_t number : late) settle(number);
+  deliver();
+  if (!waits) timer_.reset();
+}
+
+void Probing::deliver() {
+  if (!results_.empty()) deliver_(std::exchange(results_, {}));
+}
+
+void Probing::take(const std::vector<core::ProbeResult>& results) {
+  for (const core::ProbeResult& result : results) {
+    if (const auto part = parts_.extract(result.ticket); !part.empty()) {
+      take_part(part.mapped(), result.outcome);
+    } else if (const auto found = opinions_.find(result.ticket); found != opinions_.end()) {
+      found->second.own = result.outcome;
+      settle(result.ticket);
+    }
+  }
+  deliver();
+}
+
+void Probing::probe_for_another(std::vector<core::Probe> probes,
+                                std::function<void(std::vector<Outcome>)> done) {
+  if (probes.empty()) return done({});
+  const auto request = std::make_shared<Request>();
+  request->outcomes.assign(probes.size(), Outcome::kUntested);
+  request->left = probes.size();
+  request->done = std::move(done);
+  for (size_t i = 0; i < probes.size(); ++i) {
+    probes[i].ticket = ++last_number_;
+    parts_[probes[i].ticket] = {request, i};
+  }
+  prober_.probe(std::move(probes));
+}
+
+void Probing::take_part(const Part& part, Outcome outcome) {
+  Request& request = *part.request;
+  request.outcomes[part.index] = outcome;
+  if (--request.left == 0) request.done(std::move(request.outcomes));
+}
+
+void Probing::stop() {
+  other_node_ = nullptr;
+  timer_.reset();
+  lines_.clear();
+}
+
+}  // namespace callbook::node
