@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+import chaos
 from cluster import Consumer, Link, until_listed
 from registry import registration, until
 from test_cluster import FAST, Provider
@@ -52,6 +53,37 @@ def test_a_node_cut_off_from_the_bus_goes_on_and_catches_up(make_cluster):
         link.close()
         if provider:
             provider.close()
+
+
+def test_clients_cut_off_from_their_node_go_on_at_another(make_cluster):
+    """Nothing is closed and nothing refused: both only hear nothing any more."""
+    cluster = make_cluster(flags=chaos.TIMING).start()
+    link = Link(cluster.nodes[0].port)
+    clients = []
+    try:
+        for name in ("p-1", "p-2"):
+            clients.append(chaos.Provider(f"127.0.0.1:{link.port}", name))
+        consumer = chaos.Consumer(f"127.0.0.1:{link.port}")
+        clients.append(consumer)
+        until(lambda: set(consumer.held) == {"p-1", "p-2"}, 20, "both")
+        link.cut()
+        cut = time.monotonic()
+        clients.append(chaos.Provider(f"127.0.0.1:{cluster.nodes[1].port}", "p-3"))
+        until(lambda: "p-3" in consumer.held, 60, "the consumer, at another node")
+        consumer_s = time.monotonic() - cut
+        until(lambda: {i["id"]: i.get("state", "up") for i in
+                       cluster.nodes[2].get(chaos.SERVICE)["instances"]}
+              == dict.fromkeys(("p-1", "p-2", "p-3"), "up"), 60, "the providers, at another node")
+        print(f"cut off from their node: a consumer hears of changes again after {consumer_s:.1f} s, "
+              f"providers are up again after {time.monotonic() - cut:.1f} s")
+        assert consumer.left == []
+        link.heal()
+        cluster.settle()
+        assert set(consumer.held) == {"p-1", "p-2", "p-3"} and consumer.left == []
+    finally:
+        for client in clients:
+            client.close()
+        link.close()
 
 
 def test_a_node_that_hears_nobody_removes_nobody_elses(make_cluster):
