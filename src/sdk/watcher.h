@@ -51,7 +51,7 @@ class Watcher {
     RegistryPoolPtr registries;
     std::string name_space = kDefaultNamespace;
     std::vector<std::string> services;              ///< 1 to 1,000, by the server's limit
-    int64_t silence_ms = 40'000;                    ///< the server says that it is alive every 15 s
+    int64_t silence_ms = 12'000;                    ///< the server says that it is alive every 5 s
     std::map<std::string, Restored> restored = {};  ///< by service; others are passed over
     const base::Clock* clock = nullptr;             ///< the system's if null; borrowed
   };

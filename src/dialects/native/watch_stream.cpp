@@ -7,7 +7,7 @@
 namespace callbook::native {
 namespace {
 
-constexpr int64_t kAliveMs = 15'000;
+constexpr int64_t kAliveMs = 5'000;
 
 }  // namespace
 
