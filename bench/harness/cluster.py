@@ -17,7 +17,6 @@ from .table import Row, at_most
 
 IDLE_CHANGES = 300
 LOAD_A_SECOND = 10_000
-LOAD_SECONDS = 10
 NODE_FLAGS = ("--io-threads", "1")
 
 
@@ -126,16 +125,17 @@ def spread(near, far, count, pause_s=0.005):
 class Load(threading.Thread):
     """So many changes a second to one node, in batches of a hundredth, to services of their own."""
 
-    def __init__(self, server):
+    def __init__(self, server, seconds):
         super().__init__()
         self.server = server
+        self.seconds = seconds
         self.done = 0
 
     def run(self):
         connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=60)
         start = time.monotonic()
         each = LOAD_A_SECOND // 100
-        for step in range(LOAD_SECONDS * 100):
+        for step in range(self.seconds * 100):
             time.sleep(max(0.0, start + step / 100 - time.monotonic()))
             lines = [{"op": "register", **instance(n % 1_000, n // 1_000 % 10, revision=step)}
                      for n in range(step * each, (step + 1) * each)]
@@ -169,10 +169,12 @@ def measure(tools, sizes, servers):
         until(lambda: len(json.loads(call(first, "GET", "/v1/nodes")[1])["nodes"]) == 2, 30,
               "a cluster of two")
         idle = spread(first, second, IDLE_CHANGES)
-        load = Load(first)
+        load = Load(first, sizes.bus_load_s)
         load.start()
-        time.sleep(1)
-        busy = spread(first, second, IDLE_CHANGES, pause_s=0.01)
+        time.sleep(2)
+        before = second.rss_bytes()
+        busy = spread(first, second, IDLE_CHANGES, pause_s=(sizes.bus_load_s - 3) / IDLE_CHANGES)
+        grown = second.rss_bytes() / before
         load.join()
         until(lambda: instances_of(first) == instances_of(second), 60, "two equal catalogs")
         before = instances_of(second)
@@ -197,8 +199,10 @@ def measure(tools, sizes, servers):
         Row("registration at one node to a watcher at another, p50", idle["p50"], "ms",
             targets=[at_most("value", 5)], samples=[idle]),
         Row("... p99", idle["p99"], "ms", targets=[at_most("value", 25)]),
-        Row(f"... under {LOAD_A_SECOND:,} changes/s, p50", busy["p50"], "ms", samples=[busy]),
+        Row(f"... under {LOAD_A_SECOND:,} changes/s for {sizes.bus_load_s} s, p50", busy["p50"], "ms",
+            samples=[busy]),
         Row("... p99", busy["p99"], "ms", targets=[at_most("value", 100)]),
+        Row("... memory of the other node, against its beginning", grown, "x"),
         Row("registrations through the bus, until the other node has all", rate, "/s"),
         Row(f"an empty node joins {expected:,} instances", joined * 1_000, "ms"),
         Row("... memory of a node that followed, for each instance", rss / expected, "B")]

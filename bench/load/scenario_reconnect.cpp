@@ -1,7 +1,8 @@
 // A restart as its clients live through it: sessions and watchers lose their connections at once,
 // come back after random delays of 0 to 300 ms, and go on trying until they have what they had.
 //
-// Prints "prepared" when the server may be killed, and the result when all are complete again.
+// With --other-port they come back to another server. Prints "prepared" when the first may be
+// killed or stopped, and the result when all are complete again.
 
 #include <functional>
 #include <queue>
@@ -51,8 +52,9 @@ class Crowd {
     run_until([this] { return complete_ == members_.size(); }, deadline);
   }
 
-  /// Waits until every connection was lost and all are complete again.
-  void survive_restart(const Deadline& deadline) {
+  /// Waits until every connection was lost and all are complete again, at `port`.
+  void survive(uint16_t port, const Deadline& deadline) {
+    port_ = port;
     for (Member& member : members_) member.is_complete = false;
     complete_ = 0;
     attempts_ = refused_ = not_ready_ = 0;
@@ -88,9 +90,16 @@ class Crowd {
       });
     }
     void on_end() {
-      if (status == 200 && !crowd.members_[index].is_watcher) crowd.complete(index);
+      if (status != 200) return;
+      if (!crowd.members_[index].is_watcher) return crowd.complete(index);
+      crowd.lose(index);  // the server has sent it away
     }
   };
+
+  void lose(size_t index) {
+    if (lost_at_ns_ == 0) lost_at_ns_ = now_ns();
+    retry(index);
+  }
 
   void complete(size_t index) {
     Member& member = members_[index];
@@ -145,8 +154,7 @@ class Crowd {
     std::string_view bytes;
     switch (member.connection.read(buffer_, bytes)) {
       case Connection::Read::kClosed:
-        if (lost_at_ns_ == 0) lost_at_ns_ = now_ns();
-        return retry(index);
+        return lose(index);
       case Connection::Read::kNothing:
         return;
       case Connection::Read::kBytes:
@@ -182,6 +190,7 @@ std::string run_reconnect(Options& options, const Deadline& deadline) {
   const uint64_t watchers = options.number("watchers", 1'000);
   const uint64_t instances = session_count * options.number("instances-per-session", 100);
   const uint64_t services = options.number("services", 100);
+  const auto other_port = static_cast<uint16_t>(options.number("other-port", port));
   options.finish();
   raise_descriptor_limit(session_count + watchers + 100);
 
@@ -201,7 +210,7 @@ std::string run_reconnect(Options& options, const Deadline& deadline) {
   crowd.gather(deadline);
   fmt::print("prepared\n");
   std::fflush(stdout);
-  crowd.survive_restart(deadline);
+  crowd.survive(other_port, deadline);
   return crowd.report();
 }
 
