@@ -91,6 +91,7 @@ int run_watch(const WatchOptions& options) {
       loop,
       {.registries = sdk::make_registry_pool(loop, place.value(), sdk::system_random()),
        .name_space = options.name_space,
+       .datacenter = options.datacenter,
        .services = options.services},
       sdk::system_random(), printer);
   loop.run();
@@ -106,6 +107,7 @@ void add_watch_command(CLI::App& app, int& exit_code) {
       ->required()
       ->type_name("SERVICE...");
   add_json_option(verb, *options);
+  add_datacenter_option(verb, *options);
   add_namespace_option(verb, *options);
   add_registry_option(verb, *options);
   verb.footer(

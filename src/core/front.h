@@ -76,9 +76,10 @@ struct FollowedDatacenter {
   std::string name;
   PublishedCatalog catalog;
   bool whole = false;    ///< all of it has been heard of once
-  int64_t heard_ms = 0;  ///< monotonic: a node of it, in touch with its others, was heard last
+  int64_t heard_ms = 0;  ///< monotonic: a node of it, in touch with its others, was heard last; 0:
+                         ///< none has been
 
-  bool is_stale(int64_t now_ms) const { return now_ms - heard_ms > kStaleAfterMs; }
+  bool is_stale(int64_t now_ms) const { return heard_ms == 0 || now_ms - heard_ms > kStaleAfterMs; }
 };
 
 /// Who is told of every record that is stored; destroying it ends that.

@@ -163,6 +163,52 @@ TEST(Mirror, ASnapshotTakesOutWhatHasGoneSince) {
   EXPECT_EQ(mirror.registry().counts().tombstones, 0u);
 }
 
+TEST(Mirror, ADataCenterThatBeginsAnewIsBelieved) {
+  // Long-lived there: high epochs and stamps. Made anew, it begins with low ones, under the same
+  // ids.
+  Script before(of_dc2());
+  before.now().wall_ms += 3'600'000;
+  for (int life = 0; life < 3; ++life) {
+    before.run("> register orders/dead ttl=1000\n> advance 2500\n");
+    before.run("> register orders/shown ttl=1000\n> advance 2500\n");
+  }
+  before.run(
+      "> register orders/shown ttl=60000\n> open s ttl=60000\n> register orders/o-1 session=s\n"
+      "> override orders/o-1 weight=1 by=a reason=r\n> register orders/kept\n");
+  Mirror mirror;
+  mirror.take_snapshot(before.registry(), before.now());
+  EXPECT_EQ(mirror.shown(), shown_by(before, before.now()));
+
+  Script anew(of_dc2());
+  anew.run(
+      "> register orders/dead ttl=60000\n> register orders/shown ttl=1000\n> advance 2500\n"
+      "> open s ttl=60000\n> register orders/o-1 session=s meta=2\n> register orders/kept meta=3\n"
+      "> override orders/o-1 weight=9 by=b reason=q\n");
+  mirror.take_snapshot(anew.registry(), before.now());
+  EXPECT_EQ(mirror.shown(), shown_by(anew, before.now()));
+  EXPECT_EQ(mirror.registry().counts().instances, 3u);
+  const size_t seen = anew.records().size();
+  anew.run("> close s\n> deregister orders/kept\n");
+  mirror.take_changes(anew, seen, before.now());
+  EXPECT_EQ(mirror.shown(), shown_by(anew, before.now()));
+}
+
+TEST(Mirror, AnInstanceWaitsForTheRecordOfItsSession) {
+  Script dc2(of_dc2());
+  dc2.run("> open a ttl=60000\n> register orders/o-1 session=a\n");
+  std::vector<BusMessage> without;
+  std::vector<BusMessage> session;
+  for (const auto& [key, value] : dc2.records()) {
+    (is_session_key(key) ? session : without).push_back({0, key, value});
+  }
+  Mirror mirror;
+  mirror.step(MirrorRecords{true, true, without}, dc2.now());
+  EXPECT_TRUE(mirror.shown().empty());
+  mirror.step(MirrorRecords{false, false, session}, dc2.now());
+  EXPECT_EQ(mirror.shown(), shown_by(dc2, dc2.now()));
+  EXPECT_EQ(mirror.shown().size(), 1u);
+}
+
 TEST(Mirror, NeverOwesNorStoresMarks) {
   Script dc2(of_dc2());
   dc2.run(kHistory);

@@ -30,6 +30,7 @@ Result<Reply> Registry::apply(const AdvanceTime&, Now now, Outputs& out) {
   if (phase_ == Phase::kLoading) return Reply(Done{});
   if (options_.mirror) {
     drop_aged(now, out);
+    tend_sessions(now, out);  // those of which no record comes
     return Reply(Done{});
   }
   if (options_.clustered) advance_cluster(now, out);

@@ -159,9 +159,8 @@ base::Result<std::vector<FollowedNodes>> parse_followed(std::string_view text) {
     if (followed.empty()) {
       return base::invalid("follow", fmt::format("'{}' is not DATACENTER=HOST:PORT", part));
     }
-    auto endpoint = parse_endpoint("follow", part);
-    if (!endpoint.ok()) return endpoint.error();
-    followed.back().nodes.push_back(std::move(*endpoint));
+    if (auto status = check_reachable("follow", part); !status.ok()) return status.error();
+    followed.back().nodes.push_back(*parse_endpoint("follow", part));
   }
   return followed;
 }

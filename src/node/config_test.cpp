@@ -236,7 +236,7 @@ TEST(Config, ReadsWhichDataCentersAreFollowed) {
 
 TEST(Config, RefusesToFollowWhatMakesNoSense) {
   for (const char* text : {"10.0.0.1:7070", "dc2=", "dc2=host", "dc1=h:1", "dc2=h:1,dc2=h:2",
-                           "d c=h:1", "=h:1", "dc2=h:1,dc3"}) {
+                           "d c=h:1", "=h:1", "dc2=h:1,dc3", "dc2=h:0", "dc2==h:1"}) {
     Config config;
     config.follow = text;
     const auto status = check(config);

@@ -11,8 +11,13 @@ namespace {
 constexpr int64_t kTickMs = 200;
 /// A node says something every second.
 constexpr int64_t kSilentMs = 4'000;
-/// A node that has lost its own cluster is left for another after so long.
+/// A node that has lost its own cluster is left for another after so long; then, while none is
+/// better, ever more seldom, since each move costs a whole snapshot.
 constexpr int64_t kOutOfTouchMs = 10'000;
+constexpr int64_t kMostOutOfTouchMs = 600'000;
+/// What a node without its cluster tells is shown when none has done better for so long.
+constexpr int64_t kShowAnywayMs = 2'000;
+constexpr size_t kMostComplaints = 100;
 constexpr int64_t kLeastRetryMs = 250;
 constexpr int64_t kMostRetryMs = 10'000;
 
@@ -34,7 +39,8 @@ Follower::Follower(Parts parts, FollowedNodes nodes, const core::RegistryOptions
       nodes_(std::move(nodes)),
       deliver_(std::move(deliver)),
       mirror_(options_of(own, nodes_.datacenter)),
-      patience_ms_(kLeastRetryMs) {}
+      patience_ms_(kLeastRetryMs),
+      touch_patience_ms_(kOutOfTouchMs) {}
 
 Follower::~Follower() = default;
 
@@ -53,18 +59,19 @@ void Follower::tick() {
   outputs_.clear();
   publish(false);
   const int64_t now = now_ms();
-  if (!given_up_ && should_leave(now)) {
-    ended(base::Error{base::ErrorCode::kIo, "follow", "is silent, or has lost its own cluster",
-                      std::nullopt});
-  }
+  if (!given_up_) look_at(now);
   if (given_up_) reader_.reset();
   if (given_up_ && now >= retry_ms_) connect(now);
 }
 
-bool Follower::should_leave(int64_t now_ms) const {
-  if (now_ms - progress_ms_ > kSilentMs) return true;
-  const bool out_of_touch = now_ms - std::max(heard_ms_, connected_ms_) > kOutOfTouchMs;
-  return out_of_touch && nodes_.nodes.size() > 1 && !mirror_.loading();
+/// Whether the node that is followed is still worth it.
+void Follower::look_at(int64_t now_ms) {
+  if (reader_->bytes() != std::exchange(seen_bytes_, reader_->bytes())) progress_ms_ = now_ms;
+  if (now_ms - progress_ms_ > kSilentMs) return give_up("is silent");
+  const bool out_of_touch = now_ms - std::max(heard_ms_, connected_ms_) > touch_patience_ms_;
+  if (!out_of_touch || nodes_.nodes.size() == 1 || mirror_.loading()) return;
+  touch_patience_ms_ = std::min(2 * touch_patience_ms_, kMostOutOfTouchMs);
+  give_up("has lost its own cluster");
 }
 
 void Follower::connect(int64_t now_ms) {
@@ -72,23 +79,26 @@ void Follower::connect(int64_t now_ms) {
   next_node_ = (next_node_ + 1) % nodes_.nodes.size();
   source_ = to_text(node);
   given_up_ = false;
+  seen_bytes_ = 0;
   connected_ms_ = now_ms;
   progress_ms_ = now_ms;
   reader_ = std::make_unique<peer::SnapshotReader>(
       *parts_.loop, node.host, node.port, true,
       peer::SnapshotReader::Callbacks{[this](const peer::SnapshotFramePtr& frame) { take(frame); },
-                                      [this](const base::Status& status) { ended(status); }});
+                                      [this](const base::Status& status) {
+                                        give_up(status.ok() ? "has ended"
+                                                            : status.error().to_string());
+                                      }});
 }
 
 void Follower::take(const peer::SnapshotFramePtr& frame) {
   using Kind = peer::SnapshotFrame::Kind;
   if (given_up_) return;
-  progress_ms_ = now_ms();
   if (frame->kind == Kind::kBeginning && frame->datacenter != nodes_.datacenter) {
-    return ended(base::Error{
-        base::ErrorCode::kConflict, "follow",
-        fmt::format("is of data center '{}', not of {}", frame->datacenter, nodes_.datacenter),
-        std::nullopt});
+    return give_up(frame->datacenter.empty()
+                       ? "does not say of which data center it is: its release is too old"
+                       : fmt::format("is of data center '{}', not of {}", frame->datacenter,
+                                     nodes_.datacenter));
   }
   const core::MirrorRecords input{frame->kind == Kind::kBeginning, frame->kind == Kind::kEnd,
                                   frame->records};
@@ -96,36 +106,46 @@ void Follower::take(const peer::SnapshotFramePtr& frame) {
   outputs_.clear();
   if (frame->kind == Kind::kEnd) {
     ++snapshots_;
-    complaint_.clear();
+    if (whole_ms_ == 0) whole_ms_ = now_ms();
     parts_.logger->info("follow: has all of {} from {}", nodes_.datacenter, source_);
   }
   const bool in_touch = frame->kind == Kind::kChanges && frame->in_touch && !mirror_.loading();
   if (in_touch) {
-    heard_ms_ = progress_ms_;
+    heard_ms_ = std::max<int64_t>(now_ms(), 1);
     patience_ms_ = kLeastRetryMs;
+    touch_patience_ms_ = kOutOfTouchMs;
+    complaints_.clear();
   }
   publish(in_touch);
 }
 
-void Follower::ended(const base::Status& status) {
-  given_up_ = true;
+void Follower::give_up(std::string why) {
+  if (std::exchange(given_up_, true)) return;
   retry_ms_ = now_ms() + patience_ms_;
   patience_ms_ = std::min(2 * patience_ms_, kMostRetryMs);
-  const std::string complaint = fmt::format("{} at {}: {}", nodes_.datacenter, source_,
-                                            status.ok() ? "ended" : status.error().to_string());
-  if (std::exchange(complaint_, complaint) == complaint) return;
-  parts_.logger->warn("follow: {}", complaint);
+  std::string complaint = fmt::format("{} at {} {}", nodes_.datacenter, source_, why);
+  if (complaints_.size() >= kMostComplaints) complaints_.clear();
+  const auto [said, is_new] = complaints_.insert(std::move(complaint));
+  if (is_new) parts_.logger->warn("follow: {}", *said);
+}
+
+/// Something can be shown, with its age: a node in touch with its own cluster, which says so within
+/// a second, or, failing that, what one without has told.
+bool Follower::is_whole() const {
+  if (whole_ms_ == 0) return false;
+  return heard_ms_ != 0 || now_ms() - whole_ms_ > kShowAnywayMs;
 }
 
 /// `tells`: of the time that has passed, though nothing has changed.
 void Follower::publish(bool tells) {
   core::Publication changes = mirror_.publish();
-  if (changes.empty() && !tells) return;
+  const bool became_whole = is_whole() && !std::exchange(shown_, is_whole());
+  if (changes.empty() && !tells && !became_whole) return;
   std::shared_ptr<const core::Publication> publication;
   if (!changes.empty()) {
     publication = std::make_shared<const core::Publication>(std::move(changes));
   }
-  deliver_(std::move(publication), !mirror_.loading(), heard_ms_);
+  deliver_(std::move(publication), shown_, heard_ms_);
 }
 
 FollowReport Follower::report() const {
@@ -133,7 +153,7 @@ FollowReport Follower::report() const {
   FollowReport report;
   report.datacenter = nodes_.datacenter;
   report.source = source_;
-  report.whole = !mirror_.loading();
+  report.whole = shown_;
   report.silent_ms = heard_ms_ == 0 ? -1 : now_ms() - heard_ms_;
   report.services = counts.services;
   report.instances = counts.instances;

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -46,9 +47,10 @@ class Follower {
   void tick();
   void connect(int64_t now_ms);
   void take(const peer::SnapshotFramePtr& frame);
-  void ended(const base::Status& status);
+  void give_up(std::string why);
   void publish(bool tells);
-  bool should_leave(int64_t now_ms) const;
+  void look_at(int64_t now_ms);
+  bool is_whole() const;
   int64_t now_ms() const { return parts_.clock->now().mono_ms; }
 
   const Parts parts_;
@@ -57,15 +59,19 @@ class Follower {
   core::Registry mirror_;
   core::Outputs outputs_;
   std::unique_ptr<peer::SnapshotReader> reader_;
-  size_t next_node_ = 0;      ///< of nodes_.nodes
-  std::string source_;        ///< who is followed, or was tried last
-  std::string complaint_;     ///< logged last
-  int64_t connected_ms_ = 0;  ///< when the present attempt began
-  int64_t progress_ms_ = 0;   ///< when anything came last
-  int64_t heard_ms_ = 0;      ///< when a node in touch with its others spoke last; 0: never
-  int64_t retry_ms_ = 0;      ///< not before
-  int64_t patience_ms_ = 0;   ///< between two attempts
-  bool given_up_ = false;     ///< the present attempt has ended, or is not worth going on with
+  size_t next_node_ = 0;              ///< of nodes_.nodes
+  std::string source_;                ///< who is followed, or was tried last
+  std::set<std::string> complaints_;  ///< logged since all was well
+  int64_t connected_ms_ = 0;          ///< when the present attempt began
+  int64_t progress_ms_ = 0;           ///< when anything came last
+  uint64_t seen_bytes_ = 0;           ///< of the reader's
+  int64_t whole_ms_ = 0;              ///< when a snapshot was whole first; 0: none has been
+  int64_t heard_ms_ = 0;              ///< when a node in touch with its others spoke last; 0: never
+  int64_t retry_ms_ = 0;              ///< not before
+  int64_t patience_ms_ = 0;           ///< between two attempts
+  int64_t touch_patience_ms_ = 0;     ///< with a node that has lost its own cluster
+  bool shown_ = false;                ///< the fronts have been told that it is whole
+  bool given_up_ = false;  ///< the present attempt has ended, or is not worth going on with
   uint64_t snapshots_ = 0;
   std::unique_ptr<net::EventLoop::Timer> ticker_;
 };

@@ -7,16 +7,23 @@
 
 namespace callbook::node {
 
-/// In the list of those who are told, as long as it lives.
+/// Those who are told; outlives the front where one of them does.
+struct IoFront::Tails {
+  IoFront* front;  ///< null: it stops, or is gone
+  std::vector<const Tail*> all;
+};
+
+/// In that list as long as it lives.
 class IoFront::Tail final : public core::RecordsTail {
  public:
-  Tail(IoFront& front, OnRecords on_records) : front_(front), on_records_(std::move(on_records)) {
-    front.tails_.push_back(this);
-    if (front.tails_.size() == 1) front.follow(true);
+  Tail(std::shared_ptr<Tails> tails, OnRecords on_records)
+      : tails_(std::move(tails)), on_records_(std::move(on_records)) {
+    tails_->all.push_back(this);
+    if (tails_->all.size() == 1 && tails_->front != nullptr) tails_->front->follow(true);
   }
   ~Tail() override {
-    std::erase(front_.tails_, this);
-    if (front_.tails_.empty()) front_.follow(false);
+    std::erase(tails_->all, this);
+    if (tails_->all.empty() && tails_->front != nullptr) tails_->front->follow(false);
   }
   Tail(const Tail&) = delete;
   Tail& operator=(const Tail&) = delete;
@@ -26,21 +33,25 @@ class IoFront::Tail final : public core::RecordsTail {
   }
 
  private:
-  IoFront& front_;
+  const std::shared_ptr<Tails> tails_;
   const OnRecords on_records_;
 };
 
 IoFront::IoFront(Parts parts)
-    : parts_(std::move(parts)), barrier_(*parts_.own_loop, catalog_, *parts_.clock) {
+    : parts_(std::move(parts)),
+      tails_(std::make_shared<Tails>(Tails{this, {}})),
+      barrier_(*parts_.own_loop, catalog_, *parts_.clock) {
   for (const std::string& name : parts_.followed) {
     followed_.push_back(std::make_unique<core::FollowedDatacenter>());
     followed_.back()->name = name;
   }
 }
-IoFront::~IoFront() = default;
+IoFront::~IoFront() {
+  tails_->front = nullptr;
+}
 
 std::unique_ptr<core::RecordsTail> IoFront::follow_records(OnRecords on_records) {
-  return std::make_unique<Tail>(*this, std::move(on_records));
+  return std::make_unique<Tail>(tails_, std::move(on_records));
 }
 
 /// Comes to core before whatever is submitted after it.
@@ -95,7 +106,7 @@ void IoFront::take(Delivery delivery) {
   if (delivery.publication) catalog_.apply(*delivery.publication);
   for (Answer& answer : delivery.answers) answer.done(answer.reply);
   if (!delivery.stored) return;
-  for (const Tail* tail : tails_) tail->tell(*delivery.stored, delivery.in_touch);
+  for (const Tail* tail : tails_->all) tail->tell(*delivery.stored, delivery.in_touch);
 }
 
 void IoFront::when_seen(core::ServiceKey service, uint64_t version, int64_t deadline_ms,
@@ -148,6 +159,7 @@ void IoFront::note_seen(uint64_t asking, const core::Seen& seen) {
 
 /// Each part that has not answered is a node that nothing is known of.
 void IoFront::stop_waiting() {
+  tails_->front = nullptr;  // what still follows may outlive the core
   barrier_.give_up();
   for (auto& [number, asking] : std::exchange(askings_, {})) {
     asking.seen.unreached += asking.parts;

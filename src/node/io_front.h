@@ -96,7 +96,8 @@ class IoFront final : public core::Front {
   const Parts parts_;
   core::PublishedCatalog catalog_;
   std::vector<std::unique_ptr<core::FollowedDatacenter>> followed_;
-  std::vector<Tail*> tails_;
+  struct Tails;
+  std::shared_ptr<Tails> tails_;
   SeenBarrier barrier_;
   std::map<uint64_t, Asking> askings_;  ///< by number
   uint64_t last_asking_ = 0;

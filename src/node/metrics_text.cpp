@@ -24,10 +24,11 @@ class MetricWriter {
   }
   /// One value for each of `of`, told apart by `label`.
   template <typename Each, typename Value>
-  void gauges(std::string_view name, std::string_view help, std::string_view label,
-              const std::vector<Each>& of, std::string Each::*told_by, Value value) {
-    fmt::format_to(std::back_inserter(out_), "# HELP callbook_{0} {1}\n# TYPE callbook_{0} gauge\n",
-                   name, help);
+  void of_each(std::string_view name, std::string_view help, std::string_view type,
+               std::string_view label, const std::vector<Each>& of, std::string Each::*told_by,
+               Value value) {
+    fmt::format_to(std::back_inserter(out_), "# HELP callbook_{0} {1}\n# TYPE callbook_{0} {2}\n",
+                   name, help, type);
     for (const Each& one : of) {
       fmt::format_to(std::back_inserter(out_), "callbook_{}{{{}=\"{}\"}} {}\n", name, label,
                      one.*told_by, value(one));
@@ -216,7 +217,7 @@ bool is_stale(const FollowReport& followed) {
 
 void write_followed(MetricWriter& out, const std::vector<FollowReport>& all) {
   const auto each = [&](std::string_view name, std::string_view help, auto value) {
-    out.gauges(name, help, "datacenter", all, &FollowReport::datacenter, value);
+    out.of_each(name, help, "gauge", "datacenter", all, &FollowReport::datacenter, value);
   };
   each("followed_stale", "1 while another data center has not been heard for seconds.",
        [](const FollowReport& one) { return is_stale(one) ? 1 : 0; });
@@ -224,8 +225,9 @@ void write_followed(MetricWriter& out, const std::vector<FollowReport>& all) {
        [](const FollowReport& one) { return one.silent_ms; });
   each("followed_instances", "Instances of it that are shown here.",
        [](const FollowReport& one) { return one.instances; });
-  each("followed_snapshots", "Times that all of it was got anew.",
-       [](const FollowReport& one) { return one.snapshots; });
+  out.of_each("followed_snapshots_total", "Times that all of it was got anew.", "counter",
+              "datacenter", all, &FollowReport::datacenter,
+              [](const FollowReport& one) { return one.snapshots; });
 }
 
 }  // namespace

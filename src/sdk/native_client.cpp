@@ -218,11 +218,12 @@ net::ClientRequest attach_request(const std::string& session, uint32_t epoch) {
   return request;
 }
 
-net::ClientRequest watch_request(const std::string& name_space,
+net::ClientRequest watch_request(const std::string& name_space, const std::string& datacenter,
                                  const std::vector<WatchedService>& services) {
   net::ClientRequest request;
   request.method = Method::kPost;
   request.target = "/v1/watch" + namespace_query(name_space);
+  if (!datacenter.empty()) add_query(request.target, "dc", datacenter);
   add_json_body(request, encode_watch(services));
   return request;
 }

@@ -107,7 +107,7 @@ class NativeClient {
 // The streams of the native API, for EventStream.
 
 net::ClientRequest attach_request(const std::string& session, uint32_t epoch);
-net::ClientRequest watch_request(const std::string& name_space,
+net::ClientRequest watch_request(const std::string& name_space, const std::string& datacenter,
                                  const std::vector<WatchedService>& services);
 
 }  // namespace callbook::sdk

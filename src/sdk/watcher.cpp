@@ -74,9 +74,9 @@ void Watcher::connect() {
   complete_ = false;
   good_since_ms_.reset();
   last_id_.clear();
-  stream_ =
-      std::make_unique<EventStream>(loop_, *endpoint_, watch_request(options_.name_space, services),
-                                    options_.silence_ms, *reader_);
+  stream_ = std::make_unique<EventStream>(
+      loop_, *endpoint_, watch_request(options_.name_space, options_.datacenter, services),
+      options_.silence_ms, *reader_);
 }
 
 void Watcher::await_registries() {

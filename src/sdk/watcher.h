@@ -50,6 +50,7 @@ class Watcher {
   struct Options {
     RegistryPoolPtr registries;
     std::string name_space = kDefaultNamespace;
+    std::string datacenter = {};                    ///< empty: the registry's own
     std::vector<std::string> services;              ///< 1 to 1,000, by the server's limit
     int64_t silence_ms = 12'000;                    ///< the server says that it is alive every 5 s
     std::map<std::string, Restored> restored = {};  ///< by service; others are passed over

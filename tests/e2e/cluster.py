@@ -98,9 +98,11 @@ class NatsServer:
 
 class Link:
     """A way to one port that can be cut, so that nothing passes and nothing is closed, and healed.
-    What was under way at a cut is lost: its connections are reset when it heals."""
+    What was under way at a cut is lost: its connections are reset when it heals. With
+    `bytes_a_second` it is a slow one."""
 
-    def __init__(self, port):
+    def __init__(self, port, bytes_a_second=None):
+        self.bytes_a_second = bytes_a_second
         self.target = port
         self.listener = socket.socket()
         self.listener.bind(("127.0.0.1", 0))
@@ -136,6 +138,8 @@ class Link:
         try:
             while data := one.recv(65536):
                 self._whole.wait()
+                if self.bytes_a_second:
+                    time.sleep(len(data) / self.bytes_a_second)
                 other.sendall(data)
         except OSError:
             pass

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 
 import pytest
@@ -177,16 +178,25 @@ def test_its_loss_is_seen_as_age_and_not_as_emptiness(two):
         assert lists.causes == [("orders", "kept", "deregistered")]
 
 
-def test_one_that_comes_back_with_nothing_has_nothing(two, tmp_path):
-    """A data center may be made anew: then its old instances must not be shown for ever."""
-    here, there = two
+def test_one_that_comes_back_anew_is_believed(make_node, tmp_path):
+    """A data center may be made anew: its old instances must not be shown for ever, and what it
+    registers under the same ids must be."""
+    there = make_node("--datacenter", "dc2", "--probe-rounds", "0").start()
+    here = make_node(*follow("dc2", there)).start()
+    for _ in range(3):  # each time under the next epoch
+        for name in ("t-1", "t-2"):
+            there.register("orders", name, ttl_ms=1000)
+        until(lambda: there.get("orders")["instances"] == [], 10, "their end")
+    there.register("orders", "t-2", ttl_ms=60000)
     there.register("orders", "old")
-    until_shown(here, "orders", {"old"})
+    until_shown(here, "orders", {"t-2", "old"})
     there.kill()
     there.data = tmp_path / "anew"
     there.start()
-    there.register("orders", "new")
-    until_shown(here, "orders", {"new"})
+    there.register("orders", "t-1", ttl_ms=60000)
+    there.register("orders", "t-2", ttl_ms=1000)
+    until_shown(here, "orders", {"t-1"})
+    assert get(here, "orders", dc="dc2")["digest"] == there.get("orders")["digest"]
 
 
 def test_the_first_data_center_with_somebody_to_call(make_node):
@@ -215,6 +225,17 @@ def test_the_first_data_center_with_somebody_to_call(make_node):
     told = subprocess.run([binary(), "get", "orders", "--failover", "--registry",
                            f"127.0.0.1:{here.port}"], capture_output=True, text=True)
     assert told.returncode == 0 and "these are of dc3" in told.stderr
+    second.register("orders", "zoned", zone="z")
+    until(lambda: shows(here, "orders", {f"of-{second.port}", "zoned"}), 10, "the zone")
+    assert get(here, "orders", failover="true", zone="z")["dc"] == "dc2"
+    second.call("DELETE", path_of("orders", f"of-{second.port}") + "/override?by=alice")
+    until(lambda: chosen("orders")[0] == "dc2", 10, "the first again")
+    second.kill()
+    until(lambda: chosen("orders")[0] == "dc3", 15, "one that is not stale")
+    third.kill()
+    until(lambda: chosen("orders")[0] == "dc2", 15, "the first, with all of them stale")
+    assert_problem(here.call("GET", path_of("orders", dc="dc1", failover="true")), 400, "invalid",
+                   "failover")
     here.register("orders", "own")
     assert chosen("orders") == ("dc1", ["own"])
 
@@ -237,7 +258,69 @@ def test_who_follows_too_slowly_begins_again(two):
     os.kill(here.pid, signal.SIGCONT)
     digest = there.get("large")["digest"]
     until(lambda: get(here, "large", dc="dc2")["digest"] == digest, 60, "all of it")
-    assert here.metrics()['callbook_followed_snapshots{datacenter="dc2"}'] >= 2
+    assert here.metrics()['callbook_followed_snapshots_total{datacenter="dc2"}'] >= 2
+
+
+def rss_bytes(node):
+    with open(f"/proc/{node.pid}/status") as status:
+        (line,) = [line for line in status if line.startswith("VmRSS:")]
+    return int(line.split()[1]) * 1024
+
+
+def test_who_follows_and_never_reads_costs_no_memory_for_long(make_node):
+    there = make_node("--datacenter", "dc2", "--dev").start()
+    fill = {f"m{i}": "x" * 1000 for i in range(8)}
+
+    def change_all(revision):
+        there.batch([registration("large", f"l-{i:04}", metadata=fill, port=revision)
+                     for i in range(1000)])
+
+    change_all(1)
+    stuck = [socket.create_connection(("127.0.0.1", there.port)) for _ in range(2)]
+    for one in stuck:
+        one.sendall(b"GET /v1/peer/snapshot?follow=true HTTP/1.1\r\nHost: a\r\n\r\n")
+    change_all(2)
+    before = rss_bytes(there)
+    for revision in range(3, 20):
+        change_all(revision)
+    until(lambda: rss_bytes(there) < before + (40 << 20), 5, "what was kept for them to be gone")
+    for one in stuck:
+        one.close()
+
+
+def test_so_many_may_follow_and_no_more(make_node):
+    there = make_node("--datacenter", "dc2", "--io-threads", "1").start()
+    there.register("orders", "o-1")
+    followers = []
+    for number in range(101):
+        one = socket.create_connection(("127.0.0.1", there.port), timeout=10)
+        one.sendall(b"GET /v1/peer/snapshot?follow=true HTTP/1.1\r\nHost: a\r\n\r\n")
+        status = one.recv(12)
+        followers.append(one)
+        assert status == (b"HTTP/1.1 200" if number < 100 else b"HTTP/1.1 503"), number
+    for one in followers:
+        one.close()
+    here = make_node(*follow("dc2", there)).start()
+    until_shown(here, "orders", {"o-1"})
+
+
+def test_a_slow_way_is_slow_and_no_more(make_node):
+    there = make_node("--datacenter", "dc2").start()
+    fill = {f"m{i}": "x" * 1000 for i in range(8)}
+    there.batch([registration("large", f"l-{i:04}", metadata=fill) for i in range(600)])
+    link = Link(there.port, bytes_a_second=700_000)
+    try:
+        here = make_node("--follow", f"dc2=127.0.0.1:{link.port}").start()
+        until(lambda: state_of(here)["state"] == "live", 30, "dc2")
+        assert len(get(here, "large", dc="dc2")["instances"]) == 600
+        until(lambda: state_of(here)["instances"] == 600, 5, "its own word")
+        assert here.metrics()['callbook_followed_snapshots_total{datacenter="dc2"}'] == 1
+        there.batch([registration("large", f"l-{i:04}", metadata=fill, port=9) for i in range(600)])
+        digest = there.get("large")["digest"]
+        until(lambda: get(here, "large", dc="dc2")["digest"] == digest, 30, "all changes at once")
+        assert here.metrics()['callbook_followed_snapshots_total{datacenter="dc2"}'] == 1
+    finally:
+        link.close()
 
 
 @pytest.fixture
@@ -267,6 +350,20 @@ def test_the_next_node_is_followed_when_one_is_lost(clusters, make_node):
                 clusters.settle()
         os.kill(second.pid, signal.SIGCONT)
         own.hears_nothing_for(0.5)
+
+
+def test_a_cluster_without_its_bus_is_shown_as_old(clusters, make_node):
+    clusters.nodes[0].register("orders", "o-1")
+    until_listed(clusters.nodes[1], "orders", {"o-1"})
+    clusters.bus.close()
+    until(lambda: all(node.metrics()["callbook_bus_connected"] == 0 for node in clusters.nodes), 30,
+          "the loss of the bus")
+    here = make_node(*follow("dc2", *clusters.nodes)).start()
+    until_shown(here, "orders", {"o-1"})
+    answer = get(here, "orders", dc="dc2")
+    assert (answer["stale"], answer["silent_ms"]) == (True, -1)
+    clusters.bus.start()
+    until(lambda: get(here, "orders", dc="dc2")["stale"] is False, 40, "the bus again")
 
 
 def test_a_node_that_has_lost_its_bus_is_left(tmp_path, make_node):

@@ -94,6 +94,7 @@ void NativeDialect::get_service(Call& call) {
   if (*failover && **failover != "true") {
     return call.fail(base::invalid("failover", "must be true"));
   }
+  const bool names_dc = call.query.has("dc");
   auto scope = take_scope(call);
   auto filter = take_filter(call.query);
   const auto wait = call.query.take("wait");
@@ -103,10 +104,10 @@ void NativeDialect::get_service(Call& call) {
     return;
   }
   if (*failover) {
-    if (scope->followed != nullptr || *wait) {
+    if (names_dc || *wait) {
       return call.fail(base::invalid("failover", "goes neither with dc nor with wait"));
     }
-    *scope = scope_with_somebody(*key);
+    *scope = scope_with_somebody(*key, *filter);
   }
   const core::ServiceViewPtr& view = scope->catalog->find(*key);
   if (*wait) {

@@ -221,12 +221,15 @@ base::Result<Scope> NativeDialect::take_scope(Call& call) {
   if (!named.ok()) return named.error();
   const Scope own{&front_.catalog(), &encoder_, nullptr};
   if (!*named || **named == front_.facts().datacenter) return own;
+  if (auto status = base::check_name("dc", **named); !status.ok()) return status.error();
   core::FollowedDatacenter* followed = front_.followed(**named);
   if (followed == nullptr) {
+    const auto others = front_.followed_names();
     return base::Error{
         base::ErrorCode::kNotFound, "dc",
-        fmt::format("'{}' is not followed here; this is {}, which follows: {}", **named,
-                    front_.facts().datacenter, fmt::join(front_.followed_names(), ", ")),
+        fmt::format("'{}' is not followed here; this is {}, which follows {}", **named,
+                    front_.facts().datacenter,
+                    others.empty() ? "no other" : fmt::format("{}", fmt::join(others, ", "))),
         std::nullopt};
   }
   if (!followed->whole) {
@@ -245,18 +248,23 @@ base::Status NativeDialect::take_own_scope(Call& call) {
                                          **named, front_.facts().datacenter));
 }
 
-Scope NativeDialect::scope_with_somebody(const core::ServiceKey& key) {
+Scope NativeDialect::scope_with_somebody(const core::ServiceKey& key,
+                                         const InstanceFilter& filter) {
   const auto has_somebody = [&](const core::PublishedCatalog& catalog) {
     const core::ServiceViewPtr& view = catalog.find(key);
-    return view && !view->list.visit_after({}, [](const core::ListEntry& entry) {
-      return !core::may_be_called(entry.state());
+    return view && !view->list.visit_after({}, [&](const core::ListEntry& entry) {
+      return !core::may_be_called(entry.state()) || !filter.matches(entry, *view->interner);
     });
   };
   const Scope own{&front_.catalog(), &encoder_, nullptr};
   if (has_somebody(*own.catalog)) return own;
-  for (const std::string& name : front_.facts().failover.order(key)) {
-    core::FollowedDatacenter* followed = front_.followed(name);
-    if (followed != nullptr && has_somebody(followed->catalog)) return scope_of(*followed);
+  const int64_t now_ms = front_.now().mono_ms;
+  for (const bool stale : {false, true}) {
+    for (const std::string& name : front_.facts().failover.order(key)) {
+      core::FollowedDatacenter* followed = front_.followed(name);
+      const bool fits = followed != nullptr && followed->is_stale(now_ms) == stale;
+      if (fits && has_somebody(followed->catalog)) return scope_of(*followed);
+    }
   }
   return own;
 }

@@ -131,9 +131,9 @@ class NativeDialect final : public net::HttpHandler {
   /// Refuses all but the own: others are read-only here.
   base::Status take_own_scope(Call& call);
   Scope scope_of(core::FollowedDatacenter& followed);
-  /// The first, by the order of failover, with somebody of the service who can be called; the
-  /// own if there is none.
-  Scope scope_with_somebody(const core::ServiceKey& key);
+  /// The first, by the order of failover, with somebody of the service who is as asked for and can
+  /// be called; those that are stale after all others. The own if there is none.
+  Scope scope_with_somebody(const core::ServiceKey& key, const InstanceFilter& filter);
   base::Result<core::ServiceKey> take_service_key(Call& call);
   base::Result<core::InstanceKey> take_instance_key(Call& call);
   base::Result<core::Ack> take_ack(Call& call);

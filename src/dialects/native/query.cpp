@@ -1,5 +1,6 @@
 #include "dialects/native/query.h"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 
@@ -28,6 +29,11 @@ base::Result<std::optional<std::string>> Query::take(std::string_view name) {
     parameter.taken = true;
   }
   return found;
+}
+
+bool Query::has(std::string_view name) const {
+  return std::any_of(parameters_.begin(), parameters_.end(),
+                     [&](const Parameter& parameter) { return parameter.name == name; });
 }
 
 std::vector<std::string> Query::take_all(std::string_view name) {

@@ -19,7 +19,9 @@ struct Scope {
   bool is_stale(int64_t now_ms) const { return followed != nullptr && followed->is_stale(now_ms); }
   Origin origin(int64_t now_ms) const {
     if (followed == nullptr) return {};
-    return {followed->name, std::max<int64_t>(now_ms - followed->heard_ms, 0), is_stale(now_ms)};
+    const bool never = followed->heard_ms == 0;
+    const int64_t silent_ms = never ? -1 : std::max<int64_t>(now_ms - followed->heard_ms, 0);
+    return {followed->name, silent_ms, is_stale(now_ms)};
   }
 };
 

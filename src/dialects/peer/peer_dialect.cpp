@@ -150,8 +150,7 @@ void PeerDialect::snapshot(const net::HttpRequest& request, net::HttpExchange ex
   }
   ++*snapshots_;
   auto stream = std::make_unique<SnapshotStream>(
-      front_, follows,
-      [snapshots = snapshots_, counted = follows ? followers_ : nullptr] { --*snapshots; });
+      front_, follows, [snapshots = snapshots_] { --*snapshots; }, follows ? followers_ : nullptr);
   front_.submit(core::ReadRecords{{}, SnapshotStream::kPartRecords}, core::Ack::kLocal,
                 [stream = std::move(stream),
                  exchange = std::move(exchange)](const base::Result<core::Reply>& reply) mutable {

@@ -56,7 +56,8 @@ class PeerDialect final : public net::HttpHandler {
   Door* const door_;
   /// Under way. Shared: a stream may outlive this by the answer that it waits for.
   const std::shared_ptr<uint32_t> snapshots_ = std::make_shared<uint32_t>(0);
-  const std::shared_ptr<uint32_t> followers_ = std::make_shared<uint32_t>(0);
+  /// Held by each that follows.
+  const std::shared_ptr<const uint32_t> followers_ = std::make_shared<uint32_t>(0);
 };
 
 }  // namespace callbook::peer

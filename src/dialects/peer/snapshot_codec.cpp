@@ -12,6 +12,8 @@ namespace {
 constexpr uint8_t kFormat = 1;
 constexpr size_t kHeadBytes = 8;
 constexpr uint32_t kMaxFrameBytes = 64U << 20U;
+/// A frame of changes is not begun anew below so many.
+constexpr size_t kChangesBytes = 256U << 10U;
 /// Read bytes are dropped when so many have gathered, so that each is moved once or so.
 constexpr size_t kDropBytes = 1U << 20U;
 
@@ -76,15 +78,18 @@ void append_end(std::string& out, uint64_t records) {
 }
 
 void append_changes(std::string& out, const core::RecordBatch& records, bool in_touch) {
-  const size_t at = begin_frame(out, Kind::kChanges);
-  base::put_u8(out, in_touch ? 1 : 0);
-  for (size_t i = 0; i < records.size(); ++i) {
-    const auto item = records[i];
-    if (core::is_private_key(item.key)) continue;
-    base::put_string(out, item.key);
-    base::put_string(out, item.value);
-  }
-  end_frame(out, at);
+  size_t i = 0;
+  do {
+    const size_t at = begin_frame(out, Kind::kChanges);
+    base::put_u8(out, in_touch ? 1 : 0);
+    for (; i < records.size() && out.size() - at < kChangesBytes; ++i) {
+      const auto item = records[i];
+      if (core::is_private_key(item.key)) continue;
+      base::put_string(out, item.key);
+      base::put_string(out, item.value);
+    }
+    end_frame(out, at);
+  } while (i < records.size());
 }
 
 base::Result<SnapshotFramePtr> SnapshotDecoder::next() {

@@ -23,7 +23,7 @@ void append_beginning(std::string& out, const core::BusPositions& positions,
 size_t append_records(std::string& out, const core::RecordBatch& records);
 void append_end(std::string& out, uint64_t records);
 /// Records as they were stored, those that were erased (with an empty value) too. `in_touch`: the
-/// node hears the others of its own data center.
+/// node hears the others of its own data center. One frame or several.
 void append_changes(std::string& out, const core::RecordBatch& records, bool in_touch);
 
 /// One frame of a snapshot, read. Neither copied nor moved: its records borrow from it.

@@ -36,6 +36,7 @@ void SnapshotReader::on_header(int status) {
 
 void SnapshotReader::on_data(std::string_view data) {
   if (ended_ || !answered_) return;
+  bytes_ += data.size();
   decoder_.add(data);
   while (!ended_) {
     auto frame = decoder_.next();
@@ -48,8 +49,9 @@ void SnapshotReader::on_data(std::string_view data) {
 
 void SnapshotReader::on_end(base::Status status) {
   if (status.ok()) {
-    status =
-        base::Error{base::ErrorCode::kIo, "snapshot", "ended before it was whole", std::nullopt};
+    const bool whole = decoder_.ended();
+    status = base::Error{base::ErrorCode::kIo, "snapshot",
+                         whole ? "is not told on" : "ended before it was whole", std::nullopt};
   }
   end(std::move(status));
 }

@@ -29,6 +29,8 @@ class SnapshotReader final : private net::ClientStreamReader {
   SnapshotReader& operator=(const SnapshotReader&) = delete;
 
   bool ended() const { return ended_; }
+  /// So many have come.
+  uint64_t bytes() const { return bytes_; }
 
  private:
   void on_header(int status) override;
@@ -41,6 +43,7 @@ class SnapshotReader final : private net::ClientStreamReader {
   SnapshotDecoder decoder_;
   bool answered_ = false;  ///< with 200
   bool ended_ = false;
+  uint64_t bytes_ = 0;
   std::unique_ptr<net::HttpClientStream> stream_;
 };
 

@@ -1,14 +1,24 @@
 #include "dialects/peer/snapshot_stream.h"
 
+#include <algorithm>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "dialects/peer/snapshot_codec.h"
 
 namespace callbook::peer {
+namespace {
+
+constexpr size_t kPieceBytes = 60'000;
+/// Pulled bytes are dropped when so many have gathered, so that each is moved once or so.
+constexpr size_t kDropBytes = 1U << 20U;
+
+}  // namespace
 
 struct SnapshotStream::State {
-  std::string ready;  ///< encoded, not yet pulled
+  std::string ready;  ///< encoded
+  size_t pulled = 0;  ///< of that
   core::DumpCursor cursor;
   uint64_t records = 0;
   bool begun = false;
@@ -27,19 +37,31 @@ struct SnapshotStream::State {
   /// What changed before the beginning is in it.
   void take_changes(const core::RecordBatch& changes, bool in_touch) {
     if (!begun || failed) return;
-    if (ready.size() > kMostBehindBytes) {
+    append_changes(ready, changes, in_touch);
+    if (ready.size() - pulled > kMostBehindBytes) {
       failed = true;
-    } else {
-      append_changes(ready, changes, in_touch);
+      std::string().swap(ready);  // assigning would keep its memory
+      pulled = 0;
     }
     waker.wake();
   }
+
+  net::SharedBytes next_piece() {
+    if (pulled == ready.size()) return nullptr;
+    const std::string_view rest = std::string_view(ready).substr(pulled);
+    auto piece = net::make_piece(rest.substr(0, kPieceBytes));
+    pulled += std::min(rest.size(), kPieceBytes);
+    if (pulled == ready.size() || pulled >= kDropBytes) ready.erase(0, std::exchange(pulled, 0));
+    return piece;
+  }
 };
 
-SnapshotStream::SnapshotStream(core::Front& front, bool follows, std::function<void()> whole)
+SnapshotStream::SnapshotStream(core::Front& front, bool follows, std::function<void()> whole,
+                               std::shared_ptr<const void> held)
     : front_(front),
       follows_(follows),
       whole_(std::move(whole)),
+      held_(std::move(held)),
       state_(std::make_shared<State>()) {
   if (!follows) return;
   tail_ = front.follow_records(
@@ -64,11 +86,11 @@ void SnapshotStream::on_start(net::StreamWaker waker) {
 
 net::StreamPiece SnapshotStream::pull() {
   using StreamState = net::StreamPiece::State;
-  const std::string bytes = std::exchange(state_->ready, {});
-  const bool over = (state_->whole && !follows_) || state_->failed;
+  auto piece = state_->next_piece();
+  const bool drained = state_->pulled == state_->ready.size();
+  const bool over = state_->failed || (drained && state_->whole && !follows_);
   if (state_->whole && whole_) std::exchange(whole_, nullptr)();
-  if (!state_->whole && !over && !state_->asking) ask();
-  auto piece = bytes.empty() ? nullptr : net::make_piece(bytes);
+  if (drained && !state_->whole && !over && !state_->asking) ask();
   if (over) return {StreamState::kEnd, std::move(piece)};
   return {piece ? StreamState::kMore : StreamState::kIdle, std::move(piece)};
 }

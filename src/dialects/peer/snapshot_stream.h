@@ -15,8 +15,9 @@ namespace callbook::peer {
 class SnapshotStream final : public net::StreamSource {
  public:
   /// Borrows `front`. `whole` is called once the snapshot has been given, or at the end of its
-  /// life.
-  SnapshotStream(core::Front& front, bool follows, std::function<void()> whole);
+  /// life; `held` is kept until then.
+  SnapshotStream(core::Front& front, bool follows, std::function<void()> whole,
+                 std::shared_ptr<const void> held);
   ~SnapshotStream() override;
   SnapshotStream(const SnapshotStream&) = delete;
   SnapshotStream& operator=(const SnapshotStream&) = delete;
@@ -25,6 +26,8 @@ class SnapshotStream final : public net::StreamSource {
   void begin(const core::RecordsRead::Part& first);
   void on_start(net::StreamWaker waker) override;
   net::StreamPiece pull() override;
+  /// Who does not read for so long is not worth what is kept for it.
+  int64_t user_timeout_ms() const override { return follows_ ? 20'000 : 0; }
 
   /// How many records core is asked for at once.
   static constexpr uint32_t kPartRecords = 500;
@@ -38,6 +41,7 @@ class SnapshotStream final : public net::StreamSource {
   core::Front& front_;
   const bool follows_;
   std::function<void()> whole_;
+  const std::shared_ptr<const void> held_;
   /// Shared with answers under way, which may come when the stream has gone.
   std::shared_ptr<State> state_;
   std::unique_ptr<core::RecordsTail> tail_;
