@@ -69,11 +69,14 @@ std::vector<LastChange> last_changes(const DeltaWindow& window, uint64_t from);
 
 /// Core's end of the window: two generations of fixed size. When the newer one is full it becomes
 /// the older one and the older one is forgotten, so memory is bounded, and readers that hold a
-/// generation keep it alive by themselves. Generations grow with use, from 4 changes to at most
-/// kMaxGeneration, so that a million quiet services stay small.
+/// generation keep it alive by themselves. Generations grow with use, from 4 changes to twice the
+/// length of the list (who is further behind is told no more by a snapshot), but at least
+/// kLeastGeneration and at most kMaxGeneration: quiet services stay small, and so do busy short
+/// ones.
 class DeltaRecorder {
  public:
   static constexpr uint32_t kMaxGeneration = 2048;
+  static constexpr uint32_t kLeastGeneration = 64;
 
   /// Forgets everything at or below `version`: cursors below it need a snapshot.
   void reset(uint64_t version) {
@@ -82,8 +85,9 @@ class DeltaRecorder {
     capacity_ = 0;
   }
 
-  void append(Change change) {
-    if (window_.newer_.count == capacity_) rotate();
+  /// `listed`: the length of the list.
+  void append(Change change, size_t listed) {
+    if (window_.newer_.count == capacity_) rotate(listed);
     auto& newer = window_.newer_;
     newer.changes[newer.count++] = std::move(change);
   }
@@ -91,12 +95,14 @@ class DeltaRecorder {
   const DeltaWindow& window() const { return window_; }
 
  private:
-  void rotate() {
+  void rotate(size_t listed) {
     if (window_.older_.count > 0) {
       window_.floor_ = window_.older_.changes[window_.older_.count - 1].version;
     }
     window_.older_ = std::move(window_.newer_);
-    capacity_ = std::clamp<uint32_t>(capacity_ * 2, 4, kMaxGeneration);
+    const auto most =
+        static_cast<uint32_t>(std::clamp<size_t>(2 * listed, kLeastGeneration, kMaxGeneration));
+    capacity_ = std::clamp<uint32_t>(capacity_ * 2, 4, most);
     window_.newer_ = {std::make_shared<Change[]>(capacity_), 0};
   }
 

@@ -202,7 +202,7 @@ void Service::note(std::string_view id, Cause cause, Change::Kind kind, uint64_t
   CALLBOOK_CHECK(!recording_ || version > version_);
   version_ = std::max(version_, version);
   changed_ = true;
-  if (recording_) window_.append(Change{version, std::string(id), cause, kind});
+  if (recording_) window_.append(Change{version, std::string(id), cause, kind}, list_.size());
 }
 
 void Service::start_window(uint64_t version) {
