@@ -100,7 +100,13 @@ struct Refused {
   base::Error error;
 };
 
-using Event = std::variant<Heads, Lost, Settled, Batch, Beat, Refused>;
+/// An attempt to reach the bus has failed. Comes once for each different reason, and only while no
+/// Heads have come since start() or Lost.
+struct Unreachable {
+  std::string why;  ///< one sentence for people
+};
+
+using Event = std::variant<Heads, Lost, Settled, Batch, Beat, Refused, Unreachable>;
 
 /// A message to publish. The ticket comes back in Settled; unique among those not settled.
 struct Publication {

@@ -107,6 +107,8 @@ void Cluster::take(bus::Event& event) {
   } else if (const auto* refused = std::get_if<bus::Refused>(&event)) {
     report_.bus = "refused";
     report_.bus_detail = refused->error.detail;
+  } else if (const auto* unreachable = std::get_if<bus::Unreachable>(&event)) {
+    if (!bus_connected_) report_.bus_detail = unreachable->why;
   }
 }
 

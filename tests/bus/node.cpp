@@ -89,6 +89,11 @@ void Node::on(const bus::Heads& event) {
   }
 }
 
+void Node::on(const bus::Unreachable& event) {
+  EXPECT_FALSE(connected_) << event.why;
+  EXPECT_FALSE(event.why.empty());
+}
+
 void Node::on(const bus::Lost&) {
   EXPECT_TRUE(connected_) << "lost without having been connected";
   connected_ = false;

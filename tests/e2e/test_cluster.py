@@ -1,5 +1,6 @@
 """Three registry nodes over a NATS server: one registry, whichever is asked."""
 
+import json
 import os
 import signal
 import socket
@@ -11,7 +12,7 @@ import time
 import pytest
 
 from cluster import Cluster, Consumer, until_listed
-from registry import assert_problem, binary, registration, until
+from registry import assert_problem, binary, free_port, registration, until
 
 # Fast enough for a test, with the order of the defaults.
 FAST = ("--refused-removal-ms", "1000", "--silent-removal-ms", "3000", "--probe-interval-ms", "200",
@@ -331,6 +332,28 @@ def test_a_node_alone_with_its_disk_serves_what_it_has_and_removes_nothing(make_
         cluster.bus.start()
         consumer.follow(lambda lists: "o-1" not in lists["old"].instances, 60)
     until(lambda: node.call("GET", "/v1/status").json["state"] == "serving", what="service")
+
+
+def test_why_the_bus_cannot_be_reached_is_said(make_cluster):
+    cluster = make_cluster(nodes=1)  # whose bus is not there
+    node = cluster.nodes[0]
+    node.port = free_port()
+    node.spawn()
+
+    def bus():
+        try:
+            with socket.create_connection(("127.0.0.1", node.port), 1) as connection:
+                connection.sendall(b"GET /v1/nodes HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+                answer = connection.makefile("rb").read()
+            return json.loads(answer.partition(b"\r\n\r\n")[2])["bus"]
+        except OSError:
+            return {}
+
+    until(lambda: bus().get("detail"), 30, "the reason")
+    assert bus()["state"] == "connecting"
+    cluster.bus.start()
+    node.wait_ready()
+    until(lambda: bus() == {"state": "connected"}, 20, "the bus")
 
 
 def test_a_node_without_the_bus_joins_by_those_it_is_told_of(make_cluster):

@@ -69,7 +69,8 @@ class NatsBus final : public Bus {
   bool stopping();
 
   /// The same is logged once, until it changes.
-  void warn(const std::string& trouble, std::string& last);
+  /// Whether it is another than `last`, which it takes the place of.
+  bool warn(const std::string& trouble, std::string& last);
 
   void signal(bool Signals::*what);
   Follower& follower(Stream stream) { return followers_[index_of(stream)]; }
@@ -206,7 +207,9 @@ void NatsBus::run() {
     } else {
       status = connection.error();
     }
-    if (!status.ok()) warn(status.error().detail, trouble_);
+    if (!status.ok() && warn(status.error().detail, trouble_)) {
+      events_.tell(Unreachable{status.error().detail});
+    }
   } while (wait_to_retry());
 }
 
@@ -323,9 +326,11 @@ void NatsBus::refuse(const base::Error& error) {
   events_.tell(Refused{error});
 }
 
-void NatsBus::warn(const std::string& trouble, std::string& last) {
+bool NatsBus::warn(const std::string& trouble, std::string& last) {
   // What stop() has cut short is no trouble.
-  if (std::exchange(last, trouble) != trouble && !stopping()) logger_.warn("bus: {}", trouble);
+  if (std::exchange(last, trouble) == trouble || stopping()) return false;
+  logger_.warn("bus: {}", trouble);
+  return true;
 }
 
 void NatsBus::leave(Connection& connection, const std::string& why) {
