@@ -13,9 +13,13 @@ constexpr int64_t kExpireEveryMs = 20;
 /// Requests to one node at once; while they are under way others are probed from here alone.
 constexpr size_t kMostLines = 4;
 
-/// The other node's word must be back when the own probe has run out of time.
+// The other node's word must be back before the own probe has run out of time: core takes what
+// comes later than a round lasts for this node's own fault.
 int64_t others_timeout_ms(int64_t timeout_ms) {
   return std::max<int64_t>(timeout_ms * 3 / 4, 1);
+}
+int64_t latest_ms(int64_t timeout_ms) {
+  return timeout_ms * 9 / 10;
 }
 
 }  // namespace
@@ -48,7 +52,7 @@ void Probing::probe(std::vector<core::Probe> probes) {
     const uint64_t number = ++last_number_;
     Opinion& opinion = opinions_[number];
     opinion.ticket = std::exchange(probe.ticket, number);
-    opinion.deadline_ms = now_ms + probe.timeout_ms;
+    opinion.deadline_ms = now_ms + latest_ms(probe.timeout_ms);
     if (!probe.from_two_nodes || elsewhere.size() == peer::kMaxProbes) {
       opinion.other = Outcome::kUntested;
       continue;
@@ -102,7 +106,8 @@ void Probing::settle(uint64_t number) {
   if (found == opinions_.end()) return;
   const Opinion& opinion = found->second;
   const bool answered = opinion.own == Outcome::kAnswered || opinion.other == Outcome::kAnswered;
-  if (!answered && (!opinion.own || !opinion.other)) return;
+  const bool waits = !opinion.other && clock_.now().mono_ms < opinion.deadline_ms;
+  if (!answered && (!opinion.own || waits)) return;
   const Outcome own = opinion.own.value_or(Outcome::kUntested);
   const Outcome other = opinion.other.value_or(Outcome::kUntested);
   if (own != Outcome::kAnswered && other == Outcome::kAnswered) ++stats_.answered_elsewhere;
@@ -111,19 +116,13 @@ void Probing::settle(uint64_t number) {
 }
 
 void Probing::expire() {
-  const int64_t now_ms = clock_.now().mono_ms;
-  std::vector<uint64_t> late;
-  bool waits = false;
-  for (auto& [number, opinion] : opinions_) {
-    if (opinion.other) continue;
-    waits = true;
-    if (!opinion.own || now_ms < opinion.deadline_ms) continue;
-    opinion.other = Outcome::kUntested;
-    late.push_back(number);
+  std::vector<uint64_t> waiting;
+  for (const auto& [number, opinion] : opinions_) {
+    if (!opinion.other) waiting.push_back(number);
   }
-  for (const uint64_t number : late) settle(number);
+  for (const uint64_t number : waiting) settle(number);
   deliver();
-  if (!waits) timer_.reset();
+  if (waiting.empty()) timer_.reset();
 }
 
 void Probing::deliver() {
