@@ -36,7 +36,8 @@ Service& Catalog::find_or_add(ServiceKeyView key) {
     index = free_services_.back();
     free_services_.pop_back();
   }
-  services_[index] = std::make_unique<Service>(index, key, interner_, recording_);
+  services_[index] =
+      std::make_unique<Service>(index, key, interner_, recording_, forgotten_through_);
   index_of_.emplace(ServiceKey(key), index);
   ++service_count_;
   return *services_[index];
@@ -542,16 +543,30 @@ void Catalog::forget_if_vacant(Service& service) {
   const auto idle = idle_liveness_.lower_bound({index, std::string()});
   if (idle != idle_liveness_.end() && idle->first.first == index) return;
   index_of_.erase(service.key());
-  services_[index].reset();
-  free_services_.push_back(index);
-  forgotten_.push_back(index);
+  // Cursors of another service of this name, which there may be one day, are none of its own.
+  forgotten_through_ = std::max(forgotten_through_, service.version());
   --service_count_;
+  if (recording_ && service.changed()) {
+    // Whoever watches it must be told that its list is empty before it is gone.
+    parting_.push_back({index, service.publish()});
+  } else {
+    forgotten_.push_back(index);
+  }
+  services_[index].reset();
 }
 
 Publication Catalog::publish() {
   Publication publication;
-  for (uint32_t index : forgotten_) publication.push_back({index, nullptr});
+  for (uint32_t index : forgotten_) {
+    publication.push_back({index, nullptr});
+    free_services_.push_back(index);
+  }
   forgotten_.clear();
+  for (ServicePublished& last : parting_) {
+    forgotten_.push_back(last.index);
+    publication.push_back(std::move(last));
+  }
+  parting_.clear();
   for (uint32_t index : changed_) {
     Service* service = at(index);
     if (service == nullptr || !service->queued) continue;

@@ -236,6 +236,8 @@ class Catalog {
       index_of_;  // lookup only
   std::vector<uint32_t> changed_;
   std::vector<uint32_t> forgotten_;
+  std::vector<ServicePublished> parting_;  // their last views, to be published before that
+  uint64_t forgotten_through_ = 0;         // the highest version of those that were forgotten
   std::vector<TtlSlot> ttl_slots_;
   std::vector<uint32_t> free_ttl_slots_;
   /// Liveness of keys whose present holder is not a TTL, kept so that merging forgets nothing.

@@ -7,7 +7,9 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include "core/published_catalog.h"
 #include "core/script_test.h"
+#include "core/watch_cursor.h"
 
 namespace callbook::core {
 namespace {
@@ -207,6 +209,76 @@ TEST(Mirror, AnInstanceWaitsForTheRecordOfItsSession) {
   mirror.step(MirrorRecords{false, false, session}, dc2.now());
   EXPECT_EQ(mirror.shown(), shown_by(dc2, dc2.now()));
   EXPECT_EQ(mirror.shown().size(), 1u);
+}
+
+TEST(Mirror, WhoWatchesIsToldThatAServiceHasGone) {
+  Script dc2(of_dc2());
+  dc2.run("> register orders/old\n");
+  RegistryOptions options;
+  options.mirror = true;
+  Registry mirror(options);
+  PublishedCatalog shown;
+  Outputs outputs;
+  const ServiceKey orders(kDefaultNamespace, "orders");
+  const auto take = [&](const Script& node) {
+    std::vector<BusMessage> records;
+    for (const auto& [key, value] : node.records()) records.push_back({0, key, value});
+    ASSERT_TRUE(mirror.step(MirrorRecords{true, true, records}, {1, 1}, outputs).ok());
+    shown.apply(mirror.publish());
+  };
+  take(dc2);
+  // One that reads at once, and one that reads only when the service is there again.
+  WatchCursor quick = WatchCursor::blank();
+  WatchCursor slow = WatchCursor::blank();
+  for (WatchCursor* cursor : {&quick, &slow}) {
+    ASSERT_EQ(cursor->owed(shown.find(orders).get()).kind, Owed::Kind::kSnapshot);
+    cursor->sent_snapshot(shown.find(orders).get(), "old", true);
+  }
+  take(Script(of_dc2()));  // made anew: nothing is there
+  const ServiceView* view = shown.find(orders).get();
+  ASSERT_TRUE(view != nullptr && view->list.empty()) << "its last view comes before it is gone";
+  EXPECT_EQ(quick.owed(view).kind, Owed::Kind::kSnapshot);
+  quick.sent_snapshot(view, "", true);
+  shown.apply(mirror.publish());
+  EXPECT_EQ(shown.find(orders), nullptr);
+  WatchCursor slower = slow;
+  EXPECT_EQ(slower.owed(nullptr).kind, Owed::Kind::kSnapshot) << "of nothing";
+  Script anew(of_dc2());
+  anew.run("> register orders/new\n");
+  take(anew);
+  view = shown.find(orders).get();
+  ASSERT_TRUE(view != nullptr);
+  EXPECT_EQ(slow.owed(view).kind, Owed::Kind::kSnapshot) << "no delta on top of another's list";
+  EXPECT_EQ(quick.owed(view).kind, Owed::Kind::kDelta) << "on top of the empty list";
+}
+
+TEST(Mirror, AServiceThatIsThereAgainAtOnceIsShown) {
+  Script dc2(of_dc2());
+  dc2.run("> register orders/old\n");
+  RegistryOptions options;
+  options.mirror = true;
+  Registry mirror(options);
+  PublishedCatalog shown;
+  Outputs outputs;
+  const auto& [key, value] = dc2.records().back();
+  const std::vector<BusMessage> there = {{0, key, value}};
+  const std::vector<BusMessage> gone = {{0, key, ""}};
+  const auto step = [&](bool whole, const std::vector<BusMessage>& records) {
+    ASSERT_TRUE(mirror.step(MirrorRecords{whole, whole, records}, {1, 1}, outputs).ok());
+  };
+  step(true, there);
+  shown.apply(mirror.publish());
+  for (int round = 0; round < 3; ++round) {
+    step(false, gone);
+    step(false, there);
+    shown.apply(mirror.publish());
+    const ServiceViewPtr& view = shown.find({kDefaultNamespace, "orders"});
+    ASSERT_TRUE(view != nullptr) << round;
+    EXPECT_EQ(view->list.size(), 1u);
+    EXPECT_EQ(shown.service_count(), 1u);
+    shown.apply(mirror.publish());
+    EXPECT_EQ(shown.find({kDefaultNamespace, "orders"}), view);
+  }
 }
 
 TEST(Mirror, NeverOwesNorStoresMarks) {

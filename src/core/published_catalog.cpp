@@ -32,11 +32,13 @@ void PublishedCatalog::apply(const Publication& publication) {
     if (published.index >= views_.size()) views_.resize(published.index + 1);
     ServiceViewPtr& place = views_[published.index];
     if (!published.view) {
-      if (place) index_of_.erase(place->key);
+      // Another service of that name may stand elsewhere by now.
+      const auto named = place ? index_of_.find(place->key) : index_of_.end();
+      if (named != index_of_.end() && named->second == published.index) index_of_.erase(named);
       place.reset();
       continue;
     }
-    if (!place) index_of_.emplace(published.view->key, published.index);
+    if (!place) index_of_.insert_or_assign(published.view->key, published.index);
     place = published.view;
     version_ = std::max(version_, place->version);
     const auto watched = watched_.find(published.view->key);

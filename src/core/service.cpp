@@ -6,8 +6,11 @@
 
 namespace callbook::core {
 
-Service::Service(uint32_t index, ServiceKeyView key, const Interner& interner, bool recording)
-    : index_(index), key_(key), interner_(interner), recording_(recording) {}
+Service::Service(uint32_t index, ServiceKeyView key, const Interner& interner, bool recording,
+                 uint64_t before)
+    : index_(index), key_(key), interner_(interner), recording_(recording) {
+  window_.reset(before);
+}
 
 Service::~Service() {
   // Published lists may outlive the service; they hold bins, so the bin takes over what is live.

@@ -34,8 +34,10 @@ struct Tombstone {
 /// Not thread-safe; what publish() returns is immutable and goes to other threads.
 class Service {
  public:
-  /// Unless `recording`, no deltas are kept until start_window(): for replaying a store.
-  Service(uint32_t index, ServiceKeyView key, const Interner& interner, bool recording);
+  /// Unless `recording`, no deltas are kept until start_window(): for replaying a store. Versions
+  /// through `before` are not this one's, but of others that had its name.
+  Service(uint32_t index, ServiceKeyView key, const Interner& interner, bool recording,
+          uint64_t before);
   ~Service();
   Service(const Service&) = delete;
   Service& operator=(const Service&) = delete;

@@ -24,8 +24,10 @@ Owed WatchCursor::owed(const ServiceView* view) {
     *this = same ? at_version(view == nullptr ? 0 : view->version) : blank();
   }
   if (view == nullptr) {
-    // Unknown services have no instances; whoever has a whole list was told so when it emptied.
-    return state_ == State::kAt ? Owed{} : Owed{Owed::Kind::kSnapshot, true, true, {}, 0};
+    // Unknown services have no instances. Who knew it may have been too slow to be told that it
+    // emptied, before it was forgotten.
+    const bool knows = state_ == State::kAt && version_ == 0;
+    return knows ? Owed{} : Owed{Owed::Kind::kSnapshot, true, true, {}, 0};
   }
   const bool behind_window = version_ < view->window.floor();
   if (state_ == State::kPartial && behind_window) *this = blank();

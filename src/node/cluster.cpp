@@ -108,7 +108,8 @@ void Cluster::take(bus::Event& event) {
     report_.bus = "refused";
     report_.bus_detail = refused->error.detail;
   } else if (const auto* unreachable = std::get_if<bus::Unreachable>(&event)) {
-    if (!bus_connected_) report_.bus_detail = unreachable->why;
+    report_.bus = report_.bus_lost > 0 ? "away" : "connecting";
+    report_.bus_detail = unreachable->why;
   }
 }
 

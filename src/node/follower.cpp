@@ -68,8 +68,8 @@ void Follower::tick() {
 void Follower::look_at(int64_t now_ms) {
   if (reader_->bytes() != std::exchange(seen_bytes_, reader_->bytes())) progress_ms_ = now_ms;
   if (now_ms - progress_ms_ > kSilentMs) return give_up("is silent");
-  const bool out_of_touch = now_ms - std::max(heard_ms_, connected_ms_) > touch_patience_ms_;
-  if (!out_of_touch || nodes_.nodes.size() == 1 || mirror_.loading()) return;
+  if (told_all_ms_ == 0 || nodes_.nodes.size() == 1) return;
+  if (now_ms - std::max(heard_ms_, told_all_ms_) <= touch_patience_ms_) return;
   touch_patience_ms_ = std::min(2 * touch_patience_ms_, kMostOutOfTouchMs);
   give_up("has lost its own cluster");
 }
@@ -80,7 +80,7 @@ void Follower::connect(int64_t now_ms) {
   source_ = to_text(node);
   given_up_ = false;
   seen_bytes_ = 0;
-  connected_ms_ = now_ms;
+  told_all_ms_ = 0;
   progress_ms_ = now_ms;
   reader_ = std::make_unique<peer::SnapshotReader>(
       *parts_.loop, node.host, node.port, true,
@@ -106,10 +106,11 @@ void Follower::take(const peer::SnapshotFramePtr& frame) {
   outputs_.clear();
   if (frame->kind == Kind::kEnd) {
     ++snapshots_;
-    if (whole_ms_ == 0) whole_ms_ = now_ms();
+    told_all_ms_ = std::max<int64_t>(now_ms(), 1);
+    if (whole_ms_ == 0) whole_ms_ = told_all_ms_;
     parts_.logger->info("follow: has all of {} from {}", nodes_.datacenter, source_);
   }
-  const bool in_touch = frame->kind == Kind::kChanges && frame->in_touch && !mirror_.loading();
+  const bool in_touch = frame->kind == Kind::kChanges && frame->in_touch && told_all_ms_ != 0;
   if (in_touch) {
     heard_ms_ = std::max<int64_t>(now_ms(), 1);
     patience_ms_ = kLeastRetryMs;

@@ -62,7 +62,6 @@ class Follower {
   size_t next_node_ = 0;              ///< of nodes_.nodes
   std::string source_;                ///< who is followed, or was tried last
   std::set<std::string> complaints_;  ///< logged since all was well
-  int64_t connected_ms_ = 0;          ///< when the present attempt began
   int64_t progress_ms_ = 0;           ///< when anything came last
   uint64_t seen_bytes_ = 0;           ///< of the reader's
   int64_t whole_ms_ = 0;              ///< when a snapshot was whole first; 0: none has been
@@ -70,8 +69,9 @@ class Follower {
   int64_t retry_ms_ = 0;              ///< not before
   int64_t patience_ms_ = 0;           ///< between two attempts
   int64_t touch_patience_ms_ = 0;     ///< with a node that has lost its own cluster
-  bool shown_ = false;                ///< the fronts have been told that it is whole
-  bool given_up_ = false;  ///< the present attempt has ended, or is not worth going on with
+  int64_t told_all_ms_ = 0;  ///< when the present attempt's snapshot was whole; 0: it is not
+  bool shown_ = false;       ///< the fronts have been told that it is whole
+  bool given_up_ = false;    ///< the present attempt has ended, or is not worth going on with
   uint64_t snapshots_ = 0;
   std::unique_ptr<net::EventLoop::Timer> ticker_;
 };

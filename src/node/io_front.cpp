@@ -1,5 +1,7 @@
 #include "node/io_front.h"
 
+#include <algorithm>
+
 #include <sys/random.h>
 
 #include "base/check.h"
@@ -106,7 +108,12 @@ void IoFront::take(Delivery delivery) {
   if (delivery.publication) catalog_.apply(*delivery.publication);
   for (Answer& answer : delivery.answers) answer.done(answer.reply);
   if (!delivery.stored) return;
-  for (const Tail* tail : tails_->all) tail->tell(*delivery.stored, delivery.in_touch);
+  // Telling one may end it, or another.
+  const std::vector<const Tail*> all = tails_->all;
+  for (const Tail* tail : all) {
+    const bool lives = std::find(tails_->all.begin(), tails_->all.end(), tail) != tails_->all.end();
+    if (lives) tail->tell(*delivery.stored, delivery.in_touch);
+  }
 }
 
 void IoFront::when_seen(core::ServiceKey service, uint64_t version, int64_t deadline_ms,

@@ -10,6 +10,12 @@ namespace callbook::node {
 namespace {
 
 constexpr int64_t kExpireEveryMs = 20;
+/// Whom this host hears refuse, another is likely to hear as soon.
+constexpr int64_t kRefusedWaitMs = 250;
+/// What others have asked for at once; more is not tried.
+constexpr size_t kMostForOthers = 4'096;
+/// Nodes to which lines are kept.
+constexpr size_t kMostNodes = 16;
 /// Requests to one node at once; while they are under way others are probed from here alone.
 constexpr size_t kMostLines = 4;
 
@@ -52,20 +58,30 @@ void Probing::probe(std::vector<core::Probe> probes) {
     const uint64_t number = ++last_number_;
     Opinion& opinion = opinions_[number];
     opinion.ticket = std::exchange(probe.ticket, number);
+    opinion.since_ms = now_ms;
     opinion.deadline_ms = now_ms + latest_ms(probe.timeout_ms);
-    if (!probe.from_two_nodes || elsewhere.size() == peer::kMaxProbes) {
+    // What is at a loopback address of another host is something else.
+    const bool elsewhere_too = probe.from_two_nodes && !is_loopback(probe.address);
+    if (!elsewhere_too || elsewhere.size() == peer::kMaxProbes) {
       opinion.other = Outcome::kUntested;
       continue;
     }
     elsewhere.push_back(probe);
     elsewhere.back().timeout_ms = others_timeout_ms(probe.timeout_ms);
     numbers.push_back(number);
+    waiting_.insert(number);
   }
   prober_.probe(std::move(probes));
   if (!numbers.empty()) ask_other(elsewhere, std::move(numbers));
 }
 
 PeerLine* Probing::free_line(const Endpoint& node) {
+  if (lines_.size() > kMostNodes) {
+    std::erase_if(lines_, [](const auto& entry) {
+      return std::none_of(entry.second.begin(), entry.second.end(),
+                          [](const auto& line) { return line->busy(); });
+    });
+  }
   auto& lines = lines_[to_text(node)];
   for (const auto& line : lines) {
     if (!line->busy()) return line.get();
@@ -79,7 +95,10 @@ void Probing::ask_other(const std::vector<core::Probe>& probes, std::vector<uint
   const auto node = other_node_ ? other_node_() : std::nullopt;
   PeerLine* const line = node ? free_line(*node) : nullptr;
   if (line == nullptr) {
-    for (const uint64_t number : numbers) opinions_.at(number).other = Outcome::kUntested;
+    for (const uint64_t number : numbers) {
+      opinions_.at(number).other = Outcome::kUntested;
+      waiting_.erase(number);
+    }
     return;
   }
   stats_.elsewhere += numbers.size();
@@ -106,23 +125,35 @@ void Probing::settle(uint64_t number) {
   if (found == opinions_.end()) return;
   const Opinion& opinion = found->second;
   const bool answered = opinion.own == Outcome::kAnswered || opinion.other == Outcome::kAnswered;
-  const bool waits = !opinion.other && clock_.now().mono_ms < opinion.deadline_ms;
+  const int64_t refused_ms = opinion.since_ms + kRefusedWaitMs;
+  const int64_t until_ms = opinion.own == Outcome::kRefused
+                               ? std::min(opinion.deadline_ms, refused_ms)
+                               : opinion.deadline_ms;
+  const bool waits = !opinion.other && clock_.now().mono_ms < until_ms;
   if (!answered && (!opinion.own || waits)) return;
   const Outcome own = opinion.own.value_or(Outcome::kUntested);
   const Outcome other = opinion.other.value_or(Outcome::kUntested);
   if (own != Outcome::kAnswered && other == Outcome::kAnswered) ++stats_.answered_elsewhere;
   results_.push_back({opinion.ticket, both(own, other)});
   opinions_.erase(found);
+  waiting_.erase(number);
 }
 
 void Probing::expire() {
-  std::vector<uint64_t> waiting;
-  for (const auto& [number, opinion] : opinions_) {
-    if (!opinion.other) waiting.push_back(number);
-  }
+  const std::vector<uint64_t> waiting(waiting_.begin(), waiting_.end());
   for (const uint64_t number : waiting) settle(number);
   deliver();
-  if (waiting.empty()) timer_.reset();
+  const int64_t now_ms = clock_.now().mono_ms;
+  for (const std::weak_ptr<Request>& held : std::exchange(requests_, {})) {
+    const auto request = held.lock();
+    if (!request || request->left == 0) continue;
+    if (now_ms >= request->deadline_ms) {
+      answer(*request);
+    } else {
+      requests_.push_back(held);
+    }
+  }
+  if (waiting.empty() && requests_.empty()) timer_.reset();
 }
 
 void Probing::deliver() {
@@ -143,11 +174,18 @@ void Probing::take(const std::vector<core::ProbeResult>& results) {
 
 void Probing::probe_for_another(std::vector<core::Probe> probes,
                                 std::function<void(std::vector<Outcome>)> done) {
-  if (probes.empty()) return done({});
+  if (probes.empty() || parts_.size() + probes.size() > kMostForOthers) {
+    return done(std::vector<Outcome>(probes.size(), Outcome::kUntested));
+  }
   const auto request = std::make_shared<Request>();
   request->outcomes.assign(probes.size(), Outcome::kUntested);
   request->left = probes.size();
   request->done = std::move(done);
+  for (const core::Probe& probe : probes) {
+    request->deadline_ms = std::max(request->deadline_ms, clock_.now().mono_ms + probe.timeout_ms);
+  }
+  requests_.push_back(request);
+  if (!timer_) timer_ = loop_.every(kExpireEveryMs, [this] { expire(); });
   for (size_t i = 0; i < probes.size(); ++i) {
     probes[i].ticket = ++last_number_;
     parts_[probes[i].ticket] = {request, i};
@@ -157,8 +195,15 @@ void Probing::probe_for_another(std::vector<core::Probe> probes,
 
 void Probing::take_part(const Part& part, Outcome outcome) {
   Request& request = *part.request;
+  if (request.left == 0) return;  // answered without it
   request.outcomes[part.index] = outcome;
-  if (--request.left == 0) request.done(std::move(request.outcomes));
+  if (request.left == 1) return answer(request);
+  --request.left;
+}
+
+void Probing::answer(Request& request) {
+  request.left = 0;
+  request.done(std::move(request.outcomes));
 }
 
 void Probing::stop() {

@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -55,6 +56,7 @@ class Probing {
   struct Opinion {
     uint64_t ticket = 0;
     std::optional<Outcome> own;
+    int64_t since_ms = 0;
     std::optional<Outcome> other;  ///< kUntested where nobody else is asked
     int64_t deadline_ms = 0;       ///< then the other's word is not waited for
   };
@@ -62,6 +64,7 @@ class Probing {
   struct Request {
     std::vector<Outcome> outcomes;
     size_t left = 0;
+    int64_t deadline_ms = 0;  ///< then it is answered with what is known
     std::function<void(std::vector<Outcome>)> done;
   };
   struct Part {
@@ -74,6 +77,7 @@ class Probing {
   void ask_other(const std::vector<core::Probe>& probes, std::vector<uint64_t> numbers);
   PeerLine* free_line(const Endpoint& node);
   void settle(uint64_t number);
+  static void answer(Request& request);
   void expire();
   void deliver();
 
@@ -83,10 +87,12 @@ class Probing {
   OtherNode other_node_;
   uint64_t last_number_ = 0;
   std::map<uint64_t, Opinion> opinions_;  ///< by number
-  std::map<uint64_t, Part> parts_;        ///< likewise
+  std::set<uint64_t> waiting_;            ///< of them, those that another node was asked for
+  std::map<uint64_t, Part> parts_;        ///< by number
+  std::vector<std::weak_ptr<Request>> requests_;
   std::vector<core::ProbeResult> results_;
   std::map<std::string, std::vector<std::unique_ptr<PeerLine>>> lines_;  ///< by endpoint
-  std::unique_ptr<net::EventLoop::Timer> timer_;                         ///< while opinions wait
+  std::unique_ptr<net::EventLoop::Timer> timer_;                         ///< while any wait
   Stats stats_;
   Prober prober_;  ///< last: nothing comes of it once the rest is gone
 };

@@ -8,10 +8,14 @@ namespace callbook::node {
 namespace {
 
 constexpr int64_t kTimeoutMs = 2'000;
+constexpr size_t kMostNodes = 256;
 
 }  // namespace
 
 void ReportSender::send(const Endpoint& home, peer::ReportItem report) {
+  if (ways_.size() > kMostNodes) {
+    std::erase_if(ways_, [](const auto& entry) { return !entry.second.line->busy(); });
+  }
   const std::string name = to_text(home);
   Way& way = ways_[name];
   if (!way.line) way.line = std::make_unique<PeerLine>(loop_, home);

@@ -341,6 +341,7 @@ void NatsBus::leave(Connection& connection, const std::string& why) {
   connection.close();
   for (Follower& follower : followers_) follower.detach();
   publisher_.detach();
+  refusal_.clear();
   if (!std::exchange(reported_, false) || stopping()) return;
   logger_.warn("bus: lost: {}", why);
   events_.tell(Lost{why});

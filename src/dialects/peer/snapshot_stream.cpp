@@ -51,7 +51,12 @@ struct SnapshotStream::State {
     const std::string_view rest = std::string_view(ready).substr(pulled);
     auto piece = net::make_piece(rest.substr(0, kPieceBytes));
     pulled += std::min(rest.size(), kPieceBytes);
-    if (pulled == ready.size() || pulled >= kDropBytes) ready.erase(0, std::exchange(pulled, 0));
+    if (pulled == ready.size() && ready.capacity() > kDropBytes) {
+      std::string().swap(ready);
+      pulled = 0;
+    } else if (pulled == ready.size() || pulled >= kDropBytes) {
+      ready.erase(0, std::exchange(pulled, 0));
+    }
     return piece;
   }
 };
