@@ -199,6 +199,21 @@ def test_one_that_comes_back_anew_is_believed(make_node, tmp_path):
     assert get(here, "orders", dc="dc2")["digest"] == there.get("orders")["digest"]
 
 
+def test_watchers_are_told_that_everything_has_gone(two, tmp_path):
+    here, there = two
+    there.register("orders", "old")
+    until_shown(here, "orders", {"old"})
+    lists = Lists()
+    with here.stream("/v1/watch?service=orders&dc=dc2").open() as stream:
+        lists.follow(stream, lambda l: l["orders"].whole)
+        there.kill()
+        there.data = tmp_path / "anew"
+        there.start()
+        lists.follow(stream, lambda l: not l["orders"].instances)
+        there.register("orders", "new")
+        lists.follow(stream, lambda l: set(l["orders"].instances) == {"new"})
+
+
 def test_the_first_data_center_with_somebody_to_call(make_node):
     second = make_node("--datacenter", "dc2").start()
     third = make_node("--datacenter", "dc3").start()
