@@ -89,7 +89,7 @@ void Node::on(const bus::Heads& event) {
   }
 }
 
-void Node::on(const bus::Unreachable& event) {
+void Node::on(const bus::Unreachable& event) const {
   EXPECT_FALSE(connected_) << event.why;
   EXPECT_FALSE(event.why.empty());
 }

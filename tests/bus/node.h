@@ -77,7 +77,7 @@ class Node {
   void on(const bus::Batch& event);
   void on(const bus::Beat& event) { beats_.push_back(event.bytes); }
   void on(const bus::Refused& event) { refusals_.push_back(event.error.detail); }
-  void on(const bus::Unreachable& event);
+  void on(const bus::Unreachable& event) const;
   void ask(bus::Stream stream);
 
   std::unique_ptr<bus::Bus> bus_;
