@@ -157,17 +157,25 @@ def register_all(server, count):
     return began
 
 
+def two_nodes(tools, bus, *flags):
+    """Three nodes, two of which have been started and know each other."""
+    nodes = [tools.server("--bus", bus.url, *NODE_FLAGS, *flags, name=f"bench-{i}")
+             for i in range(3)]
+    for node in nodes[:2]:
+        node.start()
+    until(lambda: len(json.loads(call(nodes[0], "GET", "/v1/nodes")[1])["nodes"]) == 2, 30,
+          "a cluster of two")
+    return nodes
+
+
 def measure(tools, sizes, servers):
     bus = Nats(tools.folder, servers)
-    nodes = [tools.server("--bus", bus.url, *NODE_FLAGS, name=f"bench-{i}") for i in range(3)]
+    nodes = []
     what = "one NATS server" if servers == 1 else f"{servers} NATS servers"
     try:
         raw = tools.bus(bus.url, sizes.followed)
+        nodes = two_nodes(tools, bus)
         first, second, added = nodes
-        first.start()
-        second.start()
-        until(lambda: len(json.loads(call(first, "GET", "/v1/nodes")[1])["nodes"]) == 2, 30,
-              "a cluster of two")
         idle = spread(first, second, IDLE_CHANGES)
         load = Load(first, sizes.bus_load_s)
         load.start()

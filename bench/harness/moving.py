@@ -6,7 +6,7 @@ import signal
 import threading
 import time
 
-from .cluster import NODE_FLAGS, Nats, call, instances_of, register_all, until
+from .cluster import Nats, call, instances_of, two_nodes, until
 from .processes import BenchFailure, await_line, finish
 from .table import Row, at_most
 
@@ -43,16 +43,6 @@ class Registering(threading.Thread):
         times = sorted(self.times_ms)
         return {"p50": times[len(times) // 2], "p99": times[len(times) * 99 // 100],
                 "most": times[-1], "count": len(times)}
-
-
-def two_nodes(tools, bus, *flags):
-    nodes = [tools.server("--bus", bus.url, *NODE_FLAGS, *flags, name=f"bench-{i}")
-             for i in range(3)]
-    for node in nodes[:2]:
-        node.start()
-    until(lambda: len(json.loads(call(nodes[0], "GET", "/v1/nodes")[1])["nodes"]) == 2, 30,
-          "a cluster of two")
-    return nodes
 
 
 def rows_of(what, quiet, beside):

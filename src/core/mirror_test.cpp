@@ -45,19 +45,18 @@ class Mirror {
   void step(const Input& input, base::Now now) {
     ASSERT_TRUE(registry_.step(input, now, outputs_).ok());
     outputs_.clear();
-    for (const ServicePublished& published : registry_.publish()) {
-      views_[published.index] = published.view;
-    }
+    publish();
   }
+  void publish() { catalog_.apply(registry_.publish()); }
 
   Registry& registry() { return registry_; }
+  const PublishedCatalog& catalog() const { return catalog_; }
   /// Digest by service, of those that list anybody.
-  std::map<std::string, uint64_t> shown() const { return shown(views_); }
-  static std::map<std::string, uint64_t> shown(const std::map<uint32_t, ServiceViewPtr>& views) {
+  std::map<std::string, uint64_t> shown() const {
     std::map<std::string, uint64_t> digests;
-    for (const auto& [index, view] : views) {
-      if (view && !view->list.empty()) digests[view->key.name] = view->digest;
-    }
+    catalog_.for_each([&](const ServiceViewPtr& view) {
+      if (!view->list.empty()) digests[view->key.name] = view->digest;
+    });
     return digests;
   }
 
@@ -72,7 +71,7 @@ class Mirror {
 
   Registry registry_;
   Outputs outputs_;
-  std::map<uint32_t, ServiceViewPtr> views_;
+  PublishedCatalog catalog_;
 };
 
 RegistryOptions of_dc2() {
@@ -214,17 +213,13 @@ TEST(Mirror, AnInstanceWaitsForTheRecordOfItsSession) {
 TEST(Mirror, WhoWatchesIsToldThatAServiceHasGone) {
   Script dc2(of_dc2());
   dc2.run("> register orders/old\n");
-  RegistryOptions options;
-  options.mirror = true;
-  Registry mirror(options);
-  PublishedCatalog shown;
-  Outputs outputs;
+  Mirror mirror;
+  const PublishedCatalog& shown = mirror.catalog();
   const ServiceKey orders(kDefaultNamespace, "orders");
   const auto take = [&](const Script& node) {
     std::vector<BusMessage> records;
     for (const auto& [key, value] : node.records()) records.push_back({0, key, value});
-    ASSERT_TRUE(mirror.step(MirrorRecords{true, true, records}, {1, 1}, outputs).ok());
-    shown.apply(mirror.publish());
+    mirror.step(MirrorRecords{true, true, records}, {1, 1});
   };
   take(dc2);
   // One that reads at once, and one that reads only when the service is there again.
@@ -239,7 +234,7 @@ TEST(Mirror, WhoWatchesIsToldThatAServiceHasGone) {
   ASSERT_TRUE(view != nullptr && view->list.empty()) << "its last view comes before it is gone";
   EXPECT_EQ(quick.owed(view).kind, Owed::Kind::kSnapshot);
   quick.sent_snapshot(view, "", true);
-  shown.apply(mirror.publish());
+  mirror.publish();
   EXPECT_EQ(shown.find(orders), nullptr);
   WatchCursor slower = slow;
   EXPECT_EQ(slower.owed(nullptr).kind, Owed::Kind::kSnapshot) << "of nothing";
@@ -255,28 +250,21 @@ TEST(Mirror, WhoWatchesIsToldThatAServiceHasGone) {
 TEST(Mirror, AServiceThatIsThereAgainAtOnceIsShown) {
   Script dc2(of_dc2());
   dc2.run("> register orders/old\n");
-  RegistryOptions options;
-  options.mirror = true;
-  Registry mirror(options);
-  PublishedCatalog shown;
-  Outputs outputs;
+  Mirror mirror;
+  const PublishedCatalog& shown = mirror.catalog();
   const auto& [key, value] = dc2.records().back();
   const std::vector<BusMessage> there = {{0, key, value}};
   const std::vector<BusMessage> gone = {{0, key, ""}};
-  const auto step = [&](bool whole, const std::vector<BusMessage>& records) {
-    ASSERT_TRUE(mirror.step(MirrorRecords{whole, whole, records}, {1, 1}, outputs).ok());
-  };
-  step(true, there);
-  shown.apply(mirror.publish());
+  std::vector<BusMessage> gone_and_there = gone;
+  gone_and_there.push_back(there.front());
+  mirror.step(MirrorRecords{true, true, there}, {1, 1});
   for (int round = 0; round < 3; ++round) {
-    step(false, gone);
-    step(false, there);
-    shown.apply(mirror.publish());
+    mirror.step(MirrorRecords{false, false, gone_and_there}, {1, 1});
     const ServiceViewPtr& view = shown.find({kDefaultNamespace, "orders"});
     ASSERT_TRUE(view != nullptr) << round;
     EXPECT_EQ(view->list.size(), 1u);
     EXPECT_EQ(shown.service_count(), 1u);
-    shown.apply(mirror.publish());
+    mirror.publish();
     EXPECT_EQ(shown.find({kDefaultNamespace, "orders"}), view);
   }
 }

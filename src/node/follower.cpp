@@ -140,7 +140,8 @@ bool Follower::is_whole() const {
 /// `tells`: of the time that has passed, though nothing has changed.
 void Follower::publish(bool tells) {
   core::Publication changes = mirror_.publish();
-  const bool became_whole = is_whole() && !std::exchange(shown_, is_whole());
+  const bool became_whole = !shown_ && is_whole();
+  shown_ |= became_whole;
   if (changes.empty() && !tells && !became_whole) return;
   std::shared_ptr<const core::Publication> publication;
   if (!changes.empty()) {

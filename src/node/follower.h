@@ -41,6 +41,7 @@ class Follower {
   /// Nothing is delivered any more.
   void stop();
 
+  const std::string& datacenter() const { return nodes_.datacenter; }
   FollowReport report() const;
 
  private:

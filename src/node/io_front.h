@@ -87,6 +87,7 @@ class IoFront final : public core::Front {
   };
 
   class Tail;
+  struct Tails;
 
   void refuse_later(core::Completion done) const;
   void follow(bool follows);
@@ -96,7 +97,6 @@ class IoFront final : public core::Front {
   const Parts parts_;
   core::PublishedCatalog catalog_;
   std::vector<std::unique_ptr<core::FollowedDatacenter>> followed_;
-  struct Tails;
   std::shared_ptr<Tails> tails_;
   SeenBarrier barrier_;
   std::map<uint64_t, Asking> askings_;  ///< by number

@@ -253,10 +253,7 @@ std::function<void(core::SeenQuestion, std::function<void(core::Seen)>)> Node::I
 
 std::vector<std::string> Node::Impl::followed_names() const {
   std::vector<std::string> names;
-  const auto all = *parse_followed(config_.follow);
-  for (const FollowedNodes& one : all) {
-    names.push_back(one.datacenter);
-  }
+  for (const auto& follower : followers_) names.push_back(follower->datacenter());
   return names;
 }
 

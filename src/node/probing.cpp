@@ -46,8 +46,8 @@ Probing::Outcome Probing::both(Outcome own, Outcome other) {
   if (own == Outcome::kUntested) return other;
   if (other == Outcome::kUntested || own == other) return own;
   if (own == Outcome::kAnswered || other == Outcome::kAnswered) return Outcome::kAnswered;
-  return Outcome::kSilent;  // one was refused, the other heard nothing: nobody has said that it is
-                            // gone
+  // One was refused, the other heard nothing: not all say that it is gone.
+  return Outcome::kSilent;
 }
 
 void Probing::probe(std::vector<core::Probe> probes) {
@@ -69,7 +69,6 @@ void Probing::probe(std::vector<core::Probe> probes) {
     elsewhere.push_back(probe);
     elsewhere.back().timeout_ms = others_timeout_ms(probe.timeout_ms);
     numbers.push_back(number);
-    waiting_.insert(number);
   }
   prober_.probe(std::move(probes));
   if (!numbers.empty()) ask_other(elsewhere, std::move(numbers));
@@ -95,13 +94,11 @@ void Probing::ask_other(const std::vector<core::Probe>& probes, std::vector<uint
   const auto node = other_node_ ? other_node_() : std::nullopt;
   PeerLine* const line = node ? free_line(*node) : nullptr;
   if (line == nullptr) {
-    for (const uint64_t number : numbers) {
-      opinions_.at(number).other = Outcome::kUntested;
-      waiting_.erase(number);
-    }
+    for (const uint64_t number : numbers) opinions_.at(number).other = Outcome::kUntested;
     return;
   }
   stats_.elsewhere += numbers.size();
+  waiting_.insert(numbers.begin(), numbers.end());
   int64_t longest_ms = 0;
   for (const core::Probe& probe : probes) longest_ms = std::max(longest_ms, probe.timeout_ms);
   line->post(peer::PeerDialect::kProbePath, peer::encode_probes(probes), 2 * longest_ms,

@@ -84,7 +84,6 @@ class NativeClient {
   /// Yields how many groups were held by the breaker.
   void release(const ServiceName& service, Callback<uint64_t> done);
 
-  /// One page, beginning behind `after`.
   /// A page of the services of a data center (empty: the registry's own), behind `after`.
   void list_services(const std::string& name_space, const std::string& datacenter,
                      const std::string& after, Callback<ServicePage> done);

@@ -68,8 +68,8 @@ class NatsBus final : public Bus {
   bool wait_to_retry();
   bool stopping();
 
-  /// The same is logged once, until it changes.
-  /// Whether it is another than `last`, which it takes the place of.
+  /// The same is logged once, until it changes: whether it is another than `last`, whose place it
+  /// takes.
   bool warn(const std::string& trouble, std::string& last);
 
   void signal(bool Signals::*what);

@@ -11,9 +11,8 @@
 namespace callbook::peer {
 
 /// What nodes of one cluster ask of each other by HTTP, beside what goes over the bus
-/// (docs/formats/bus.md): snapshots, whether a change has been
-/// seen, probes, consumers' reports, and beats while the bus can't carry them. One per I/O thread;
-/// borrows what it is given.
+/// (docs/formats/bus.md): snapshots, whether a change has been seen, probes, consumers' reports,
+/// and beats while the bus can't carry them. One per I/O thread; borrows what it is given.
 class PeerDialect final : public net::HttpHandler {
  public:
   /// The node's side of it. Thread-safe.

@@ -2,70 +2,57 @@
 
 #include <algorithm>
 
-#include "base/encoding.h"
+#include "dialects/peer/list_codec.h"
 
 namespace callbook::peer {
 namespace {
 
 using Outcome = core::ProbeResult::Outcome;
 
-constexpr uint8_t kFormat = 1;
+constexpr std::string_view kWhat = "probe";
 
-base::Error malformed(std::string detail) {
-  return {base::ErrorCode::kCorrupt, "probe", std::move(detail), std::nullopt};
+base::Status read_probe(base::ByteReader& reader, core::Probe& probe) {
+  probe.address = reader.string();
+  const uint64_t port = reader.varint();
+  if (port == 0 || port > UINT16_MAX) return malformed(kWhat, "names no port");
+  probe.port = static_cast<uint16_t>(port);
+  const uint64_t timeout_ms = reader.varint();
+  probe.timeout_ms = static_cast<int64_t>(
+      std::clamp<uint64_t>(timeout_ms, 1, static_cast<uint64_t>(kMaxProbeTimeoutMs)));
+  return {};
+}
+
+base::Status read_outcome(base::ByteReader& reader, Outcome& outcome) {
+  const uint8_t said = reader.u8();
+  if (said > static_cast<uint8_t>(Outcome::kUntested)) {
+    return malformed(kWhat, "has no such outcome");
+  }
+  outcome = static_cast<Outcome>(said);
+  return {};
 }
 
 }  // namespace
 
 std::string encode_probes(const std::vector<core::Probe>& probes) {
-  std::string out;
-  base::put_u8(out, kFormat);
-  base::put_varint(out, probes.size());
-  for (const core::Probe& probe : probes) {
+  return encode_list(probes, [](std::string& out, const core::Probe& probe) {
     base::put_string(out, probe.address);
     base::put_varint(out, probe.port);
     base::put_varint(out, static_cast<uint64_t>(probe.timeout_ms));
-  }
-  return out;
+  });
 }
 
 base::Result<std::vector<core::Probe>> decode_probes(std::string_view bytes) {
-  base::ByteReader reader(bytes);
-  if (reader.u8() != kFormat) return malformed("has a format that this release does not read");
-  const uint64_t count = reader.varint();
-  if (count > kMaxProbes) return base::over_limit("probe", "asks too much at once", kMaxProbes);
-  std::vector<core::Probe> probes(count);
-  for (core::Probe& probe : probes) {
-    probe.address = reader.string();
-    const uint64_t port = reader.varint();
-    if (port == 0 || port > UINT16_MAX) return malformed("names no port");
-    probe.port = static_cast<uint16_t>(port);
-    const uint64_t timeout_ms = reader.varint();
-    probe.timeout_ms = static_cast<int64_t>(
-        std::clamp<uint64_t>(timeout_ms, 1, static_cast<uint64_t>(kMaxProbeTimeoutMs)));
-  }
-  if (!reader.ok() || !reader.at_end()) return malformed("is cut short, or goes on");
-  return probes;
+  return decode_list<core::Probe>(kWhat, bytes, kMaxProbes, read_probe);
 }
 
 std::string encode_outcomes(const std::vector<Outcome>& outcomes) {
-  std::string out;
-  base::put_u8(out, kFormat);
-  for (const Outcome outcome : outcomes) base::put_u8(out, static_cast<uint8_t>(outcome));
-  return out;
+  return encode_answers(outcomes, [](std::string& out, Outcome outcome) {
+    base::put_u8(out, static_cast<uint8_t>(outcome));
+  });
 }
 
 base::Result<std::vector<Outcome>> decode_outcomes(std::string_view bytes, size_t count) {
-  base::ByteReader reader(bytes);
-  if (reader.u8() != kFormat) return malformed("has a format that this release does not read");
-  std::vector<Outcome> outcomes(count);
-  for (Outcome& outcome : outcomes) {
-    const uint8_t said = reader.u8();
-    if (said > static_cast<uint8_t>(Outcome::kUntested)) return malformed("has no such outcome");
-    outcome = static_cast<Outcome>(said);
-  }
-  if (!reader.ok() || !reader.at_end()) return malformed("is cut short, or goes on");
-  return outcomes;
+  return decode_answers<Outcome>(kWhat, bytes, count, read_outcome);
 }
 
 }  // namespace callbook::peer
