@@ -68,11 +68,13 @@ struct ProbeResult {
     kAnswered,
     kRefused,   ///< ECONNREFUSED: the host says that nobody listens
     kSilent,    ///< nothing came within the time-out, or the network said that nothing would
-    kFailed,    ///< it answered, but not with 2xx; only to an HTTP probe
+    kFailed,    ///< it answered, but not as its check wants
     kUntested,  ///< this node could not or may not ask: says nothing of the target
   };
   uint64_t ticket = 0;
   Outcome outcome = Outcome::kUntested;
+  int64_t elapsed_ms = 0;  ///< from the first byte asked to the outcome
+  std::string text = {};   ///< for operators, printable: "HTTP 503"; of at most 256 bytes
 };
 
 /// A consumer's calls to an instance fail. Enough consumers cause a probe; they alone remove

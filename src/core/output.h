@@ -11,6 +11,7 @@
 #include "base/result.h"
 #include "core/bus_position.h"
 #include "core/cause.h"
+#include "core/check_rule.h"
 #include "core/dump_cursor.h"
 #include "core/key.h"
 #include "core/session_id.h"
@@ -158,8 +159,8 @@ struct Probe {
   std::string address;
   uint16_t port = 0;
   int64_t timeout_ms = 0;
-  /// GET this and want 2xx; none: a connection is enough.
-  std::optional<std::string> http_path = std::nullopt;
+  /// What to ask there and what to expect; none: a connection is enough.
+  std::shared_ptr<const CheckRule> rule = nullptr;
   /// To be tried from another node as well, where there is one: an answer to either is an answer,
   /// and refused is what all who asked were.
   bool from_two_nodes = false;

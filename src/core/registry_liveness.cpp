@@ -308,7 +308,7 @@ std::vector<Probe> Registry::targets_of(const Suspect& suspect, int64_t timeout_
     });
     if (known) return;
     targets.push_back(
-        {0, std::string(instance.address()), instance.port(), timeout_ms, std::nullopt, true});
+        {0, std::string(instance.address()), instance.port(), timeout_ms, nullptr, true});
   });
   return targets;
 }
