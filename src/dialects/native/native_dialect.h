@@ -123,6 +123,8 @@ class NativeDialect final : public net::HttpHandler {
   struct Removal {
     int64_t drain_ms = 0;
     bool until_seen = false;
+    std::string by;  ///< an operator; empty: its provider
+    std::string reason;
   };
   base::Result<Removal> take_removal(Call& call);
   void removed(const core::InstanceKey& instance, const core::InstanceDeregistered& gone,
