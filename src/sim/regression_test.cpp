@@ -58,6 +58,7 @@ INSTANTIATE_TEST_SUITE_P(
                     Regression{"MissedAfterReportsWasNotAskedAnew", 757, true},
                     Regression{"ReleaseCameBackWithARestart", 591, true},
                     Regression{"RemovedAndTakenWasKeptForItsFirstHolder", 825, true},
+                    Regression{"RemovalBeforeATickWasOfLongAgo", 800116, true},
                     // Faults of the checkers and of the model.
                     Regression{"ReportedBesideAnUnreachedWasJudged", 700114, true},
                     Regression{"ReportedBesideAnUnattendedWasJudged", 800604, true}),
