@@ -77,6 +77,10 @@ Result<Reply> Registry::step(const Input& input, Now now, Outputs& out) {
     return Error{ErrorCode::kNotReady, "", "the registry is still loading its catalog",
                  std::nullopt};
   }
+  // With each input, not with each tick: what a node hears or reads from its store before its first
+  // tick, or after a stall before the next one, would be a removal of long ago, and the breaker
+  // would grant the budget of the running minute once more.
+  catalog_.note_time(now.mono_ms);
   return std::visit([&](const auto& wanted) { return apply(wanted, now, out); }, input);
 }
 

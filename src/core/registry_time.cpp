@@ -26,7 +26,6 @@ Result<Reply> Registry::apply(const AdvanceTime&, Now now, Outputs& out) {
     excuse_silence(now);
   }
   advanced_ms_ = now.mono_ms;
-  catalog_.note_time(now.mono_ms);
   if (phase_ == Phase::kLoading) return Reply(Done{});
   if (options_.mirror) {
     end_operator_drains(now, out);
