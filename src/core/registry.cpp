@@ -45,7 +45,8 @@ Registry::Registry(RegistryOptions options)
       clock_(node_),
       catalog_({node_, options_.clustered || options_.mirror}, sessions_, leases_, digest_),
       doubt_(options_.timing.doubt),
-      peers_(node_, options_.timing.lost_after_ms) {}
+      peers_(node_, options_.timing.lost_after_ms),
+      readers_(options_.timing.absent_node_ms, options_.timing.lost_after_ms) {}
 
 Registry::~Registry() = default;
 
