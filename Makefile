@@ -62,7 +62,7 @@ test-chaos: build ## 200 kills and pauses of nodes and bus servers (FAULTS=, CHA
 test-upgrade: build ## nodes and clients of the last release and of this build together (UPGRADE_FAULTS=, UPGRADE_SEED=)
 	@cmake --build build/release -j $(JOBS) --target callbook $(if $(wildcard build/release/examples/orders),orders_server orders_caller)
 	@old=$$(tests/upgrade/release.py $(JOBS)) && cd tests/upgrade && CALLBOOK_OLD_BIN=$$old \
-	  CALLBOOK_NEW_BIN=$(CURDIR)/build/release/bin CALLBOOK_BIN=$(CURDIR)/build/bin/callbook \
+	  CALLBOOK_NEW_BIN=$(CURDIR)/build/release/bin CALLBOOK_BIN=$(CURDIR)/build/release/bin/callbook \
 	  /usr/bin/python3 -B -m pytest -q -s -p no:cacheprovider $(ARGS)
 
 test-sanitize: $(SETUP) ## run the unit tests of the inner layers under the sanitizers
