@@ -47,6 +47,7 @@ Registry::Registry(RegistryOptions options)
       catalog_({node_, options_.clustered || options_.mirror}, sessions_, leases_, digest_),
       doubt_(options_.timing.doubt),
       peers_(node_, options_.timing.lost_after_ms),
+      readers_(options_.timing.absent_node_ms, options_.timing.lost_after_ms),
       claim_(options_.asks_for_name ? ClaimName::Stage::kListening : ClaimName::Stage::kOwned) {}
 
 Registry::~Registry() = default;

@@ -14,6 +14,7 @@
 #include "base/time.h"
 #include "core/catalog.h"
 #include "core/dump_cursor.h"
+#include "core/feature_readers.h"
 #include "core/hybrid_clock.h"
 #include "core/input.h"
 #include "core/lease_wheel.h"
@@ -149,6 +150,15 @@ class Registry {
   };
   const Counters& counters() const { return counters_; }
   const PeerTable& peers() const { return peers_; }
+  /// Whether a record may say what `feature` names. False while this node cannot know
+  /// (FeatureReaders). Ask at each write: a node of an earlier release may join at any time.
+  bool every_node_reads(RecordFeature feature, base::Now now) const {
+    return (features_read_by_all(now) & bit_of(feature)) != 0;
+  }
+  /// The same for all features that this release reads, as bits.
+  RecordFeatures features_read_by_all(base::Now now) const {
+    return options_.clustered ? readers_.read_by_all(now.mono_ms) : kReadFeatures;
+  }
 
   using DumpCursor = core::DumpCursor;
   /// Appends up to about `most` of the live records to `out` and moves the cursor. Records that
@@ -514,6 +524,7 @@ class Registry {
     int64_t others_due_ms = 0;  ///< when records of other authors are due
   };
   PeerTable peers_;
+  FeatureReaders readers_;
   ClaimName::Stage claim_;
   Joining join_;
   Announcing announcing_;

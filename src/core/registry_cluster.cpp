@@ -56,6 +56,7 @@ Result<Reply> Registry::apply(const HearBeat& input, Now now, Outputs&) {
   peer.name = heard->node;
   peer.boot = heard->boot;
   peer.serving = heard->serving;
+  readers_.hear(sender, heard->reads, heard->all_read, now.mono_ms);
   peer.clock_ahead_ms = heard->wall_ms - now.wall_ms;
   counters_.largest_clock_gap_ms =
       std::max<int64_t>(counters_.largest_clock_gap_ms, std::abs(peer.clock_ahead_ms));
@@ -105,12 +106,15 @@ void Registry::beat(Now now, Outputs& out) {
   beat.positions = positions_;
   beat.root = digest_.root();
   if (now.mono_ms < show_buckets_until_ms_) beat.buckets = digest_.buckets();
+  beat.reads = kReadFeatures;
+  beat.all_read = features_read_by_all(now);
   out.beat = encode_beat(beat);
 }
 
 void Registry::advance_cluster(Now now, Outputs& out) {
   const Timing& timing = options_.timing;
   peers_.forget_silent(now.mono_ms - timing.record_age_ms);
+  if (!isolated(now)) readers_.listen(now.mono_ms);
   if (isolated(now)) {
     contact_since_ms_ = 0;
   } else if (contact_since_ms_ == 0) {

@@ -489,6 +489,27 @@ constexpr const char* kHistory = R"(
 > advance 2000
 )";
 
+TEST(Registry, AnOverrideOfTheSameEffectShowsItsNewAuthorAndReason) {
+  Registry registry{RegistryOptions()};
+  base::Now now{1'000'000, 1'700'000'000'000};
+  Outputs out;
+  const auto step = [&](const Input& input) { ASSERT_TRUE(registry.step(input, now, out).ok()); };
+  const InstanceKey key{{kDefaultNamespace, "orders"}, "o-1"};
+  step(FinishLoading{0});
+  RegisterInstance registered;
+  registered.key = key;
+  registered.registration.address = "10.0.0.1";
+  step(registered);
+  step(SetOverride{key, {}, true, "alice", "bad disk"});
+  registry.publish();
+  step(SetOverride{key, {}, true, "bob", "worse disk"});
+  const Publication publication = registry.publish();
+  ASSERT_EQ(publication.size(), 1u);
+  const Override& shown = publication[0].view->overrides->at("o-1");
+  EXPECT_EQ(shown.by, "bob");
+  EXPECT_EQ(shown.reason, "worse disk");
+}
+
 TEST(RegistryLoad, ComesBackTheSameAndLeasesStartAnew) {
   Script script;
   script.run(kHistory);

@@ -138,6 +138,10 @@ base::Status check_cluster(const Config& config) {
   if (config.timing.lost_after_ms < 2 * config.timing.beat_ms) {
     return base::over_limit("lost_after_ms", "is below two beats", 2 * config.timing.beat_ms);
   }
+  if (config.timing.absent_node_ms < config.timing.lost_after_ms) {
+    return base::over_limit("absent_node_ms", "is below lost_after_ms",
+                            config.timing.lost_after_ms);
+  }
   const auto http = parse_endpoint("http", config.http);
   const bool anywhere = http.ok() && (http->host == "0.0.0.0" || http->host == "::");
   if (anywhere && config.advertise.empty()) {

@@ -203,6 +203,11 @@ TEST(Config, WhatIsForManyNodesIsNotPassedOverOnOne) {
               c.timing.lost_after_ms = 10;
             }),
             "lost_after_ms");
+  EXPECT_EQ(refused([](Config& c) {
+              c.bus = "a:1";
+              c.timing.absent_node_ms = c.timing.lost_after_ms - 1;
+            }),
+            "absent_node_ms");
 }
 
 TEST(Config, PlainHttpStaysOnLoopbackUnlessAllowed) {
