@@ -12,6 +12,7 @@
 #include "core/bus_position.h"
 #include "core/cause.h"
 #include "core/dump_cursor.h"
+#include "core/incidents.h"
 #include "core/key.h"
 #include "core/session_id.h"
 #include "core/stamp.h"
@@ -178,6 +179,7 @@ struct Outputs {
   std::vector<SessionEnded> sessions_ended;  ///< by time, not by request
   uint32_t instances_expired = 0;            ///< own TTLs that lapsed
   std::vector<Probe> probes;
+  Incidents incidents;  ///< for the log
 
   // For the bus and the other nodes; nothing of it comes out of a node that stands alone.
   std::vector<Fetch> fetches;
@@ -191,6 +193,7 @@ struct Outputs {
     sessions_ended.clear();
     instances_expired = 0;
     probes.clear();
+    incidents.clear();
     fetches.clear();
     wants_snapshot = false;
     reports.clear();

@@ -386,6 +386,7 @@ Status Registry::claim_holder(const RegisterInstance& input, const KeyState& pre
   if (rival.opened > (*session)->opened) return superseded(input.key.id);
   // Of one that is not known here its home will say which of the two goes on.
   if (rival.state != Session::State::kOpen) return {};
+  note_taken_over(input.key.service, input.key.id, rival, **session, out);
   supersede(rival, input.key.id, now, out);
   return {};
 }
@@ -425,6 +426,7 @@ Status Registry::check_meant(const DeregisterInstance& input, const KeyState& pr
   Session& other = *sessions_.find(present.holder.session);
   if (other.state != Session::State::kOpen) return {};
   if (other.opened > session->opened) return not_its_own;
+  note_taken_over(input.key.service, input.key.id, other, *session, out);
   supersede(other, input.key.id, now, out);
   return {};
 }

@@ -16,5 +16,6 @@ base::Status validate(const DeregisterInstance& input, const Limits& limits);
 base::Status validate(const ReportInstance& input, const Limits& limits);
 base::Status validate(const SetOverride& input, const Limits& limits);
 base::Status validate(const RemoveOverride& input, const Limits& limits);
+base::Status validate(const ReleaseBreaker& input, const Limits& limits);
 
 }  // namespace callbook::core
