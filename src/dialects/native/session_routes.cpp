@@ -54,7 +54,7 @@ void NativeDialect::open_session(Call& call) {
                               : core::Input(core::OpenSession{front_.new_session_id(), body.ttl_ms,
                                                               body.client, *stamp});
   front_.submit(
-      std::move(input), *ack,
+      std::move(input), *ack, call.caller(),
       [this, resumes, exchange = std::move(call.exchange)](const Result<Reply>& reply) mutable {
         if (!reply.ok()) return exchange.respond(failure(reply.error()));
         net::HttpResponse response;
@@ -70,7 +70,7 @@ void NativeDialect::refresh_session(Call& call) {
   const auto id = session_named(call);
   const auto epoch = take_epoch(call);
   if (!accept(call, id) || !accept(call, epoch) || !accept(call, call.query.finish())) return;
-  front_.submit(core::RefreshSession{*id, *epoch}, Ack::kLocal,
+  front_.submit(core::RefreshSession{*id, *epoch}, Ack::kLocal, call.caller(),
                 [this, exchange = std::move(call.exchange)](const Result<Reply>& reply) mutable {
                   if (!reply.ok()) return exchange.respond(failure(reply.error()));
                   const auto& refreshed = std::get<core::SessionRefreshed>(*reply);
@@ -88,7 +88,7 @@ void NativeDialect::attach_session(Call& call) {
   const auto id = session_named(call);
   const auto epoch = take_epoch(call);
   if (!accept(call, id) || !accept(call, epoch) || !accept(call, call.query.finish())) return;
-  front_.submit(core::AttachSession{*id, *epoch}, Ack::kLocal,
+  front_.submit(core::AttachSession{*id, *epoch}, Ack::kLocal, call.caller(),
                 [this, exchange = std::move(call.exchange)](const Result<Reply>& reply) mutable {
                   if (!reply.ok()) return exchange.respond(failure(reply.error()));
                   const auto& opened = std::get<core::SessionOpened>(*reply);
@@ -103,7 +103,7 @@ void NativeDialect::close_session(Call& call) {
   const auto id = session_named(call);
   const auto ack = take_ack(call);
   if (!accept(call, id) || !accept(call, ack) || !accept(call, call.query.finish())) return;
-  front_.submit(core::CloseSession{*id}, *ack,
+  front_.submit(core::CloseSession{*id}, *ack, call.caller(),
                 [this, exchange = std::move(call.exchange)](const Result<Reply>& reply) mutable {
                   if (!reply.ok()) return exchange.respond(failure(reply.error()));
                   net::HttpResponse response;
