@@ -26,6 +26,7 @@ struct LogLine {
   std::string_view event;        ///< what happened, in one stable word; a literal
   std::string text;              ///< the same for people, with everything in it that matters
   std::vector<LogField> fields;  ///< the same for programs
+  int64_t wall_ms = 0;           ///< when it happened; 0: as it is written
 };
 
 /// Where a layer writes what an operator should read. Passed in by the owner; there is no global

@@ -15,12 +15,14 @@ template <typename Windows, typename Sum>
 void close(Windows& windows, int64_t until_ms, std::vector<LogLine>& due, Sum sum) {
   for (auto next = windows.begin(); next != windows.end();) {
     auto& window = next->second;
-    if (window.since_ms > until_ms) {
+    if (window.since.mono_ms > until_ms) {
       ++next;
       continue;
     }
     if (window.count > AuditLog::kMostSingly) {
-      due.push_back(sum(*next));
+      LogLine line = sum(*next);
+      line.wall_ms = window.since.wall_ms;
+      due.push_back(std::move(line));
     } else {
       for (LogLine& line : window.singly) due.push_back(std::move(line));
     }
@@ -31,18 +33,18 @@ void close(Windows& windows, int64_t until_ms, std::vector<LogLine>& due, Sum su
 }  // namespace
 
 void AuditLog::note(const core::Input& input, const base::Result<core::Reply>& reply,
-                    const core::Caller& caller, int64_t now_ms) {
+                    const core::Caller& caller, base::Now now) {
   if (least_ > LogLevel::kInfo) return;
   if (auto act = act_of(input)) {
     if (reply.ok()) {
       due_.push_back(act_line(input, *reply, caller));
     } else {
-      note(core::RefusedAct{std::move(*act), reply.error(), caller}, now_ms);
+      note(core::RefusedAct{std::move(*act), reply.error(), caller}, now);
     }
     return;
   }
   if (reply.ok()) {
-    if (!counts_.any()) counted_since_ms_ = now_ms;
+    if (!counts_.any()) counted_since_ms_ = now.mono_ms;
     count(*reply);
   }
   if (least_ == LogLevel::kInfo) return;
@@ -62,30 +64,32 @@ void AuditLog::count(const core::Reply& reply) {
   }
 }
 
-void AuditLog::note(const core::Incidents& incidents, const core::Caller& caller, int64_t now_ms) {
+void AuditLog::note(const core::Incidents& incidents, const core::Caller& caller, base::Now now) {
   if (least_ > LogLevel::kInfo) return;
   for (const core::Incident& incident : incidents.all()) {
     IncidentWindow& window = incidents_[{incident.kind, incident.cause}];
     if (window.count == 0) {
-      window.since_ms = now_ms;
+      window.since = now;
       window.sum.kind = incident.kind;
       window.sum.cause = incident.cause;
     }
     for (const core::Incident::Named& named : incident.first) {
       if (window.singly.size() == kMostSingly) break;
       window.singly.push_back(incident_line(incident, named, caller));
+      window.singly.back().wall_ms = now.wall_ms;
     }
     window.count += incident.count;
     window.sum.merge(incident);
   }
 }
 
-void AuditLog::note(const core::RefusedAct& refused, int64_t now_ms) {
+void AuditLog::note(const core::RefusedAct& refused, base::Now now) {
   if (least_ > LogLevel::kInfo) return;
   RefusalWindow& window = refusals_[refused.error.code];
-  if (window.count++ == 0) window.since_ms = now_ms;
+  if (window.count++ == 0) window.since = now;
   if (window.singly.size() == kMostSingly) return;
   window.singly.push_back(refusal_line(refused));
+  window.singly.back().wall_ms = now.wall_ms;
   window.first.push_back(text_of(refused));
 }
 

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/log.h"
+#include "base/time.h"
 #include "node/audit_lines.h"
 
 namespace callbook::node {
@@ -16,7 +17,8 @@ namespace callbook::node {
 /// second: one line each up to kMostSingly of a kind and cause in that second, above that one line
 /// for all; what providers do as a count once a second, or one by one at level debug.
 ///
-/// Pure: events in, lines out, time (monotonic ms) as an input. Its memory is bounded by the number
+/// Pure: events in, lines out, time as an input. What is told later bears the time at which it
+/// happened, a sum that of its first event. Its memory is bounded by the number
 /// of kinds and causes. Not thread-safe.
 class AuditLog {
  public:
@@ -29,11 +31,11 @@ class AuditLog {
   /// An input, with what came of it. A provider's costs no more than a count unless `least` is
   /// below info.
   void note(const core::Input& input, const base::Result<core::Reply>& reply,
-            const core::Caller& caller, int64_t now_ms);
+            const core::Caller& caller, base::Now now);
   /// What the registry did of its own accord; `caller`: whose input made it do so, if it was one's.
-  void note(const core::Incidents& incidents, const core::Caller& caller, int64_t now_ms);
+  void note(const core::Incidents& incidents, const core::Caller& caller, base::Now now);
   /// An operator's act that did not come as far as the registry.
-  void note(const core::RefusedAct& refused, int64_t now_ms);
+  void note(const core::RefusedAct& refused, base::Now now);
 
   /// The lines that are due. Call it several times a second.
   std::vector<base::LogLine> take(int64_t now_ms);
@@ -43,14 +45,14 @@ class AuditLog {
  private:
   /// Incidents of one kind and cause within a second.
   struct IncidentWindow {
-    int64_t since_ms = 0;
+    base::Now since;
     uint64_t count = 0;
     core::Incident sum;
     std::vector<base::LogLine> singly;  ///< of the first kMostSingly
   };
   /// Refusals with one error within a second.
   struct RefusalWindow {
-    int64_t since_ms = 0;
+    base::Now since;
     uint64_t count = 0;
     std::vector<base::LogLine> singly;
     std::vector<std::string> first;

@@ -60,6 +60,10 @@ void remove(core::Incidents& incidents, int number, Cause cause = Cause::kSessio
   });
 }
 
+base::Now at(int64_t mono_ms) {
+  return {mono_ms, 1'700'000'000'000 + mono_ms};
+}
+
 std::vector<std::string> texts(const std::vector<LogLine>& lines) {
   std::vector<std::string> all;
   for (const LogLine& line : lines) all.push_back(line.text);
@@ -75,11 +79,11 @@ std::string json(const LogLine& line) {
 TEST(AuditLog, AnOperatorsActIsOneLineAtOnce) {
   AuditLog log(LogLevel::kInfo);
   log.note(core::SetOverride{key("o-1"), 10, true, "alice", "bad disk"},
-           Reply(core::OverrideChanged{}), caller(), 0);
+           Reply(core::OverrideChanged{}), caller(), at(0));
   log.note(core::RemoveOverride{key("o-1", "orders", "billing"), "bob", ""},
-           Reply(core::OverrideChanged{}), caller(), 0);
+           Reply(core::OverrideChanged{}), caller(), at(0));
   log.note(core::ReleaseBreaker{{"default", "orders"}, "carol", "fire"},
-           Reply(core::BreakerReleased{2}), caller("[::1]:9"), 0);
+           Reply(core::BreakerReleased{2}), caller("[::1]:9"), at(0));
   const auto lines = log.take(0);
   EXPECT_THAT(texts(lines),
               ElementsAre("override set: orders/o-1 state=out_of_service weight=10 by=alice "
@@ -102,7 +106,7 @@ TEST(AuditLog, EveryActHasItsLineHoweverManyThereAre) {
   AuditLog log(LogLevel::kInfo);
   for (int i = 0; i < 100; ++i) {
     log.note(core::SetOverride{key("o-1"), 0, false, "alice", ""}, Reply(core::OverrideChanged{}),
-             caller(), 0);
+             caller(), at(0));
   }
   EXPECT_THAT(log.take(0), SizeIs(100));
 }
@@ -110,7 +114,7 @@ TEST(AuditLog, EveryActHasItsLineHoweverManyThereAre) {
 TEST(AuditLog, ARefusedActSaysWhy) {
   AuditLog log(LogLevel::kInfo);
   log.note(core::SetOverride{key("o-1"), 10, true, "alice", "x"}, refused("is not known"), caller(),
-           1'000);
+           at(1'000));
   EXPECT_THAT(log.take(1'999), IsEmpty()) << "there may be more of it";
   const auto lines = log.take(2'000);
   EXPECT_THAT(texts(lines),
@@ -124,10 +128,10 @@ TEST(AuditLog, AFloodOfRefusalsIsSummedByError) {
   AuditLog log(LogLevel::kInfo);
   for (int i = 0; i < 2'000; ++i) {
     log.note(core::RemoveOverride{key(fmt::format("o-{}", i)), "m", ""}, refused("no"),
-             caller(fmt::format("10.0.0.7:{}", i)), 1'000);
+             caller(fmt::format("10.0.0.7:{}", i)), at(1'000));
   }
   log.note(core::RefusedAct{{"release", key(""), "", ""}, base::invalid("by", "is long"), caller()},
-           1'500);
+           at(1'500));
   EXPECT_THAT(texts(log.take(2'400)),
               ElementsAre("refused 2000 acts of operators: not_found (first: restore of orders/o-0 "
                           "from 10.0.0.7:0, restore of orders/o-1 from 10.0.0.7:1, restore of "
@@ -141,7 +145,7 @@ TEST(AuditLog, AFewRemovalsAreALineEach) {
   AuditLog log(LogLevel::kInfo);
   core::Incidents incidents;
   for (int i = 0; i < 10; ++i) remove(incidents, i);
-  log.note(incidents, {}, 5'000);
+  log.note(incidents, {}, at(5'000));
   EXPECT_THAT(log.take(5'999), IsEmpty());
   const auto lines = log.take(6'000);
   ASSERT_THAT(lines, SizeIs(10));
@@ -158,7 +162,7 @@ TEST(AuditLog, MoreThanTenOfOneCauseWithinASecondAreOneLine) {
     core::Incidents incidents;
     for (int i = 0; i < 100; ++i) remove(incidents, step * 100 + i);
     if (step == 3) remove(incidents, 0, Cause::kProbeRefused);
-    log.note(incidents, {}, 5'000 + step * 100);
+    log.note(incidents, {}, at(5'000 + step * 100));
   }
   const auto lines = log.take(6'300);
   EXPECT_THAT(texts(lines),
@@ -173,15 +177,33 @@ TEST(AuditLog, MoreThanTenOfOneCauseWithinASecondAreOneLine) {
             R"("cause":"session_expired")");
 }
 
+TEST(AuditLog, WhatIsToldLaterBearsItsOwnTime) {
+  AuditLog log(LogLevel::kInfo);
+  core::Incidents few;
+  remove(few, 1, Cause::kDrained);
+  log.note(few, {}, at(0));
+  log.note(few, {}, at(300));
+  core::Incidents many;
+  for (int i = 0; i < 11; ++i) remove(many, i);
+  log.note(many, {}, at(200));
+  log.note(core::RefusedAct{}, at(400));
+  const auto lines = log.take(2'000);
+  ASSERT_THAT(lines, SizeIs(4));
+  EXPECT_EQ(lines[0].wall_ms, at(0).wall_ms);
+  EXPECT_EQ(lines[1].wall_ms, at(300).wall_ms);
+  EXPECT_EQ(lines[2].wall_ms, at(200).wall_ms) << "a sum: when it began";
+  EXPECT_EQ(lines[3].wall_ms, at(400).wall_ms);
+}
+
 TEST(AuditLog, TheNextSecondIsSummedApart) {
   AuditLog log(LogLevel::kInfo);
   core::Incidents mass;
   for (int i = 0; i < 11; ++i) remove(mass, i);
-  log.note(mass, {}, 0);
+  log.note(mass, {}, at(0));
   EXPECT_THAT(log.take(1'000), SizeIs(1));
   core::Incidents one;
   remove(one, 1);
-  log.note(one, {}, 1'001);
+  log.note(one, {}, at(1'001));
   EXPECT_THAT(texts(log.take(2'001)), ElementsAre(testing::StartsWith("removed: stock/i-1")));
 }
 
@@ -196,7 +218,7 @@ TEST(AuditLog, WhoTakesAnIdOverIsNamedWithItsPeer) {
                   named.heir = {2, 1};
                   named.heir_client = "new";
                 });
-  log.note(incidents, caller(), 0);
+  log.note(incidents, caller(), at(0));
   EXPECT_THAT(texts(log.take(1'000)),
               ElementsAre("taken over by a later session: orders/o-1 by_session=000000000000 "
                           "by_client=new session=000000000000 client=old peer=10.0.0.7:4100 "
@@ -212,7 +234,7 @@ TEST(AuditLog, WhatIsInheritedOfALostNode) {
     named.lost_node = "reg-2";
     named.instances = 3;
   });
-  log.note(incidents, {}, 0);
+  log.note(incidents, {}, at(0));
   const auto lines = log.take(1'000);
   EXPECT_THAT(texts(lines), ElementsAre("taken over from a lost node: session ff0000000000 "
                                         "cause=home_lost node=reg-2 instances=3 "
@@ -227,7 +249,7 @@ TEST(AuditLog, SessionsThatLapseAreSummedToo) {
     incidents.add(Incident::Kind::kSessionEnded, Cause::kSessionExpired, {},
                   [&](Incident::Named& named) { named.client = fmt::format("c {}", i); });
   }
-  log.note(incidents, {}, 0);
+  log.note(incidents, {}, at(0));
   EXPECT_THAT(
       texts(log.take(1'000)),
       ElementsAre("ended 10000 sessions without instances: session_expired (first: \"c 0\", "
@@ -238,15 +260,15 @@ TEST(AuditLog, ProvidersAreCountedOnceASecond) {
   AuditLog log(LogLevel::kInfo);
   using Effect = InstanceRegistered::Effect;
   for (int i = 0; i < 120; ++i)
-    log.note(registration("o"), registered(Effect::kCreated), caller(), 0);
+    log.note(registration("o"), registered(Effect::kCreated), caller(), at(0));
   for (int i = 0; i < 8; ++i)
-    log.note(registration("o"), registered(Effect::kUpdated), caller(), 100);
-  log.note(registration("o"), registered(Effect::kUnchanged), caller(), 100);
-  log.note(registration("o"), refused("no"), caller(), 100);
+    log.note(registration("o"), registered(Effect::kUpdated), caller(), at(100));
+  log.note(registration("o"), registered(Effect::kUnchanged), caller(), at(100));
+  log.note(registration("o"), refused("no"), caller(), at(100));
   log.note(core::DeregisterInstance{key("o"), {}}, Reply(core::InstanceDeregistered{}), caller(),
-           100);
+           at(100));
   log.note(core::CloseSession{}, Reply(core::SessionEnded{{}, Cause::kSessionClosed, 2}), caller(),
-           200);
+           at(200));
   EXPECT_THAT(log.take(999), IsEmpty());
   const auto lines = log.take(1'000);
   EXPECT_THAT(texts(lines),
@@ -255,17 +277,17 @@ TEST(AuditLog, ProvidersAreCountedOnceASecond) {
             R"("event":"registrations","message":"registered 120, deregistered 3, updated 8 in )"
             R"(the last second","registered":120,"deregistered":3,"updated":8,"window_ms":1000)");
   EXPECT_THAT(log.take(10'000), IsEmpty()) << "nothing when there was none";
-  log.note(registration("o"), registered(Effect::kCreated), caller(), 20'000);
+  log.note(registration("o"), registered(Effect::kCreated), caller(), at(20'000));
   EXPECT_THAT(texts(log.take(24'000)),
               ElementsAre("registered 1, deregistered 0, updated 0 in the last 4 s"));
 }
 
 TEST(AuditLog, AtDebugEachOfThemIsALineBesides) {
   AuditLog log(LogLevel::kDebug);
-  log.note(registration("o-1"), registered(InstanceRegistered::Effect::kCreated), caller(), 0);
-  log.note(registration("o-1"), refused("no"), caller(), 0);
-  log.note(core::RefreshSession{{1, 1}}, Reply(core::SessionRefreshed{}), caller(), 0);
-  log.note(core::AdvanceTime{}, Reply(core::Done{}), {}, 0);
+  log.note(registration("o-1"), registered(InstanceRegistered::Effect::kCreated), caller(), at(0));
+  log.note(registration("o-1"), refused("no"), caller(), at(0));
+  log.note(core::RefreshSession{{1, 1}}, Reply(core::SessionRefreshed{}), caller(), at(0));
+  log.note(core::AdvanceTime{}, Reply(core::Done{}), {}, at(0));
   const auto lines = log.take(0);
   EXPECT_THAT(texts(lines),
               ElementsAre("registered: orders/o-1 address=10.0.0.7:80 session=abcdef012345 "
@@ -281,7 +303,7 @@ TEST(AuditLog, AtDebugEachOfThemIsALineBesides) {
 
 TEST(AuditLog, SignsOfLifeAreForTrace) {
   AuditLog log(LogLevel::kTrace);
-  log.note(core::RefreshSession{{1, 1}}, Reply(core::SessionRefreshed{}), caller(), 0);
+  log.note(core::RefreshSession{{1, 1}}, Reply(core::SessionRefreshed{}), caller(), at(0));
   const auto lines = log.take(0);
   EXPECT_THAT(texts(lines), ElementsAre("heartbeat: session 000000000000 peer=10.0.0.7:4100 "
                                         "dialect=native"));
@@ -291,12 +313,12 @@ TEST(AuditLog, SignsOfLifeAreForTrace) {
 TEST(AuditLog, AboveInfoNoLineIsMade) {
   AuditLog log(LogLevel::kWarn);
   log.note(core::SetOverride{key("o-1"), 10, true, "alice", "x"}, Reply(core::OverrideChanged{}),
-           caller(), 0);
-  log.note(core::SetOverride{key("o-1"), 10, true, "alice", "x"}, refused("no"), caller(), 0);
-  log.note(registration("o"), registered(InstanceRegistered::Effect::kCreated), caller(), 0);
+           caller(), at(0));
+  log.note(core::SetOverride{key("o-1"), 10, true, "alice", "x"}, refused("no"), caller(), at(0));
+  log.note(registration("o"), registered(InstanceRegistered::Effect::kCreated), caller(), at(0));
   core::Incidents incidents;
   remove(incidents, 1);
-  log.note(incidents, {}, 0);
+  log.note(incidents, {}, at(0));
   EXPECT_THAT(log.take_all(5'000), IsEmpty());
 }
 
@@ -304,8 +326,8 @@ TEST(AuditLog, AStopWaitsForNoWindow) {
   AuditLog log(LogLevel::kInfo);
   core::Incidents incidents;
   remove(incidents, 1);
-  log.note(incidents, {}, 100);
-  log.note(registration("o"), registered(InstanceRegistered::Effect::kCreated), caller(), 100);
+  log.note(incidents, {}, at(100));
+  log.note(registration("o"), registered(InstanceRegistered::Effect::kCreated), caller(), at(100));
   EXPECT_THAT(log.take_all(200), SizeIs(2));
   EXPECT_THAT(log.take_all(5'000), IsEmpty());
 }
@@ -318,7 +340,7 @@ TEST(AuditLog, NoTextPassesForAnotherLineOrField) {
                         true,
                         "alice\" reason=\"fine",
                         "x\n2026-01-01T00:00:00 info override removed: a/b by=root\u202e\u009b"},
-      Reply(core::OverrideChanged{}), caller(), 0);
+      Reply(core::OverrideChanged{}), caller(), at(0));
   const auto lines = log.take(0);
   ASSERT_THAT(lines, SizeIs(1));
   std::string shown;

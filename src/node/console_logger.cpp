@@ -1,5 +1,8 @@
 #include "node/console_logger.h"
 
+#include <chrono>
+#include <string>
+
 #include <spdlog/logger.h>
 #include <spdlog/sinks/stdout_sinks.h>
 
@@ -29,20 +32,28 @@ class ConsoleLogger final : public base::Logger {
     } else {
       base::append_json_members(body, message);
     }
-    logger_.log(level_of(level), body);
+    put(level, spdlog::log_clock::now(), body);
   }
 
   void write_line(const base::LogLine& line) override {
-    if (format_ == LogFormat::kText) return write(line.level, line.text);
     if (line.level < least_) return;
     std::string body;
-    base::append_json_members(body, line);
-    logger_.log(level_of(line.level), body);
+    if (format_ == LogFormat::kText) {
+      base::append_visible(body, line.text);
+    } else {
+      base::append_json_members(body, line);
+    }
+    const spdlog::log_clock::time_point happened{std::chrono::milliseconds(line.wall_ms)};
+    put(line.level, line.wall_ms == 0 ? spdlog::log_clock::now() : happened, body);
   }
 
   base::LogLevel least_level() const override { return least_; }
 
  private:
+  void put(base::LogLevel level, spdlog::log_clock::time_point time, const std::string& body) {
+    logger_.log(time, spdlog::source_loc(), level_of(level), body);
+  }
+
   static spdlog::level::level_enum level_of(base::LogLevel level) {
     switch (level) {
       case base::LogLevel::kTrace:

@@ -117,14 +117,14 @@ void CoreDriver::run_batch() {
 void CoreDriver::note_for_log(const Pending& pending, const base::Result<core::Reply>& reply,
                               base::Now now) {
   const core::Caller& caller = pending.submission.caller;
-  audit_.note(pending.submission.input, reply, caller, now.mono_ms);
+  audit_.note(pending.submission.input, reply, caller, now);
   if (outputs_.incidents.empty()) return;
-  audit_.note(outputs_.incidents, caller, now.mono_ms);
+  audit_.note(outputs_.incidents, caller, now);
   outputs_.incidents.clear();
 }
 
 void CoreDriver::note_refusal(const core::RefusedAct& refused) {
-  audit_.note(refused, clock_.now().mono_ms);
+  audit_.note(refused, clock_.now());
 }
 
 void CoreDriver::write_log(const std::vector<base::LogLine>& lines) {
@@ -261,7 +261,7 @@ void CoreDriver::tick() {
   report_.loop_lag_ms = std::max(report_.loop_lag_ms, now.mono_ms - last_tick_ms_ - kTickMs);
   last_tick_ms_ = now.mono_ms;
   static_cast<void>(registry_->step(core::AdvanceTime{}, now, outputs_));
-  audit_.note(outputs_.incidents, {}, now.mono_ms);
+  audit_.note(outputs_.incidents, {}, now);
   const auto settled = std::exchange(outputs_.settled, {});
   settle_outputs();
   publish_due(now);
