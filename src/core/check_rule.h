@@ -4,6 +4,8 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 namespace callbook::core {
 
@@ -11,8 +13,17 @@ namespace callbook::core {
 /// place of heartbeats. How often stands in its holder (Holder::ttl_ms).
 struct CheckRule {
   enum class Kind : uint8_t {
-    kTcp,  ///< a connection is made
-    kHttp  ///< a GET is answered with 2xx
+    kTcp,    ///< a connection is made
+    kHttp,   ///< a request is answered with an expected status; redirects are not followed
+    kHttps,  ///< the same over TLS
+    kGrpc,   ///< grpc.health.v1.Health/Check answers SERVING
+    kUdp     ///< a datagram is answered, or, with `silence_passes`, not refused
+  };
+
+  struct StatusRange {
+    uint16_t from = 200;
+    uint16_t to = 299;  ///< itself counted
+    bool operator==(const StatusRange&) const = default;
   };
 
   Kind kind = Kind::kTcp;
@@ -21,7 +32,19 @@ struct CheckRule {
   uint32_t failures = 3;        ///< in a row, until it is down; a refused connection is at once
   uint32_t successes = 1;       ///< in a row, until one that is not up is up
   int64_t remove_after_ms = 0;  ///< so long after the first failure it is removed; 0: never
-  std::string path;             ///< for kHttp
+  std::string path;             ///< HTTP
+
+  std::string method = "GET";                                     ///< HTTP
+  std::vector<std::pair<std::string, std::string>> headers = {};  ///< HTTP, besides Host
+  std::string host = {};                                ///< HTTP: Host; empty: the address
+  std::vector<StatusRange> expected = {StatusRange()};  ///< HTTP
+  std::string grpc_service = {};                        ///< gRPC; empty: the server itself
+  bool tls = false;                                     ///< gRPC
+  bool skip_verify = false;  ///< HTTPS, gRPC with TLS: any certificate will do
+  std::string server_name =
+      {};                    ///< HTTPS, gRPC with TLS: SNI and certificate; empty: host, or address
+  std::string payload = {};  ///< UDP
+  bool silence_passes = false;  ///< UDP
 
   bool operator==(const CheckRule&) const = default;
 };

@@ -11,6 +11,7 @@
 #include "base/result.h"
 #include "core/bus_position.h"
 #include "core/cause.h"
+#include "core/check_rule.h"
 #include "core/dump_cursor.h"
 #include "core/incidents.h"
 #include "core/key.h"
@@ -27,6 +28,7 @@ struct SessionOpened {
   int64_t heartbeat_ms = 0;  ///< how often the client should send heartbeats
   uint32_t epoch = 0;
   Stamp opened;  ///< a client that opens another one later brings it along
+  bool speaks = false;
 };
 
 struct SessionRefreshed {
@@ -55,6 +57,12 @@ struct InstanceRefreshed {
 };
 
 struct InstanceDeregistered {
+  uint64_t version = 0;
+  Stamp stamp;
+  uint64_t owed_version = 0;  ///< as above
+};
+
+struct StatusSet {
   uint64_t version = 0;
   Stamp stamp;
   uint64_t owed_version = 0;  ///< as above
@@ -137,7 +145,7 @@ struct StampRead {
 struct Done {};
 
 using Reply = std::variant<Done, SessionOpened, SessionRefreshed, SessionEnded, InstanceRegistered,
-                           InstanceRefreshed, InstanceDeregistered, OverrideChanged,
+                           InstanceRefreshed, InstanceDeregistered, StatusSet, OverrideChanged,
                            BreakerReleased, InstanceReported, RecordsRead, StampRead>;
 
 /// Asks the bus for the messages of a stream above `after`: at most some thousands, as ApplyBatch.
@@ -159,8 +167,8 @@ struct Probe {
   std::string address;
   uint16_t port = 0;
   int64_t timeout_ms = 0;
-  /// GET this and want 2xx; none: a connection is enough.
-  std::optional<std::string> http_path = std::nullopt;
+  /// What to ask there and what to expect; none: a connection is enough.
+  std::shared_ptr<const CheckRule> rule = nullptr;
   /// To be tried from another node as well, where there is one: an answer to either is an answer,
   /// and refused is what all who asked were.
   bool from_two_nodes = false;

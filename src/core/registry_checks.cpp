@@ -50,7 +50,7 @@ void Registry::begin_check(uint32_t slot, Outputs& out) {
   probe.address = instance.address();
   probe.port = rule.port != 0 ? rule.port : instance.port();
   probe.timeout_ms = rule.timeout_ms;
-  if (rule.kind == CheckRule::Kind::kHttp) probe.http_path = rule.path;
+  if (rule.kind != CheckRule::Kind::kTcp) probe.rule = std::make_shared<const CheckRule>(rule);
   out.probes.push_back(std::move(probe));
   ++counters_.checks;
 }

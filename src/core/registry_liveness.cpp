@@ -285,7 +285,7 @@ void Registry::watch_own_hearing(Now now) {
     if (!sessions_.occupied(slot)) continue;
     const Session& session = sessions_.at(slot);
     if (session.state != Session::State::kOpen || !is_home(session.liveness)) continue;
-    if (session.attachments > 0 || session.suspect != 0) continue;
+    if (is_mute(session) || session.suspect != 0) continue;
     const int64_t period_ms = asked_heartbeat_ms(session.ttl_ms);
     if (period_ms > kLongestPeriodMs) continue;
     ++sessions;
@@ -308,7 +308,7 @@ std::vector<Probe> Registry::targets_of(const Suspect& suspect, int64_t timeout_
     });
     if (known) return;
     targets.push_back(
-        {0, std::string(instance.address()), instance.port(), timeout_ms, std::nullopt, true});
+        {0, std::string(instance.address()), instance.port(), timeout_ms, nullptr, true});
   });
   return targets;
 }

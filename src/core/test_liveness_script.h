@@ -238,7 +238,7 @@ class LivenessScript {
     if (port == Port::kSilent) {
       silent_.emplace(now_.mono_ms + probe.timeout_ms, probe.ticket);
     } else {
-      const bool fails = port == Port::kFails && probe.http_path.has_value();
+      const bool fails = port == Port::kFails && probe.rule != nullptr;
       step(ProbeResult{probe.ticket, port == Port::kRefuses ? Outcome::kRefused
                                      : fails                ? Outcome::kFailed
                                                             : Outcome::kAnswered});

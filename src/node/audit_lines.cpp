@@ -152,6 +152,12 @@ struct ProviderLine {
     if (made.holder.kind == core::HolderKind::kTtl) line.with_number("ttl_ms", made.holder.ttl_ms);
     return line.error(reply).caller(caller).take();
   }
+  Made operator()(const core::SetStatus& input) const {
+    Line line = begin(LogLevel::kDebug, "status_set", "status set by its provider", "status",
+                      text_of(input.key));
+    line.name(input.key).with("status", core::name_of(input.status)).with("text", input.text);
+    return line.session("session", input.session).error(reply).caller(caller).take();
+  }
   Made operator()(const core::DeregisterInstance& input) const {
     Line line = begin(LogLevel::kDebug, "instance_deregistered", "deregistered", "deregister",
                       text_of(input.key));
