@@ -154,12 +154,12 @@ void add_release_command(CLI::App& app, int& exit_code) {
       "release", "Believe that those are dead whom the registry protects, and let them go");
   auto options = std::make_shared<TrafficOptions>();
   verb.add_option("service", options->instance, "The service")->required()->type_name("SERVICE");
-  add_namespace_option(verb, *options);
-  add_registry_option(verb, *options);
+  add_author_options(verb, *options);
   verb.footer("Exit code: 0 done, 1 error, 2 usage, 3 nothing is protected, or no such service.");
   verb.callback([options, &exit_code] {
     const auto groups = ask<uint64_t>(*options, [&](sdk::NativeClient& client, auto done) {
-      client.release({options->name_space, options->instance}, std::move(done));
+      client.release({options->name_space, options->instance}, options->by, options->reason,
+                     std::move(done));
     });
     if (!groups.ok()) {
       exit_code = report(groups.error());

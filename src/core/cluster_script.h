@@ -41,6 +41,8 @@ class ClusterScript {
   }
 
   Registry& node(const std::string& name) { return *nodes_.at(name).registry; }
+  /// What the nodes noted for their logs so far, in order, each with the node's name.
+  const std::vector<std::pair<std::string, Incident>>& incidents() const { return incidents_; }
 
  private:
   struct Message {
@@ -219,6 +221,9 @@ class ClusterScript {
       }
     }
     for (const Fetch& fetch : out.fetches) fetches_.emplace_back(&node, fetch);
+    for (const Incident& incident : out.incidents.all()) {
+      incidents_.emplace_back(node.registry->options().node, incident);
+    }
     if (!out.beat.empty() && node.connected) beats_.emplace_back(&node, out.beat);
     if (out.wants_snapshot) snapshots_.push_back(&node);
     std::string text;
@@ -363,6 +368,7 @@ class ClusterScript {
   std::vector<std::pair<Node*, Fetch>> fetches_;
   std::vector<std::pair<Node*, std::string>> beats_;
   std::vector<Node*> snapshots_;
+  std::vector<std::pair<std::string, Incident>> incidents_;
 };
 
 }  // namespace callbook::core

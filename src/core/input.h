@@ -94,6 +94,8 @@ struct ReportInstance {
 /// holds them, until it holds anew.
 struct ReleaseBreaker {
   ServiceKey service;
+  std::string by = {};      ///< who believes it; may be empty: earlier clients do not say
+  std::string reason = {};  ///< may be empty
 };
 
 struct CloseSession {

@@ -471,6 +471,7 @@ Status Registry::claim_holder(const RegisterInstance& input, const KeyState& pre
                     rival.client.empty() ? "which gave no name" : rival.client),
         std::nullopt};
   }
+  note_taken_over(input.key.service, input.key.id, rival, **session, out);
   supersede(rival, input.key.id, now, out);
   return {};
 }
@@ -529,6 +530,7 @@ Status Registry::check_meant(const DeregisterInstance& input, const KeyState& pr
   Session& other = *sessions_.find(present.holder.session);
   if (other.state != Session::State::kOpen) return {};
   if (other.opened > session->opened) return not_its_own;
+  note_taken_over(input.key.service, input.key.id, other, *session, out);
   supersede(other, input.key.id, now, out);
   return {};
 }

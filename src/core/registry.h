@@ -363,6 +363,15 @@ class Registry {
   int64_t asked_heartbeat_ms(int64_t ttl_ms) const;
   SessionOpened opened(const Session& session) const;
 
+  // For the log: registry_incidents.cpp.
+  void note_removed(const Instance& instance, Cause cause, Outputs& out) const;
+  void note_ended(const Session& session, Cause cause, Outputs& out) const;
+  static void note_taken_over(ServiceKeyView service, std::string_view id, const Session& from,
+                              const Session& heir, Outputs& out);
+  void note_inherited(const Session& session, NodeId home, Outputs& out) const;
+  void note_inherited(const Instance& instance, NodeId home, Outputs& out) const;
+  std::string name_of_node(NodeId node) const;
+
   // Another data center: registry_mirror.cpp.
   base::Result<Reply> apply(const MirrorRecords& input, base::Now now, Outputs& out);
   void mirror(const BusMessage& message, base::Now now, Outputs& out);

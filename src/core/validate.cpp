@@ -253,4 +253,11 @@ Status validate(const RemoveOverride& input, const Limits& limits) {
   return check_author(input.by, input.reason, limits);
 }
 
+Status validate(const ReleaseBreaker& input, const Limits& limits) {
+  if (auto status = base::check_text("by", input.by, limits.max_by_bytes); !status.ok()) {
+    return status;
+  }
+  return base::check_text("reason", input.reason, limits.max_reason_bytes);
+}
+
 }  // namespace callbook::core

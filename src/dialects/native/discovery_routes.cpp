@@ -193,7 +193,7 @@ void NativeDialect::start_watch(Call& call, const Scope& scope, WatchBody body,
   if (!*session_text) return begin(call.exchange, std::move(wanted), nullptr);
   const auto session = core::session_id_from(**session_text);
   if (!session) return call.fail(base::invalid("session", "is not a session id"));
-  front_.submit(core::AttachSession{*session}, core::Ack::kLocal,
+  front_.submit(core::AttachSession{*session}, core::Ack::kLocal, call.caller(),
                 [this, begin, services = std::move(wanted), exchange = std::move(call.exchange)](
                     const base::Result<core::Reply>& reply) mutable {
                   if (!reply.ok()) return exchange.respond(failure(reply.error()));

@@ -44,7 +44,7 @@ void NativeDialect::register_instance(Call& call) {
   if (!accept(call, stamp) || !accept(call, body)) return;
   front_.submit(core::RegisterInstance{std::move(*key), std::move(body->registration), *stamp,
                                        body->status, *take_over},
-                *ack,
+                *ack, call.caller(),
                 [this, exchange = std::move(call.exchange)](const Result<Reply>& reply) mutable {
                   if (!reply.ok()) return exchange.respond(failure(reply.error()));
                   const auto& registered = std::get<core::InstanceRegistered>(*reply);
@@ -72,6 +72,7 @@ void NativeDialect::set_status(Call& call) {
   if (!accept(call, stamp) || !accept(call, body)) return;
   front_.submit(
       core::SetStatus{std::move(*key), body->status, std::move(body->text), *session, *stamp}, *ack,
+      call.caller(),
       [this, exchange = std::move(call.exchange)](const Result<Reply>& reply) mutable {
         if (!reply.ok()) return exchange.respond(failure(reply.error()));
         const auto& set = std::get<core::StatusSet>(*reply);
@@ -85,7 +86,7 @@ void NativeDialect::set_status(Call& call) {
 void NativeDialect::refresh_instance(Call& call) {
   auto key = take_instance_key(call);
   if (!accept(call, key) || !accept(call, call.query.finish())) return;
-  front_.submit(core::RefreshInstance{std::move(*key)}, Ack::kLocal,
+  front_.submit(core::RefreshInstance{std::move(*key)}, Ack::kLocal, call.caller(),
                 [this, exchange = std::move(call.exchange)](const Result<Reply>& reply) mutable {
                   if (!reply.ok()) return exchange.respond(failure(reply.error()));
                   net::HttpResponse response;
@@ -156,7 +157,7 @@ void NativeDialect::deregister_instance(Call& call) {
   const core::InstanceKey instance = *key;
   front_.submit(core::DeregisterInstance{std::move(*key), *stamp, *session, removal->drain_ms,
                                          removal->by, removal->reason},
-                *ack,
+                *ack, call.caller(),
                 [this, instance, removal = *removal,
                  exchange = std::move(call.exchange)](const Result<Reply>& reply) mutable {
                   if (!reply.ok()) return exchange.respond(failure(reply.error()));
@@ -196,7 +197,7 @@ void NativeDialect::removed(const core::InstanceKey& instance,
 void NativeDialect::batch(Call& call) {
   const auto ack = take_ack(call);
   if (!accept(call, ack) || !accept(call, call.query.finish())) return;
-  BatchCall::start(front_, json_, call.request.body, limits_.max_batch_lines, *ack,
+  BatchCall::start(front_, json_, call.request.body, limits_.max_batch_lines, *ack, call.caller(),
                    std::move(call.exchange));
 }
 
