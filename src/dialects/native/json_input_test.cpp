@@ -130,7 +130,7 @@ TEST(JsonInput, AddressesAreReadInOneSpelling) {
   const auto read =
       input.registration(Padded(R"({"address":"2001:DB8:0:0::1","port":80,"check":{"tcp":{}}})"));
   ASSERT_TRUE(read.ok()) << read.error().to_string();
-  EXPECT_EQ(read->address, "2001:db8::1");
+  EXPECT_EQ(read->registration.address, "2001:db8::1");
   const auto line = input.operation(Padded(
       R"({"op":"register","service":"s","id":"i","address":"Host.Example.","persistent":true})"));
   ASSERT_TRUE(line.ok()) << line.error().to_string();
