@@ -11,8 +11,6 @@
 namespace callbook::base {
 namespace {
 
-constexpr size_t kMaxAddressBytes = 253;  // RFC 1035: a DNS name as text
-
 constexpr bool is_alphanumeric(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
 }
@@ -27,12 +25,11 @@ constexpr std::array<bool, 256> allow(std::string_view others) {
 }
 
 constexpr std::array<bool, 256> kNameChars = allow("._-:@~+/");
-constexpr std::array<bool, 256> kAddressChars = allow(".-_:%");
 
-/// The first byte of `text` that is not allowed, or its size.
-size_t find_other(std::string_view text, const std::array<bool, 256>& allowed) {
+/// The first byte of `text` that may not be in a name, or its size.
+size_t find_other(std::string_view text) {
   size_t at = 0;
-  while (at < text.size() && allowed[static_cast<unsigned char>(text[at])]) ++at;
+  while (at < text.size() && kNameChars[static_cast<unsigned char>(text[at])]) ++at;
   return at;
 }
 
@@ -80,29 +77,11 @@ Status check_name(std::string_view field, std::string_view name) {
                       fmt::format("is {} bytes long; the limit is {}", name.size(), kMaxNameBytes),
                       kMaxNameBytes);
   }
-  if (const size_t at = find_other(name, kNameChars); at < name.size()) {
+  if (const size_t at = find_other(name); at < name.size()) {
     return invalid(field, fmt::format("holds {}; allowed are letters, digits and . _ - : @ ~ + /",
                                       show(name[at])));
   }
   return check_segments(field, name);
-}
-
-Status check_address(std::string_view field, std::string_view address) {
-  if (address.empty()) return invalid(field, "must not be empty");
-  if (address.size() > kMaxAddressBytes) {
-    return over_limit(
-        field, fmt::format("is {} bytes long; the limit is {}", address.size(), kMaxAddressBytes),
-        kMaxAddressBytes);
-  }
-  if (const size_t at = find_other(address, kAddressChars); at < address.size()) {
-    return invalid(
-        field, fmt::format("holds {}; expected an IP address or a DNS name", show(address[at])));
-  }
-  return {};
-}
-
-bool is_loopback(std::string_view address) {
-  return address.starts_with("127.") || address == "::1" || address == "localhost";
 }
 
 Status check_text(std::string_view field, std::string_view text, size_t max_bytes) {

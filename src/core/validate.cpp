@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "base/address.h"
 #include "base/check.h"
 #include "base/name.h"
 #include "core/check_rule.h"

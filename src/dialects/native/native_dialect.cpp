@@ -11,6 +11,7 @@
 #include "base/name.h"
 #include "core/stamp_token.h"
 #include "dialects/native/problem.h"
+#include "dialects/native/session_field.h"
 #include "net/percent.h"
 
 namespace callbook::native {
@@ -317,9 +318,7 @@ base::Result<core::SessionId> NativeDialect::take_session(Call& call) {
   auto text = call.query.take("session");
   if (!text.ok()) return text.error();
   if (!*text) return core::SessionId{};
-  const auto session = core::session_id_from(**text);
-  if (!session) return base::invalid("session", "is not a session id");
-  return *session;
+  return read_session_id("session", **text);
 }
 
 base::Result<core::Stamp> NativeDialect::take_stamp(const Call& call) const {

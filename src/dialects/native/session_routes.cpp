@@ -3,6 +3,7 @@
 #include "base/hash.h"
 #include "dialects/native/attach_stream.h"
 #include "dialects/native/native_dialect.h"
+#include "dialects/native/session_field.h"
 
 namespace callbook::native {
 namespace {
@@ -12,8 +13,7 @@ using core::Ack;
 using core::Reply;
 
 base::Result<core::SessionId> session_named(const NativeDialect::Call& call) {
-  if (const auto id = core::session_id_from(call.names[0])) return *id;
-  return base::invalid("session", "is not a session id: 32 lower-case hexadecimal digits");
+  return read_session_id("session", call.names[0]);
 }
 
 std::string opened_json(const core::SessionOpened& opened, const core::Front& front) {
