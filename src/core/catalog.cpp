@@ -139,15 +139,42 @@ bool Catalog::merge(Service& service, const KeyState& present, const InstanceRec
   bool changed = false;
   if (sections_hold_more(record.sections, present.sections)) {
     remember_sections(service, record.id, merge_sections(present.sections, record.sections));
+    take_status(service, record.id);  // before the body: it must not be listed as up in between
     changed = true;
   }
   changed |= merge_facets(service, present, record, version, now);
+  if (changed) follow_status(service, record.id, version);
   if (!changed) {
     forget_if_vacant(service);
     return false;
   }
   settle_part(service, record.id);
   return true;
+}
+
+/// Has the service show what the sections of the instance say of its status.
+void Catalog::take_status(Service& service, std::string_view id) {
+  const auto section = find_section(sections_of(service, id), kStatusSection);
+  const auto status = section ? decode_status(section->bytes) : std::nullopt;
+  service.put_status(id, status.value_or(ProviderStatus()));
+  if (service.changed()) touch(service);
+}
+
+void Catalog::follow_status(Service& service, std::string_view id, uint64_t version) {
+  const ListEntry* entry = service.list().find(id);
+  if (entry == nullptr) return;
+  const InstanceState state = service.state_for(entry->instance());
+  if (state == entry->state()) return;
+  service.set_state(id, state, Cause::kProviderStatus, version);
+  touch(service);
+}
+
+void Catalog::restamp(const Service& service, const Instance& body, Stamp stamp) {
+  body.stamp = stamp;
+  const std::string_view extras = PackedBody(body.packed(), interner_).extras();
+  if (extras.empty()) return;
+  const std::string_view sections = sections_of(service, body.id());
+  remember_sections(service, body.id(), with_section(sections, kExtrasSection, stamp, extras));
 }
 
 bool Catalog::outlives(const KeyState& present, const InstanceRecord& record) {
@@ -312,8 +339,7 @@ void Catalog::bury(Service& service, std::string_view id, Tombstone tombstone, u
   const Instance* live = service.find_live(key);
   const Instance* body = live != nullptr ? live : service.find_waiting(key);
   const InstanceState state = live == nullptr ? InstanceState::kUp : service.state_for(*live);
-  const bool counted =
-      live != nullptr && state != InstanceState::kOutOfService && state != InstanceState::kDraining;
+  const bool counted = live != nullptr && !is_withheld(state);
   drain(service, key, 0);
   if (body != nullptr) {
     tombstone.replica_part = body->replica_part;
@@ -521,6 +547,7 @@ void Catalog::forget_tombstone(Service& service, std::string_view id) {
   }
   service.drop_tombstone(key);
   if (!sections_.empty()) sections_.erase({service.index(), key});
+  service.drop_status(key);
   forget_if_vacant(service);
 }
 

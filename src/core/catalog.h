@@ -97,6 +97,8 @@ class Catalog {
   bool outlives(const KeyState& present, const InstanceRecord& record);
   /// Whether the body of an instance whose holder lives has been forgotten here.
   bool lacks_bodies();
+  /// Gives the registration a later stamp, and what else stands or falls with its stamp.
+  void restamp(const Service& service, const Instance& body, Stamp stamp);
   /// Brings the session's instances in line with its state: admits those that waited for it to
   /// open, buries those of one that ended, shows its health. Each change gets a version of its own
   /// above `version`; returns the last one.
@@ -212,6 +214,8 @@ class Catalog {
   void settle_override_part(Service& service, std::string_view id);
   void follow_home(TtlSlot& slot, uint32_t index, int64_t now_ms);
   Aged take_oldest();
+  void take_status(Service& service, std::string_view id);
+  void follow_status(Service& service, std::string_view id, uint64_t version);
   void remember_sections(const Service& service, std::string_view id, std::string sections);
   std::string_view sections_of(const Service& service, std::string_view id) const;
   bool merge_facets(Service& service, const KeyState& present, const InstanceRecord& record,

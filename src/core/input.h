@@ -10,6 +10,8 @@
 #include "core/bus_position.h"
 #include "core/dump_cursor.h"
 #include "core/key.h"
+#include "core/process_facts.h"
+#include "core/provider_status.h"
 #include "core/registration.h"
 #include "core/session_id.h"
 #include "core/stamp.h"
@@ -24,12 +26,14 @@ struct OpenSession {
   int64_t ttl_ms = 0;  ///< 0: the server's choice
   std::string client;  ///< who this is, for people: "orders@host-7"
   Stamp after = {};    ///< the highest that this client was told, so that its new session is later
+  ProcessFacts facts = {};
 };
 
 /// Takes over a session, here or from another node, under the next epoch.
 struct ResumeSession {
   SessionId id;
-  uint32_t epoch = 0;  ///< the last one that the client was told, or 0; the new one is above it
+  uint32_t epoch = 0;   ///< the last one that the client was told, or 0; the new one is above it
+  bool speaks = false;  ///< from now on its process does (ProcessFacts)
 };
 
 /// A heartbeat. `epoch` is the last one that the client was told, or 0: one from before the client
@@ -42,7 +46,8 @@ struct RefreshSession {
 /// Ties the session to a connection: while it is attached, the connection is its heartbeat.
 struct AttachSession {
   SessionId id;
-  uint32_t epoch = 0;  ///< as above
+  uint32_t epoch = 0;   ///< as above
+  bool speaks = false;  ///< from now on its process does (ProcessFacts)
 };
 
 /// Whether a connection should go on being tied to the session: refused once the session has ended,
@@ -99,6 +104,18 @@ struct RegisterInstance {
   InstanceKey key;
   Registration registration;
   Stamp after;  ///< what the client has seen; the new stamp is later
+  /// What its provider says of it, from the beginning; none: what it said before, or `up`.
+  std::optional<ProviderState> status = std::nullopt;
+  bool take_over = false;  ///< even from another session that lives (kConflict otherwise)
+};
+
+/// What a provider says of an instance of its own.
+struct SetStatus {
+  InstanceKey key;
+  ProviderState status = ProviderState::kUp;
+  std::string text;        ///< for people
+  SessionId session = {};  ///< if given, only if this session holds it (else kConflict)
+  Stamp after = {};
 };
 
 struct RefreshInstance {
@@ -225,8 +242,8 @@ struct ReadStamp {
 using Input =
     std::variant<OpenSession, ResumeSession, RefreshSession, AttachSession, CheckTie, DetachSession,
                  CloseSession, ProbeResult, ReportInstance, ReleaseBreaker, RegisterInstance,
-                 RefreshInstance, DeregisterInstance, SetOverride, RemoveOverride, MergeRecord,
-                 FinishLoading, AdvanceTime, ReportBus, ReportBusLost, ApplyBatch,
+                 SetStatus, RefreshInstance, DeregisterInstance, SetOverride, RemoveOverride,
+                 MergeRecord, FinishLoading, AdvanceTime, ReportBus, ReportBusLost, ApplyBatch,
                  SettlePublication, HearBeat, ApplySnapshot, MirrorRecords, ReadRecords, ReadStamp>;
 
 }  // namespace callbook::core

@@ -21,9 +21,12 @@ struct Limits {
   uint32_t max_named_ports = 16;
   uint32_t max_weight = 65'535;
   uint32_t max_client_bytes = 256;
+  uint32_t max_process_bytes = 64;
+  int64_t max_lapse_ms = 7LL * 24 * 3600 * 1000;
   uint32_t max_overrides = 100'000;  ///< removed ones counted while they are remembered
   uint32_t max_by_bytes = 128;
   uint32_t max_reason_bytes = 512;
+  uint32_t max_status_text_bytes = 512;
   int64_t min_ttl_ms = 1'000;
   int64_t max_ttl_ms = 24LL * 3600 * 1000;
   int64_t max_drain_ms = 3600LL * 1000;

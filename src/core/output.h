@@ -27,6 +27,7 @@ struct SessionOpened {
   int64_t heartbeat_ms = 0;  ///< how often the client should send heartbeats
   uint32_t epoch = 0;
   Stamp opened;  ///< a client that opens another one later brings it along
+  bool speaks = false;
 };
 
 struct SessionRefreshed {
@@ -55,6 +56,12 @@ struct InstanceRefreshed {
 };
 
 struct InstanceDeregistered {
+  uint64_t version = 0;
+  Stamp stamp;
+  uint64_t owed_version = 0;  ///< as above
+};
+
+struct StatusSet {
   uint64_t version = 0;
   Stamp stamp;
   uint64_t owed_version = 0;  ///< as above
@@ -137,7 +144,7 @@ struct StampRead {
 struct Done {};
 
 using Reply = std::variant<Done, SessionOpened, SessionRefreshed, SessionEnded, InstanceRegistered,
-                           InstanceRefreshed, InstanceDeregistered, OverrideChanged,
+                           InstanceRefreshed, InstanceDeregistered, StatusSet, OverrideChanged,
                            BreakerReleased, InstanceReported, RecordsRead, StampRead>;
 
 /// Asks the bus for the messages of a stream above `after`: at most some thousands, as ApplyBatch.

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "base/check.h"
+#include "core/sections.h"
 #include "core/validate.h"
 
 namespace callbook::core {
@@ -107,6 +108,7 @@ Result<Reply> Registry::apply(const OpenSession& input, Now now, Outputs& out) {
   session.client = input.client;
   clock_.observe(input.after.hlc);
   session.opened = clock_.next(now);
+  if (input.facts != ProcessFacts()) note_facts(session, input.facts, session.opened);
   sessions_.set_state(session, Session::State::kOpen);
   take_session(session, 0, Cause::kNone, now, out);
   note_life(session, now);
@@ -126,9 +128,10 @@ Result<Reply> Registry::apply(const ResumeSession& input, Now now, Outputs& out)
     ++counters_.sessions_moved;
   }
   resumed.lacks_registrations = false;  // whoever resumes registers anew
+  take_speech(resumed, input.speaks, now, out);
   note_life(resumed, now);
   revive(resumed, now, out);
-  if (resumed.attachments == 0) leases_.renew(resumed.lease, now.mono_ms);
+  if (!is_mute(resumed)) leases_.renew(resumed.lease, now.mono_ms);
   return Reply(opened(resumed));
 }
 
@@ -141,7 +144,7 @@ Result<Reply> Registry::apply(const RefreshSession& input, Now now, Outputs& out
   }
   note_life(refreshed, now);
   revive(refreshed, now, out);
-  if (refreshed.attachments == 0) {
+  if (!is_mute(refreshed)) {
     leases_.renew(refreshed.lease, now.mono_ms);
     doubt_.heard();
   }
@@ -156,10 +159,15 @@ Result<Reply> Registry::apply(const AttachSession& input, Now now, Outputs& out)
   if (auto status = bring_home(attached, input.epoch, now, out); !status.ok()) {
     return status.error();
   }
+  take_speech(attached, input.speaks, now, out);
   note_life(attached, now);
   revive(attached, now, out);
   ++attached.attachments;
-  leases_.suspend(attached.lease);
+  if (is_mute(attached)) {
+    leases_.suspend(attached.lease);
+  } else {
+    leases_.renew(attached.lease, now.mono_ms);
+  }
   return Reply(opened(attached));
 }
 
@@ -178,6 +186,7 @@ Result<Reply> Registry::apply(const DetachSession& input, Now now, Outputs& out)
     advance_suspects(now, out);  // the first probe need not wait for a tick
     return Reply(Done{});
   }
+  if (session->facts.speaks) return Reply(Done{});  // its lease has been running all the time
   if (!session->moved_away) note_life(*session, now);
   // At its home it must be heard of by other means from now on.
   if (session->lease != kNoSlot) leases_.renew(session->lease, now.mono_ms);
@@ -210,7 +219,11 @@ Result<Reply> Registry::apply(const RegisterInstance& input, Now now, Outputs& o
 
   const RegistrationView body = input.registration.view();
   clock_.observe(input.after.hlc);
-  if (present.body != nullptr && catalog_.is_unchanged(*present.body, body.holder, body)) {
+  const ProviderStatus* said = known == nullptr ? nullptr : known->find_status(input.key.id);
+  const ProviderState before = said == nullptr ? ProviderState::kUp : said->state;
+  const bool says_status = input.status.value_or(before) != before;
+  if (present.body != nullptr && !says_status &&
+      catalog_.is_unchanged(*present.body, body.holder, body)) {
     return register_unchanged(*known, *present.body, input.after > present.stamp, now, out);
   }
 
@@ -222,7 +235,8 @@ Result<Reply> Registry::apply(const RegisterInstance& input, Now now, Outputs& o
   record.stamp = stamp;
   record.cause = Cause::kRegistered;
   record.body = body;
-  record.sections = present.sections;
+  const std::string sections = sections_for(input, present, stamp);
+  record.sections = sections;
   if (body.holder.kind == HolderKind::kTtl) {
     record.liveness = {present.liveness.epoch + 1, stamp, node_, false, Cause::kNone, now.wall_ms};
     if (!body.check.empty()) await_check(present, body, record.liveness);
@@ -259,13 +273,67 @@ Result<Reply> Registry::apply(const RegisterInstance& input, Now now, Outputs& o
   return Reply(InstanceRegistered{effect, version, stamp, options_.clustered ? version : 0});
 }
 
+/// The sections of the record that a registration makes. What an earlier one said besides, and what
+/// another process said of itself under this id, does not stand.
+std::string Registry::sections_for(const RegisterInstance& input, const KeyState& present,
+                                   Stamp stamp) {
+  std::string sections(present.sections);
+  const std::string& extras = input.registration.extras;
+  if (!extras.empty() || find_section(sections, kExtrasSection)) {
+    sections = with_section(sections, kExtrasSection, stamp, extras);
+  }
+  const bool said = find_section(sections, kStatusSection).has_value();
+  if (input.status || (said && !is_same_process(present, input.registration.holder))) {
+    const ProviderStatus status{input.status.value_or(ProviderState::kUp), {}};
+    sections = with_section(sections, kStatusSection, stamp, encode(status));
+  }
+  return sections;
+}
+
+/// Whether the holder of what stands under a key is the process that `holder` belongs to.
+bool Registry::is_same_process(const KeyState& present, const Holder& holder) {
+  if (present.kind != RegistrationKind::kBody || present.holder.kind != holder.kind) return false;
+  if (holder.kind != HolderKind::kSession || present.holder.session == holder.session) return true;
+  const Session* before = sessions_.find(present.holder.session);
+  const Session* now = sessions_.find(holder.session);
+  return before != nullptr && now != nullptr && !now->facts.process.empty() &&
+         before->facts.process == now->facts.process;
+}
+
+Result<Reply> Registry::apply(const SetStatus& input, Now now, Outputs& out) {
+  if (auto status = validate(input, options_.limits); !status.ok()) return status.error();
+  Service* service = catalog_.find(input.key.service);
+  const KeyState present =
+      service == nullptr ? KeyState{} : catalog_.state_of(*service, input.key.id);
+  if (present.body == nullptr) return no_instance(input.key);
+  if (input.session != SessionId{} && present.holder.session != input.session) {
+    return Error{ErrorCode::kConflict, "session",
+                 fmt::format("does not hold '{}'; another has registered it since", input.key.id),
+                 std::nullopt};
+  }
+  if (auto status = check_outbox(input.key, present.holder.kind); !status.ok()) {
+    return status.error();
+  }
+  clock_.observe(input.after.hlc);
+  const Stamp stamp = clock_.next(now);
+  const std::string sections =
+      with_section({}, kStatusSection, stamp, encode(ProviderStatus{input.status, input.text}));
+  InstanceRecord record;
+  record.service = service->key();
+  record.id = input.key.id;
+  record.sections = sections;
+  catalog_.merge(*service, present, record, version_ + 1, now);
+  const uint64_t version = change(*service, input.key.id, now, out);
+  return Reply(StatusSet{version, stamp, options_.clustered ? version : 0});
+}
+
 Result<Reply> Registry::register_unchanged(const Service& service, const Instance& body,
                                            bool publish, Now now, Outputs& out) {
   // Nobody is told, but the newer stamp is kept: a deregistration in flight from before must lose.
   // Where the client has been told of something newer than is known here, everybody is told.
   ++counters_.unchanged;
   const Stamp stamp = clock_.next(now);
-  body.stamp = stamp;
+  catalog_.restamp(service, body, stamp);
   const std::string id(body.id());
   if (is_checked(body)) {
     begin_check(body.holder_slot, out);

@@ -171,6 +171,9 @@ class Registry {
   base::Result<Reply> apply(const DetachSession& input, base::Now now, Outputs& out);
   base::Result<Reply> apply(const CloseSession& input, base::Now now, Outputs& out);
   base::Result<Reply> apply(const RegisterInstance& input, base::Now now, Outputs& out);
+  base::Result<Reply> apply(const SetStatus& input, base::Now now, Outputs& out);
+  std::string sections_for(const RegisterInstance& input, const KeyState& present, Stamp stamp);
+  bool is_same_process(const KeyState& present, const Holder& holder);
   base::Result<Reply> apply(const RefreshInstance& input, base::Now now, Outputs& out);
   base::Result<Reply> apply(const DeregisterInstance& input, base::Now now, Outputs& out);
   base::Status check_capacity(const RegisterInstance& input, const Service* service,
@@ -305,6 +308,12 @@ class Registry {
     if (options_.mirror) return false;
     return !options_.clustered || liveness.home == node_;
   }
+  /// Whether its connection stands for its heartbeats, as it did for all in release 0.1.
+  static bool is_mute(const Session& session) {
+    return session.attachments > 0 && !session.facts.speaks;
+  }
+  void note_facts(Session& session, const ProcessFacts& facts, Stamp stamp);
+  void take_speech(Session& session, bool speaks, base::Now now, Outputs& out);
   bool has_evidence(const Session& session, base::Now now) const;
   bool stood_still(base::Now now) const;
   void note_life(Session& session, base::Now now) const;

@@ -18,8 +18,7 @@ void Registry::for_each_group(LeaseOwner owner, Visit visit) {
   for_each_instance(owner, SIZE_MAX, [&](const Instance& instance) {
     Service& service = *catalog_.at(instance.service);
     if (service.find_live(instance.id()) != &instance) return;
-    const InstanceState state = service.state_for(instance);
-    if (state == InstanceState::kOutOfService || state == InstanceState::kDraining) return;
+    if (is_withheld(service.state_for(instance))) return;
     const PackedBody body(instance.packed(), catalog_.interner());
     service.breaker().for_each_of(body.zone(), [&](std::string_view zone, BreakerGroup& group) {
       visit(service, zone, group);

@@ -299,7 +299,7 @@ void Registry::restate(const InstanceRecord& forgotten, Now now, Outputs& out) {
 
 /// What this node holds of an instance takes a later stamp than all that it has heard of.
 void Registry::stamp_anew(Service& service, const Instance& body, Now now, Outputs& out) {
-  body.stamp = clock_.next(now);
+  catalog_.restamp(service, body, clock_.next(now));
   catalog_.settle_part(service, body.id());
   change(service, body.id(), now, out);
 }

@@ -285,7 +285,7 @@ void Registry::watch_own_hearing(Now now) {
     if (!sessions_.occupied(slot)) continue;
     const Session& session = sessions_.at(slot);
     if (session.state != Session::State::kOpen || !is_home(session.liveness)) continue;
-    if (session.attachments > 0 || session.suspect != 0) continue;
+    if (is_mute(session) || session.suspect != 0) continue;
     const int64_t period_ms = asked_heartbeat_ms(session.ttl_ms);
     if (period_ms > kLongestPeriodMs) continue;
     ++sessions;

@@ -146,6 +146,11 @@ InstanceDeregistered Registry::begin_drain(Service& service, const KeyState& pre
   record.body = registration_of(*present.body, catalog_.interner(), ports, metadata);
   record.body.holder = present.holder;
   record.liveness = present.liveness;
+  std::string sections;
+  if (!record.body.extras.empty()) {
+    sections = with_section({}, kExtrasSection, record.stamp, record.body.extras);
+    record.sections = sections;
+  }
   return restamped(service, present, record, now, out);
 }
 

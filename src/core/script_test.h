@@ -164,6 +164,7 @@ class Script {
         return fmt::format("  refreshed ttl={}\n", r.ttl_ms);
       }
       std::string operator()(const InstanceDeregistered&) { return "  deregistered\n"; }
+      std::string operator()(const StatusSet&) { return "  status set\n"; }
       std::string operator()(const OverrideChanged&) { return "  overridden\n"; }
       std::string operator()(const BreakerReleased&) { return "  released\n"; }
       std::string operator()(const InstanceReported&) { return "  reported\n"; }

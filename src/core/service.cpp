@@ -5,6 +5,24 @@
 #include "base/check.h"
 
 namespace callbook::core {
+namespace {
+
+/// What consumers see of an instance that is seen as `seen`, and of which its provider says `said`.
+InstanceState state_of(ProviderState said, InstanceState seen) {
+  switch (said) {
+    case ProviderState::kUp:
+      return seen;
+    case ProviderState::kStarting:
+      return InstanceState::kStarting;
+    case ProviderState::kNotReady:
+      return InstanceState::kNotReady;
+    case ProviderState::kFailing:
+      return InstanceState::kFailing;
+  }
+  return seen;
+}
+
+}  // namespace
 
 Service::Service(uint32_t index, ServiceKeyView key, const Interner& interner, bool recording,
                  uint64_t before)
@@ -93,6 +111,36 @@ void Service::drop_override(std::string_view id) {
   if (overrides.empty()) overrides_.reset();
 }
 
+const ProviderStatus* Service::find_status(std::string_view id) const {
+  if (!statuses_) return nullptr;
+  const auto found = statuses_->find(id);
+  return found == statuses_->end() ? nullptr : &found->second;
+}
+
+void Service::put_status(std::string_view id, ProviderStatus status) {
+  const ProviderStatus* present = find_status(id);
+  const bool none = status == ProviderStatus();
+  if (none ? present == nullptr : present != nullptr && *present == status) return;
+  if (!statuses_) statuses_ = std::make_shared<Statuses>();
+  if (statuses_published_) statuses_ = std::make_shared<Statuses>(*statuses_);
+  statuses_published_ = false;
+  changed_ = true;  // the text is shown, though no list differs by it
+  if (!none) {
+    statuses_->insert_or_assign(std::string(id), std::move(status));
+    return;
+  }
+  statuses_->erase(statuses_->find(id));
+  if (statuses_->empty()) statuses_.reset();
+}
+
+Standing Service::standing() const {
+  uint32_t largest = static_cast<uint32_t>(list_.size());
+  breaker_.for_each([&](std::string_view zone, const BreakerGroup& group) {
+    if (zone.empty()) largest = std::max(largest, group.largest());
+  });
+  return {up_, largest};
+}
+
 int64_t Service::drain_until_wall_ms(std::string_view id) const {
   if (!drains_) return 0;
   const auto found = drains_->find(id);
@@ -115,7 +163,10 @@ InstanceState Service::state_for(const Instance& instance) const {
   const Override* said = find_override(instance.id());
   if (said != nullptr && said->set && said->out_of_service) return InstanceState::kOutOfService;
   if (drain_until_wall_ms(instance.id()) != 0) return InstanceState::kDraining;
-  return state_of(instance.health);
+  const InstanceState seen = state_of(instance.health);
+  if (!statuses_ || seen == InstanceState::kDown) return seen;
+  const ProviderStatus* own = find_status(instance.id());
+  return own == nullptr ? seen : state_of(own->state, seen);
 }
 
 bool Service::set_health(const Instance& instance, Health health, Cause cause, uint64_t version) {
@@ -132,8 +183,8 @@ bool Service::set_health(const Instance& instance, Health health, Cause cause, u
 
 /// What the breaker counts: all but those that are not meant to be called, or surely can't be.
 void Service::count(const ListEntry& entry, bool in) {
-  const InstanceState state = entry.state();
-  if (state == InstanceState::kOutOfService || state == InstanceState::kDraining) return;
+  if (entry.state() == InstanceState::kUp) up_ += in ? 1 : -1;
+  if (is_withheld(entry.state())) return;
   const Health health = entry.instance().health;
   if (health == Health::kRefused) return;
   const PackedBody body(entry.instance().packed(), interner_);
@@ -226,6 +277,9 @@ ServiceViewPtr Service::publish() {
   view->departures = departures_;
   view->overrides = overrides_;
   overrides_published_ = overrides_ != nullptr;
+  view->statuses = statuses_;
+  statuses_published_ = statuses_ != nullptr;
+  view->standing = standing();
   view->interner = &interner_;
   auto next = std::make_shared<RetireBin>();
   view->bin = next;

@@ -7,10 +7,12 @@
 #include <string_view>
 
 #include "core/breaker.h"
+#include "core/callable.h"
 #include "core/delta_window.h"
 #include "core/instance_list.h"
 #include "core/key.h"
 #include "core/override.h"
+#include "core/provider_status.h"
 #include "core/record_codec.h"
 #include "core/service_view.h"
 
@@ -96,11 +98,18 @@ class Service {
       if (!visit(it->first, it->second)) return;
     }
   }
+  // What providers say of their instances: kept here, applied by the catalog.
+  const ProviderStatus* find_status(std::string_view id) const;
+  /// One that says nothing but `up` is dropped.
+  void put_status(std::string_view id, ProviderStatus status);
+  void drop_status(std::string_view id) { put_status(id, {}); }
   /// An instance in the list that is about to leave: when, by the wall clock of who said so; 0 for
   /// others.
   int64_t drain_until_wall_ms(std::string_view id) const;
   void set_drain(std::string_view id, int64_t until_wall_ms);  ///< 0: no longer
 
+  /// How it stands now, for the question which instances may be called.
+  Standing standing() const;
   /// The state that an instance has, or would have, in the list.
   InstanceState state_for(const Instance& instance) const;
   uint32_t weight_for(std::string_view id, uint32_t registered) const;
@@ -135,6 +144,8 @@ class Service {
   std::map<std::string, Tombstone, std::less<>> tombstones_;
   std::shared_ptr<Overrides> overrides_;  ///< null: none
   bool overrides_published_ = false;      ///< a reader may hold them: copied before a change
+  std::shared_ptr<Statuses> statuses_;    ///< null: none
+  bool statuses_published_ = false;       ///< as of overrides
   std::unique_ptr<std::map<std::string, int64_t, std::less<>>> drains_;  ///< null: none
   Breaker breaker_;
   DeltaRecorder window_;
@@ -142,6 +153,7 @@ class Service {
   std::shared_ptr<RetireBin> bin_ = std::make_shared<RetireBin>();
   uint64_t digest_ = 0;
   uint64_t version_ = 0;
+  uint32_t up_ = 0;  ///< of the list
   bool changed_ = false;
   bool recording_;
 };

@@ -8,6 +8,7 @@
 
 #include "core/instance.h"
 #include "core/lease_wheel.h"
+#include "core/process_facts.h"
 #include "core/record_codec.h"
 #include "core/session_id.h"
 
@@ -28,7 +29,8 @@ struct Session {
   Stamp opened;
   Liveness liveness;
   int64_t ended_wall_ms = 0;
-  std::string sections;  ///< facets unknown to this release
+  std::string sections;  ///< facets besides those above, as they travel
+  ProcessFacts facts;    ///< of those, what this release reads
   /// Live and waiting instances; each knows its place here (Instance::holder_position).
   std::vector<const Instance*> instances;
   uint32_t lease = kNoSlot;

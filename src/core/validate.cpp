@@ -7,6 +7,7 @@
 #include "base/check.h"
 #include "base/name.h"
 #include "core/check_rule.h"
+#include "core/registration_extras.h"
 
 namespace callbook::core {
 namespace {
@@ -146,6 +147,26 @@ Status check_rule_of(const Registration& registration, const Limits& limits) {
   return {};
 }
 
+Status check_extras(const Registration& registration, const Limits& limits) {
+  if (registration.extras.empty()) return {};
+  const auto extras = decode_extras(registration.extras);
+  CALLBOOK_CHECK(extras.has_value());
+  if (!extras->lapse) return {};
+  const Holder& holder = registration.holder;
+  if (holder.kind != HolderKind::kTtl || !registration.check.empty()) {
+    return base::invalid("lapse", "is for instances with a ttl_ms of their own");
+  }
+  const auto [down_after_ms, remove_after_ms, probe] = *extras->lapse;
+  if (down_after_ms != 0) {
+    auto status =
+        check_range("lapse.down_after_ms", down_after_ms, holder.ttl_ms, limits.max_lapse_ms);
+    if (!status.ok()) return status;
+  }
+  if (remove_after_ms == 0) return {};
+  return check_range("lapse.remove_after_ms", remove_after_ms,
+                     std::max(down_after_ms, holder.ttl_ms), limits.max_lapse_ms);
+}
+
 /// Who moves traffic says so.
 Status check_author(std::string_view by, std::string_view reason, const Limits& limits) {
   if (by.empty()) return base::invalid("by", "is missing: who wants this?");
@@ -165,6 +186,15 @@ Status validate(const OpenSession& input, const Limits& limits) {
   if (input.ttl_ms != 0) {
     if (auto status = check_ttl(input.ttl_ms, limits); !status.ok()) return status;
   }
+  if (!input.facts.process.empty()) {
+    if (auto status = base::check_name("process", input.facts.process); !status.ok()) return status;
+    if (input.facts.process.size() > limits.max_process_bytes) {
+      return base::over_limit("process",
+                              fmt::format("has {} bytes; the most is {}",
+                                          input.facts.process.size(), limits.max_process_bytes),
+                              limits.max_process_bytes);
+    }
+  }
   return base::check_text("client", input.client, limits.max_client_bytes);
 }
 
@@ -182,6 +212,7 @@ Status validate(const RegisterInstance& input, const Limits& limits) {
   } else if (registration.holder.kind == HolderKind::kTtl) {
     if (auto status = check_ttl(registration.holder.ttl_ms, limits); !status.ok()) return status;
   }
+  if (auto status = check_extras(registration, limits); !status.ok()) return status;
   if (auto status = check_ports(registration.ports, limits); !status.ok()) return status;
   return check_metadata(registration.metadata, limits);
 }
@@ -205,6 +236,11 @@ Status validate(const SetOverride& input, const Limits& limits) {
     if (auto status = check_weight(*input.weight, limits); !status.ok()) return status;
   }
   return check_author(input.by, input.reason, limits);
+}
+
+Status validate(const SetStatus& input, const Limits& limits) {
+  if (auto status = validate(input.key); !status.ok()) return status;
+  return base::check_text("text", input.text, limits.max_status_text_bytes);
 }
 
 Status validate(const ReportInstance& input, const Limits& limits) {

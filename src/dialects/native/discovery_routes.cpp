@@ -22,7 +22,9 @@ base::Result<InstanceFilter> take_filter(Query& query) {
   auto state = query.take("state");
   if (!state.ok()) return state.error();
   if (*state && !core::instance_state_from(**state)) {
-    return base::invalid("state", "must be up, out_of_service or draining");
+    return base::invalid("state",
+                         "must be up, suspect, down, protected, unattended, starting, not_ready, "
+                         "failing, draining or out_of_service");
   }
   filter.zone = std::move(*zone);
   filter.state = std::move(*state);

@@ -19,14 +19,17 @@ constexpr int64_t kSeenWaitMs = 30'000;
 void NativeDialect::register_instance(Call& call) {
   auto key = take_instance_key(call);
   const auto ack = take_ack(call);
-  if (!accept(call, key) || !accept(call, ack) || !accept(call, call.query.finish()) ||
-      !accept_body(call)) {
+  const auto take_over = take_flag(call, "take_over");
+  if (!accept(call, key) || !accept(call, ack) || !accept(call, take_over) ||
+      !accept(call, call.query.finish()) || !accept_body(call)) {
     return;
   }
   const auto stamp = take_stamp(call);
-  auto registration = json_.registration(call.request.body);
-  if (!accept(call, stamp) || !accept(call, registration)) return;
-  front_.submit(core::RegisterInstance{std::move(*key), std::move(*registration), *stamp}, *ack,
+  auto body = json_.registration(call.request.body);
+  if (!accept(call, stamp) || !accept(call, body)) return;
+  front_.submit(core::RegisterInstance{std::move(*key), std::move(body->registration), *stamp,
+                                       body->status, *take_over},
+                *ack,
                 [this, exchange = std::move(call.exchange)](const Result<Reply>& reply) mutable {
                   if (!reply.ok()) return exchange.respond(failure(reply.error()));
                   const auto& registered = std::get<core::InstanceRegistered>(*reply);
@@ -39,6 +42,29 @@ void NativeDialect::register_instance(Call& call) {
                   show_stamp(response, registered.stamp);
                   exchange.respond(std::move(response));
                 });
+}
+
+void NativeDialect::set_status(Call& call) {
+  auto key = take_instance_key(call);
+  const auto ack = take_ack(call);
+  const auto session = take_session(call);
+  if (!accept(call, key) || !accept(call, ack) || !accept(call, session) ||
+      !accept(call, call.query.finish()) || !accept_body(call)) {
+    return;
+  }
+  const auto stamp = take_stamp(call);
+  auto body = json_.status(call.request.body);
+  if (!accept(call, stamp) || !accept(call, body)) return;
+  front_.submit(
+      core::SetStatus{std::move(*key), body->status, std::move(body->text), *session, *stamp}, *ack,
+      [this, exchange = std::move(call.exchange)](const Result<Reply>& reply) mutable {
+        if (!reply.ok()) return exchange.respond(failure(reply.error()));
+        const auto& set = std::get<core::StatusSet>(*reply);
+        net::HttpResponse response;
+        base::JsonWriter(response.body).begin_object().field("version", set.version).end_object();
+        show_stamp(response, set.stamp);
+        exchange.respond(std::move(response));
+      });
 }
 
 void NativeDialect::refresh_instance(Call& call) {
@@ -71,6 +97,7 @@ void NativeDialect::get_instance(Call& call) {
   append_origin(json, scope->origin(front_.now().mono_ms));
   append_instance_members(json, *entry, *view->interner);
   append_override(json, *view, entry->id());
+  append_status(json, *view, entry->id());
   json.end_object();
   call.answer(200, std::move(out));
 }

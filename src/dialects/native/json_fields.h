@@ -20,6 +20,7 @@ base::Error malformed(simdjson::error_code code);
 base::Status read_string(std::string_view field, ondemand::value value, std::string_view& out);
 base::Status read_integer(std::string_view field, ondemand::value value, int64_t least,
                           int64_t most, int64_t& out);
+base::Status read_bool(std::string_view field, ondemand::value value, bool& out);
 base::Status read_true(std::string_view field, ondemand::value value);
 
 /// Calls `visit(name, value)` for each field of `object`; refuses a name that comes twice among

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 #include <simdjson.h>
 
+#include "core/registration_extras.h"
 #include "dialects/native/check_json.h"
 #include "dialects/native/json_fields.h"
 #include "dialects/native/json_output.h"
@@ -33,15 +34,19 @@ enum RegistrationField {
   kTtlMs,
   kPersistent,
   kCheck,
+  kStatus,
+  kSharesPort,
+  kLapse,
   kOp,
   kService,
   kNamespace,
   kId
 };
-constexpr std::array<std::string_view, 14> kRegistrationNames = {
-    "address", "port",       "ports", "zone", "weight",  "metadata",  "session",
-    "ttl_ms",  "persistent", "check", "op",   "service", "namespace", "id"};
-constexpr size_t kBodyFields = 10;
+constexpr std::array<std::string_view, 17> kRegistrationNames = {
+    "address", "port",   "ports",      "zone",      "weight", "metadata",
+    "session", "ttl_ms", "persistent", "check",     "status", "shares_port",
+    "lapse",   "op",     "service",    "namespace", "id"};
+constexpr size_t kBodyFields = kOp;
 
 Result<core::NamedPorts> read_ports(ondemand::value value) {
   ondemand::object object;
@@ -85,6 +90,8 @@ Result<core::Metadata> read_metadata(ondemand::value value) {
 /// What a registration or a batch line holds, field by field.
 struct Draft {
   core::Registration registration;
+  core::RegistrationExtras extras;
+  std::optional<core::ProviderState> status;
   bool has_address = false;
   int holders = 0;
   std::string_view op;
@@ -118,6 +125,34 @@ Status read_holder(int index, ondemand::value value, Draft& draft) {
   const auto id = core::session_id_from(text);
   if (!id) return base::invalid("session", "is not a session id");
   holder.session = *id;
+  return {};
+}
+
+Status read_lapse(ondemand::value value, std::optional<core::Lapse>& out) {
+  static constexpr std::array<std::string_view, 3> kNames = {"down_after_ms", "remove_after_ms",
+                                                             "probe"};
+  ondemand::object object;
+  if (value.get_object().get(object)) return base::invalid("lapse", "must be an object");
+  core::Lapse lapse;
+  auto status =
+      for_each_field(object, index_in(kNames), [&](int index, ondemand::value field) -> Status {
+        constexpr int64_t kMost = std::numeric_limits<int64_t>::max();
+        if (index == 0)
+          return read_integer("lapse.down_after_ms", field, 0, kMost, lapse.down_after_ms);
+        if (index == 1)
+          return read_integer("lapse.remove_after_ms", field, 0, kMost, lapse.remove_after_ms);
+        return read_bool("lapse.probe", field, lapse.probe);
+      });
+  if (status.ok()) out = lapse;
+  return status;
+}
+
+Status read_provider_state(ondemand::value value, core::ProviderState& out) {
+  std::string_view text;
+  if (auto status = read_string("status", value, text); !status.ok()) return status;
+  const auto state = core::provider_state_from(text);
+  if (!state) return base::invalid("status", "must be starting, up, not_ready or failing");
+  out = *state;
   return {};
 }
 
@@ -159,6 +194,12 @@ Status read_draft_field(int index, ondemand::value value, Draft& draft) {
       registration.metadata = std::move(*metadata);
       return {};
     }
+    case kStatus:
+      return read_provider_state(value, draft.status.emplace());
+    case kSharesPort:
+      return read_bool("shares_port", value, draft.extras.shares_port);
+    case kLapse:
+      return read_lapse(value, draft.extras.lapse);
     case kOp:
       return read_string("op", value, draft.op);
     case kService:
@@ -195,7 +236,9 @@ Result<core::Input> operation_from(Draft&& draft) {
   core::InstanceKey key{{draft.space, draft.service}, std::string(draft.id)};
   if (draft.op == "register") {
     if (auto status = check_whole(draft); !status.ok()) return status.error();
-    return core::Input(core::RegisterInstance{std::move(key), std::move(draft.registration), {}});
+    draft.registration.extras = core::encode(draft.extras);
+    return core::Input(
+        core::RegisterInstance{std::move(key), std::move(draft.registration), {}, draft.status});
   }
   const core::Holder& holder = draft.registration.holder;
   const bool names_session = draft.holders == 1 && holder.kind == core::HolderKind::kSession;
@@ -238,7 +281,8 @@ JsonInput::JsonInput() : impl_(std::make_unique<Impl>()) {}
 JsonInput::~JsonInput() = default;
 
 Result<SessionBody> JsonInput::session(std::string_view text) {
-  static constexpr std::array<std::string_view, 4> kNames = {"ttl_ms", "client", "resume", "epoch"};
+  static constexpr std::array<std::string_view, 6> kNames = {"ttl_ms", "client", "resume",
+                                                             "epoch",  "speaks", "process"};
   SessionBody body;
   const auto read_field = [&](int index, ondemand::value value) -> Status {
     if (index == 0)
@@ -249,11 +293,12 @@ Result<SessionBody> JsonInput::session(std::string_view text) {
       body.epoch = static_cast<uint32_t>(epoch);
       return status;
     }
+    if (index == 4) return read_bool("speaks", value, body.speaks);
     std::string_view string;
     if (auto status = read_string(kNames[static_cast<size_t>(index)], value, string); !status.ok())
       return status;
-    if (index == 1) {
-      body.client = string;
+    if (index == 1 || index == 5) {
+      (index == 1 ? body.client : body.process) = string;
       return {};
     }
     body.resume = core::session_id_from(string);
@@ -266,7 +311,7 @@ Result<SessionBody> JsonInput::session(std::string_view text) {
   return body;
 }
 
-Result<core::Registration> JsonInput::registration(std::string_view text) {
+Result<RegistrationBody> JsonInput::registration(std::string_view text) {
   Draft draft;
   const auto index_of = [](std::string_view name) {
     const int index = index_in(kRegistrationNames)(name);
@@ -279,7 +324,30 @@ Result<core::Registration> JsonInput::registration(std::string_view text) {
   });
   if (status.ok()) status = check_whole(draft);
   if (!status.ok()) return status.error();
-  return std::move(draft.registration);
+  draft.registration.extras = core::encode(draft.extras);
+  return RegistrationBody{std::move(draft.registration), draft.status};
+}
+
+Result<StatusBody> JsonInput::status(std::string_view text) {
+  static constexpr std::array<std::string_view, 2> kNames = {"status", "text"};
+  StatusBody body;
+  bool given = false;
+  const auto read_field = [&](int index, ondemand::value value) -> Status {
+    if (index == 0) {
+      given = true;
+      return read_provider_state(value, body.status);
+    }
+    std::string_view string;
+    auto read = read_string("text", value, string);
+    body.text = string;
+    return read;
+  };
+  auto status = impl_->read(text, [&](ondemand::object object) {
+    return for_each_field(object, index_in(kNames), read_field);
+  });
+  if (status.ok() && !given) status = base::invalid("status", "is missing");
+  if (!status.ok()) return status.error();
+  return body;
 }
 
 Result<OverrideBody> JsonInput::override_body(std::string_view text) {

@@ -29,11 +29,12 @@ TEST(JsonInput, ReadsAWholeRegistration) {
       R"({"address":"10.0.0.7","port":8080,"ports":{"grpc":9090,"admin":1},"zone":"a","weight":7,
           "metadata":{"b":"\u00e9\n","a":"1"},"session":"0123456789abcdef0123456789abcdef"})"));
   ASSERT_TRUE(read.ok()) << read.error().to_string();
-  EXPECT_EQ(read->address, "10.0.0.7");
-  EXPECT_EQ(read->weight, 7u);
-  EXPECT_EQ(read->holder.session, (core::SessionId{0x0123456789abcdef, 0x0123456789abcdef}));
+  EXPECT_EQ(read->registration.address, "10.0.0.7");
+  EXPECT_EQ(read->registration.weight, 7u);
+  EXPECT_EQ(read->registration.holder.session,
+            (core::SessionId{0x0123456789abcdef, 0x0123456789abcdef}));
   std::string metadata;
-  core::for_each_metadata(read->metadata.bytes(), [&](auto name, auto value) {
+  core::for_each_metadata(read->registration.metadata.bytes(), [&](auto name, auto value) {
     metadata.append(name).append("=").append(value).append(";");
   });
   EXPECT_EQ(metadata, "a=1;b=\xc3\xa9\n;");
@@ -45,9 +46,9 @@ TEST(JsonInput, ReadsAWholeCheck) {
       R"({"address":"10.0.0.7","port":80,"check":{"interval_ms":9000,"timeout_ms":800,"failures":2,
           "successes":4,"remove_after_ms":60000,"http":{"path":"/health","port":81}}})"));
   ASSERT_TRUE(read.ok()) << read.error().to_string();
-  EXPECT_EQ(read->holder, (core::Holder{core::HolderKind::kTtl, {}, 9'000}));
+  EXPECT_EQ(read->registration.holder, (core::Holder{core::HolderKind::kTtl, {}, 9'000}));
   const core::CheckRule rule{core::CheckRule::Kind::kHttp, 81, 800, 2, 4, 60'000, "/health"};
-  EXPECT_EQ(core::decode_check(read->check), rule);
+  EXPECT_EQ(core::decode_check(read->registration.check), rule);
 }
 
 TEST(JsonInput, AShortIntervalShortensTheDefaultTimeOut) {
@@ -55,7 +56,7 @@ TEST(JsonInput, AShortIntervalShortensTheDefaultTimeOut) {
   const auto read = input.registration(
       Padded(R"({"address":"10.0.0.7","port":80,"check":{"tcp":{},"interval_ms":600}})"));
   ASSERT_TRUE(read.ok()) << read.error().to_string();
-  EXPECT_EQ(core::decode_check(read->check)->timeout_ms, 600);
+  EXPECT_EQ(core::decode_check(read->registration.check)->timeout_ms, 600);
 }
 
 struct Fault {

@@ -76,6 +76,19 @@ void append_override(base::JsonWriter& json, const core::ServiceView& view, std:
   json.end_object();
 }
 
+void append_status(base::JsonWriter& json, const core::ServiceView& view, std::string_view id) {
+  if (!view.statuses) return;
+  const auto found = view.statuses->find(id);
+  if (found == view.statuses->end()) return;
+  json.key("status").begin_object().field("status", name_of(found->second.state));
+  if (!found->second.text.empty()) json.field("text", found->second.text);
+  json.end_object();
+}
+
+void append_largest(base::JsonWriter& json, const core::ServiceView& view) {
+  if (view.standing.largest > view.list.size()) json.field("largest", view.standing.largest);
+}
+
 void append_service_key(base::JsonWriter& json, const core::ServiceKey& key) {
   json.field("service", key.name);
   if (key.space != core::kDefaultNamespace) json.field("namespace", key.space);
@@ -147,6 +160,7 @@ std::string snapshot_json(const core::ServiceKey& key, const core::ServiceView* 
   append_origin(json, origin);
   json.field("version", view == nullptr ? uint64_t{0} : view->version);
   json.field("digest", digest_text(view == nullptr ? 0 : view->digest));
+  if (view != nullptr) append_largest(json, *view);
   if (view == nullptr || view->list.empty()) {
     append_empty(json, view);
     json.key("instances").begin_array().end_array();
@@ -157,6 +171,7 @@ std::string snapshot_json(const core::ServiceKey& key, const core::ServiceView* 
       json.begin_object().field("id", entry.id());
       append_instance_members(json, entry, *view->interner);
       append_override(json, *view, entry.id());
+      append_status(json, *view, entry.id());
       json.end_object();
     });
     json.end_array();

@@ -70,6 +70,8 @@ const std::vector<NativeDialect::Route>& NativeDialect::table() {
       {Method::kPut, "/v1/sessions/{session}/heartbeat", &NativeDialect::refresh_session, true},
       {Method::kPut, "/v1/services/{service}/instances/{id}/heartbeat",
        &NativeDialect::refresh_instance, true},
+      {Method::kPut, "/v1/services/{service}/instances/{id}/status", &NativeDialect::set_status,
+       true},
       {Method::kGet, "/v1/services/{service}/instances/{id}", &NativeDialect::get_instance, true,
        true},
       {Method::kDelete, "/v1/services/{service}/instances/{id}",
@@ -253,7 +255,8 @@ Scope NativeDialect::scope_with_somebody(const core::ServiceKey& key,
   const auto has_somebody = [&](const core::PublishedCatalog& catalog) {
     const core::ServiceViewPtr& view = catalog.find(key);
     return view && !view->list.visit_after({}, [&](const core::ListEntry& entry) {
-      return !core::may_be_called(entry.state()) || !filter.matches(entry, *view->interner);
+      return !core::may_be_called(entry.state(), view->standing) ||
+             !filter.matches(entry, *view->interner);
     });
   };
   const Scope own{&front_.catalog(), &encoder_, nullptr};
@@ -319,6 +322,14 @@ base::Result<core::Stamp> NativeDialect::take_stamp(const Call& call) const {
 void NativeDialect::show_stamp(net::HttpResponse& response, const core::Stamp& stamp) const {
   if (!front_.facts().clustered || stamp.hlc == 0) return;
   response.headers.emplace_back(kStampHeader, core::stamp_token(stamp, front_.facts().stamp_key));
+}
+
+base::Result<bool> NativeDialect::take_flag(Call& call, std::string_view name) {
+  auto text = call.query.take(name);
+  if (!text.ok()) return text.error();
+  if (!*text) return false;
+  if (**text != "true") return base::invalid(name, "must be true");
+  return true;
 }
 
 base::Result<uint32_t> NativeDialect::take_epoch(Call& call) {

@@ -95,6 +95,7 @@ class NativeDialect final : public net::HttpHandler {
   void close_session(Call& call);
   // instance_routes.cpp
   void register_instance(Call& call);
+  void set_status(Call& call);
   void refresh_instance(Call& call);
   void get_instance(Call& call);
   void deregister_instance(Call& call);
@@ -143,6 +144,9 @@ class NativeDialect final : public net::HttpHandler {
   bool accept_body(Call& call) const;
   /// What the client was told by another node; zero if it says nothing of it.
   base::Result<core::Stamp> take_stamp(const Call& call) const;
+  /// A query parameter that may only be `true`.
+  static base::Result<bool> take_flag(Call& call, std::string_view name);
+  uint64_t host_of(std::string_view peer) const;
   /// The epoch that the client was told; 0 if it says nothing of it.
   static base::Result<uint32_t> take_epoch(Call& call);
   int64_t spread_retry_ms();
