@@ -50,6 +50,10 @@ struct CheckRule {
 };
 
 inline constexpr int64_t kDefaultCheckIntervalMs = 5'000;
+inline constexpr uint8_t kCheckKindCount = 5;
+
+/// The name that clients use: "https".
+std::string_view name_of(CheckRule::Kind kind);
 
 /// A rule as release 0.1 stores it (docs/formats/records.md), which knows TCP, and of HTTP the
 /// path: the rest is left out (check_set.h has the whole). Equal rules give equal bytes, never

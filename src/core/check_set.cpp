@@ -2,8 +2,11 @@
 
 #include <algorithm>
 
+#include <fmt/format.h>
+
 #include "base/check.h"
 #include "base/encoding.h"
+#include "base/name.h"
 
 namespace callbook::core {
 namespace {
@@ -12,7 +15,6 @@ using base::ByteReader;
 using Kind = CheckRule::Kind;
 
 constexpr uint8_t kFormat = 1;
-constexpr size_t kMaxListed = 64;  // headers or ranges that decoding bears; validation wants fewer
 // Flags, by kind.
 constexpr uint8_t kTls = 1;
 constexpr uint8_t kSkipVerify = 2;
@@ -77,13 +79,13 @@ Number get_number(ByteReader& reader, uint64_t most) {
 void get_http(ByteReader& reader, CheckRule& rule) {
   rule.path = reader.string();
   rule.method = reader.string();
-  for (auto left = get_number<size_t>(reader, kMaxListed); left > 0 && reader.ok(); --left) {
+  for (uint64_t left = reader.varint(); left > 0 && reader.ok(); --left) {
     const std::string_view name = reader.string();
     rule.headers.emplace_back(name, reader.string());
   }
   rule.host = reader.string();
   rule.expected.clear();
-  for (auto left = get_number<size_t>(reader, kMaxListed); left > 0 && reader.ok(); --left) {
+  for (uint64_t left = reader.varint(); left > 0 && reader.ok(); --left) {
     const auto from = get_number<uint16_t>(reader, UINT16_MAX);
     rule.expected.push_back({from, get_number<uint16_t>(reader, UINT16_MAX)});
   }
@@ -152,6 +154,26 @@ CheckRule reduced(const CheckRule& rule) {
 
 }  // namespace
 
+base::Result<CheckSet> check_set(std::vector<NamedCheck> checks) {
+  if (checks.empty()) return base::invalid("checks", "holds none; name at least one");
+  if (checks.size() > kMaxChecks) {
+    return base::over_limit(
+        "checks", fmt::format("holds {} checks; the limit is {}", checks.size(), kMaxChecks),
+        kMaxChecks);
+  }
+  std::sort(checks.begin(), checks.end(),
+            [](const NamedCheck& a, const NamedCheck& b) { return a.name < b.name; });
+  for (size_t i = 0; i < checks.size(); ++i) {
+    if (auto status = base::check_name("checks", checks[i].name); !status.ok()) {
+      return status.error();
+    }
+    if (i > 0 && checks[i].name == checks[i - 1].name) {
+      return base::invalid(fmt::format("checks.{}", checks[i].name), "is given twice");
+    }
+  }
+  return checks;
+}
+
 std::string encode(const CheckSet& checks) {
   CALLBOOK_CHECK(!checks.empty() && checks.size() <= kMaxChecks);
   std::string out;
@@ -176,7 +198,7 @@ std::optional<CheckSet> decode_check_set(std::string_view bytes) {
     check.interval_ms = get_number<int64_t>(reader, kLongestCheckIntervalMs);
     check.rule = get_rule(reader);
     const bool in_order = checks.empty() || checks.back().name < check.name;
-    if (check.name.empty() || check.interval_ms == 0 || !in_order) reader.fail();
+    if (check.name.empty() || !in_order) reader.fail();
     checks.push_back(std::move(check));
   }
   if (!reader.ok() || !reader.at_end() || checks.empty()) return std::nullopt;
@@ -209,7 +231,7 @@ CheckSet checks_from(int64_t interval_ms, std::string_view rule, std::string_vie
   }
   auto lone = decode_check(rule);
   if (!lone) return {};
-  const int64_t interval = std::clamp<int64_t>(interval_ms, 1, kLongestCheckIntervalMs);
+  const int64_t interval = std::clamp<int64_t>(interval_ms, 0, kLongestCheckIntervalMs);
   return {{std::string(kLoneCheckName), interval, std::move(*lone)}};
 }
 

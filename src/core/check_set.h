@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/result.h"
 #include "core/check_rule.h"
 
 namespace callbook::core {
@@ -29,6 +30,9 @@ inline constexpr size_t kMaxChecks = 16;
 inline constexpr std::string_view kLoneCheckName = "check";
 /// Longest interval that is told apart from "never", about 139 years.
 inline constexpr int64_t kLongestCheckIntervalMs = int64_t{1} << 42;
+
+/// Puts checks in order. Errors name "checks": none, too many, a name that is none or comes twice.
+base::Result<CheckSet> check_set(std::vector<NamedCheck> checks);
 
 /// A set as it is stored (docs/formats/records.md). Equal sets give equal bytes. REQUIRES 1 to
 /// kMaxChecks checks, in order.

@@ -85,7 +85,6 @@ TEST(CheckSet, BytesThatNoSetGivesAreRefused) {
   EXPECT_FALSE(decode_check_set(encode(unordered)));
   const CheckSet twice = {{"a", 1'000, tcp()}, {"a", 1'000, tcp()}};
   EXPECT_FALSE(decode_check_set(encode(twice)));
-  EXPECT_FALSE(decode_check_set(encode({{"a", 0, tcp()}})));
   EXPECT_FALSE(decode_check_set(encode({{"", 1'000, tcp()}})));
 }
 
@@ -105,6 +104,22 @@ TEST(CheckSet, WhateverIsReadIsWrittenAgainTheSame) {
     EXPECT_EQ(decode_check_set(encode(*checks)), checks) << "seed " << seed;
   }
   EXPECT_GT(read, 100u);
+}
+
+TEST(CheckSet, IsMadeOfOneToSixteenChecksOfDifferentNames) {
+  std::vector<NamedCheck> checks = {{"b", 1'000, tcp()}, {"a", 2'000, tcp()}};
+  EXPECT_EQ(*check_set(checks), (CheckSet{{"a", 2'000, tcp()}, {"b", 1'000, tcp()}}));
+  const auto refused = [](std::vector<NamedCheck> wanted) {
+    return check_set(std::move(wanted)).error();
+  };
+  EXPECT_EQ(refused({}).field, "checks");
+  EXPECT_EQ(refused({{"", 1'000, tcp()}}).field, "checks");
+  EXPECT_EQ(refused({{"a b", 1'000, tcp()}}).field, "checks");
+  EXPECT_EQ(refused({{"a", 1'000, tcp()}, {"a", 2'000, tcp()}}).field, "checks.a");
+  while (checks.size() < kMaxChecks) checks.push_back({std::string(checks.size(), 'c'), 1, tcp()});
+  EXPECT_TRUE(check_set(checks).ok());
+  checks.push_back({"z", 1'000, tcp()});
+  EXPECT_EQ(refused(checks).limit, 16);
 }
 
 TEST(CheckSet, OneThatRelease01KnowsIsStoredAsThatDid) {
@@ -160,7 +175,7 @@ TEST(CheckSet, WithoutASetThatCanBeReadTheFirstFormCounts) {
   const CheckSet shown = {{"check", stored.interval_ms, *decode_check(stored.rule)}};
   EXPECT_EQ(checks_from(stored.interval_ms, stored.rule, ""), shown);
   EXPECT_EQ(checks_from(stored.interval_ms, stored.rule, "\x02later"), shown);
-  EXPECT_EQ(checks_from(-1, stored.rule, "")[0].interval_ms, 1);
+  EXPECT_EQ(checks_from(-1, stored.rule, "")[0].interval_ms, 0);
 }
 
 }  // namespace
