@@ -7,6 +7,7 @@
 #include "base/check.h"
 #include "base/encoding.h"
 #include "base/name.h"
+#include "core/registration_extras.h"
 
 namespace callbook::core {
 namespace {
@@ -233,6 +234,13 @@ CheckSet checks_from(int64_t interval_ms, std::string_view rule, std::string_vie
   if (!lone) return {};
   const int64_t interval = std::clamp<int64_t>(interval_ms, 0, kLongestCheckIntervalMs);
   return {{std::string(kLoneCheckName), interval, std::move(*lone)}};
+}
+
+CheckSet checks_of(const RegistrationView& registration) {
+  if (registration.check.empty()) return {};
+  const auto extras = decode_extras(registration.extras);
+  const std::string_view set = extras ? std::string_view(extras->checks) : std::string_view();
+  return checks_from(registration.holder.ttl_ms, registration.check, set);
 }
 
 }  // namespace callbook::core

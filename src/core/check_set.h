@@ -9,6 +9,7 @@
 
 #include "base/result.h"
 #include "core/check_rule.h"
+#include "core/registration.h"
 
 namespace callbook::core {
 
@@ -53,5 +54,7 @@ StoredChecks stored_form(const CheckSet& checks);
 /// The way back. If the set can't be read (a later release wrote it), what release 0.1 reads
 /// counts.
 CheckSet checks_from(int64_t interval_ms, std::string_view rule, std::string_view set);
+/// The same of a whole registration; empty if it is not checked.
+CheckSet checks_of(const RegistrationView& registration);
 
 }  // namespace callbook::core

@@ -112,6 +112,7 @@ class Instance {
   mutable uint64_t replica_part = 0;       ///< what its record adds to the replication digest
   mutable uint8_t round = 0;               ///< in which round of joining it was last heard of
   mutable Health health = Health::kUp;     ///< of its holder
+  mutable bool answers = false;            ///< its checks fail, but by wrong answers
 
  private:
   Instance() = default;

@@ -393,6 +393,7 @@ void Registry::sweep_instances(Now now, Outputs& out) {
 void Registry::begin_service(Phase phase, Now now) {
   if (loading()) {
     leases_.renew_all(now.mono_ms);
+    catalog_.skip_missed_checks(now.mono_ms);
     catalog_.start_recording(version_);
   }
   phase_ = phase;

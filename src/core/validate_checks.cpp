@@ -233,7 +233,7 @@ Status validate_checks(const Registration& registration, const Limits& limits) {
         "checks", fmt::format("take {} bytes; the limit is {}", set.size(), kMaxChecksBytes),
         kMaxChecksBytes);
   }
-  const CheckSet checks = checks_from(registration.holder.ttl_ms, registration.check, set);
+  const CheckSet checks = checks_of(registration.view());
   const bool alone = checks.size() == 1 && checks.front().name == kLoneCheckName;
   for (const NamedCheck& check : checks) {
     const Subject subject{check, alone ? "check" : fmt::format("checks.{}", check.name)};
