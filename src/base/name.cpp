@@ -116,6 +116,10 @@ Status check_address(std::string_view field, std::string_view address) {
   return {};
 }
 
+bool is_loopback(std::string_view address) {
+  return address.starts_with("127.") || address == "::1" || address == "localhost";
+}
+
 Status check_text(std::string_view field, std::string_view text, size_t max_bytes) {
   if (text.size() > max_bytes) {
     return over_limit(field,

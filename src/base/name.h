@@ -20,6 +20,9 @@ Status check_name(std::string_view field, std::string_view name);
 /// `. - _ : %`. It is not resolved.
 Status check_address(std::string_view field, std::string_view address);
 
+/// Whether `address` is the host's own, another one on each host: 127.0.0.0/8, ::1, localhost.
+bool is_loopback(std::string_view address);
+
 /// Checks that `text` is well-formed UTF-8 without control characters (below 0x20, or 0x7F).
 Status check_text(std::string_view field, std::string_view text, size_t max_bytes);
 

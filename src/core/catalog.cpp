@@ -303,12 +303,16 @@ void Catalog::install(Service& service, Instance::Ptr instance, const Instance* 
   const uint64_t version = added.version;
   int64_t evidence_ms = 0;
   std::unique_ptr<CheckRuns> checks;
+  uint64_t heard_version = version;
+  added.claimed = version;
   if (replaced != nullptr) {
+    if (keeps_claim(*replaced, added, holder)) added.claimed = replaced->claimed;
     added.replica_part = replaced->replica_part;
     added.round = replaced->round;
     if (replaced->holder_kind() == HolderKind::kTtl) {
       evidence_ms = ttl_slots_[replaced->holder_slot].evidence_ms;
       checks = take_checks(*replaced, added, holder);
+      heard_version = ttl_slots_[replaced->holder_slot].heard_version;
     }
     release_holder(*replaced);
     if (service.find_waiting(added.id()) == nullptr) --instance_count_;
@@ -324,17 +328,31 @@ void Catalog::install(Service& service, Instance::Ptr instance, const Instance* 
   } else if (holder.kind == HolderKind::kTtl) {
     take_ttl_slot(added, holder, liveness, std::move(checks), now_ms);
     ttl_slots_[added.holder_slot].evidence_ms = evidence_ms;
+    ttl_slots_[added.holder_slot].heard_version = heard_version;
     added.health = liveness.health;
     added.answers = liveness.cause == Cause::kCheckFailed;
   }
+  addresses_.add(added);
   remember_liveness(service, added.id(), holder.kind, liveness);
+  note_excluded(added, is_excluded(service, added.id(), holder));
   if (waiting) {
-    service.put_waiting(std::move(instance), version);
+    service.put_waiting(std::move(instance), Cause::kNone, version);
+  } else if (is_withdrawn(service, added)) {
+    service.put_waiting(std::move(instance), cause_of(*service.find_override(added.id())), version);
   } else {
     service.put_live(std::move(instance), cause, version);
     ++instance_count_;
   }
   touch(service);
+}
+
+/// Whether one holder goes on to have the address and port that it had.
+bool Catalog::keeps_claim(const Instance& before, const Instance& added,
+                          const Holder& holder) const {
+  if (before.address() != added.address() || before.port() != added.port()) return false;
+  if (before.holder_kind() != holder.kind) return false;
+  return holder.kind != HolderKind::kSession ||
+         sessions_.at(before.holder_slot).id == holder.session;
 }
 
 void Catalog::bury(Service& service, std::string_view id, Tombstone tombstone, uint64_t version) {
@@ -347,7 +365,9 @@ void Catalog::bury(Service& service, std::string_view id, Tombstone tombstone, u
   if (body != nullptr) {
     tombstone.replica_part = body->replica_part;
     tombstone.round = body->round;
-    if (counted && tombstone.cause == Cause::kProbeTimedOut) {
+    const bool unreached = tombstone.cause == Cause::kProbeTimedOut ||
+                           tombstone.cause == Cause::kHeartbeatsMissed;
+    if (counted && unreached) {
       service.breaker().note_removal(PackedBody(live->packed(), interner_).zone(), now_ms_);
     }
     release_holder(*body);
@@ -371,6 +391,8 @@ void Catalog::remember_age(int64_t removed_wall_ms, const Service& service, std:
 }
 
 void Catalog::release_holder(const Instance& instance) {
+  addresses_.remove(instance);
+  note_excluded(instance, false);
   if (instance.holder_kind() == HolderKind::kSession) {
     sessions_.remove_instance(instance.holder_slot, instance);
   } else if (instance.holder_kind() == HolderKind::kTtl) {
@@ -493,7 +515,10 @@ uint64_t Catalog::follow_session(uint32_t slot, uint64_t version) {
         touch(service);
       }
       if (service.find_waiting(instance->id()) != instance) continue;
-      service.admit_waiting(instance->id(), ++version);
+      // What is known of the process is known with the session.
+      note_excluded(*instance, is_excluded(service, instance->id(), holder_of(*instance)));
+      if (is_withdrawn(service, *instance)) continue;
+      service.admit_waiting(instance->id(), Cause::kRegistered, ++version);
       ++instance_count_;
       touch(service);
     }
@@ -501,8 +526,13 @@ uint64_t Catalog::follow_session(uint32_t slot, uint64_t version) {
   return version;
 }
 
-void Catalog::renew_ttl(const Instance& instance, bool proven, int64_t now_ms) {
+void Catalog::excuse_ttls(uint64_t version) {
+  for (TtlSlot& slot : ttl_slots_) slot.heard_version = version;
+}
+
+void Catalog::renew_ttl(const Instance& instance, bool proven, uint64_t version, int64_t now_ms) {
   TtlSlot& slot = ttl_slots_[instance.holder_slot];
+  slot.heard_version = version;
   slot.evidence_ms = proven ? now_ms : 0;
   leases_.renew(slot.lease, now_ms);
 }

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/time.h"
+#include "core/address_index.h"
 #include "core/check_runs.h"
 #include "core/interner.h"
 #include "core/key.h"
@@ -97,8 +98,15 @@ class Catalog {
   /// The instance whose own TTL is in lease slot `slot`.
   const Instance& ttl_instance(uint32_t slot) const { return *ttl_slots_[slot].instance; }
   const Liveness& ttl_liveness(uint32_t slot) const { return ttl_slots_[slot].liveness; }
-  /// A sign of life of an instance whose home this is; `proven` if it is surely no old one.
-  void renew_ttl(const Instance& instance, bool proven, int64_t now_ms);
+  /// A sign of life of an instance whose home this is, at `version`; `proven` if it is surely no
+  /// old one.
+  void renew_ttl(const Instance& instance, bool proven, uint64_t version, int64_t now_ms);
+  /// The version at which its last sign of life came.
+  uint64_t heard_version(uint32_t slot) const { return ttl_slots_[slot].heard_version; }
+  /// Nothing was missed of those with a TTL of their own until `version`.
+  void excuse_ttls(uint64_t version);
+  /// Of all services.
+  const AddressIndex& addresses() const { return addresses_; }
   /// Whether the instance has checks in place of heartbeats.
   bool is_checked(const Instance& instance) const {
     return instance.holder_kind() == HolderKind::kTtl && ttl_slots_[instance.holder_slot].checked;
@@ -175,6 +183,13 @@ class Catalog {
   };
   /// The soonest first.
   const std::set<Drain>& drains() const { return drains_; }
+  /// The same of those that an operator drains: they leave the list, and stay registered.
+  const std::set<Drain>& operator_drains() const { return operator_drains_; }
+  /// Takes one of those out of the list. Its time is over.
+  void end_operator_drain(const Drain& drain, uint64_t version);
+  /// Instances by service slot and id that operators have taken out.
+  using ExcludedIds = std::set<std::pair<uint32_t, std::string>>;
+  const ExcludedIds& exclusions() const { return exclusions_; }
 
   /// Every service that consumers would see differently since the last call, at most once each.
   Publication publish();
@@ -190,6 +205,7 @@ class Catalog {
     LeaseWheel::LeaseId lease = kNoSlot;  ///< runs only at its home
     int64_t evidence_ms = 0;              ///< of its last sign of life here; 0 for none
     uint64_t suspect = 0;                 ///< its number among the suspects; 0: none
+    uint64_t heard_version = 0;           ///< at which its last sign of life came
     bool checked = false;                 ///< has checks in place of heartbeats
     std::unique_ptr<CheckRuns> checks;    ///< of one that is checked, at its home
   };
@@ -210,11 +226,18 @@ class Catalog {
   void drain(Service& service, std::string_view id, int64_t until_wall_ms);
   void install(Service& service, Instance::Ptr instance, const Instance* replaced, Cause cause,
                const Holder& holder, const Liveness& liveness, bool waiting, int64_t now_ms);
+  bool keeps_claim(const Instance& before, const Instance& added, const Holder& holder) const;
   void bury(Service& service, std::string_view id, Tombstone tombstone, uint64_t version);
   void release_holder(const Instance& instance);
   void remember_age(int64_t removed_wall_ms, const Service& service, std::string_view id,
                     bool of_override);
   void follow_override(Service& service, std::string_view id, Cause cause, uint64_t version);
+  void take_exclusion(Service& service, std::string_view id, const Override* said);
+  bool is_excluded(const Service& service, std::string_view id, const Holder& holder) const;
+  bool is_withdrawn(const Service& service, const Instance& instance) const;
+  void note_excluded(const Instance& instance, bool excluded);
+  void withdraw(Service& service, const Instance& body, uint64_t version);
+  Instance::Ptr copy_of(const Service& service, const Instance& body, uint64_t version);
   void reweigh(Service& service, const Instance& body, Cause cause, uint64_t version);
   void settle_override_part(Service& service, std::string_view id);
   void follow_home(TtlSlot& slot, uint32_t index, int64_t now_ms);
@@ -242,6 +265,7 @@ class Catalog {
   LeaseWheel& leases_;
   ReplicaDigest& digest_;
   Interner interner_;
+  AddressIndex addresses_;
   std::vector<std::unique_ptr<Service>> services_;
   std::vector<uint32_t> free_services_;
   std::unordered_map<ServiceKey, uint32_t, ServiceKeyHash, ServiceKeyEqual>
@@ -258,6 +282,8 @@ class Catalog {
   std::map<std::pair<uint32_t, std::string>, std::string> sections_;
   std::vector<Aged> ages_;  // a heap, oldest first
   std::set<Drain> drains_;
+  std::set<Drain> operator_drains_;
+  ExcludedIds exclusions_;
   uint32_t service_count_ = 0;
   uint32_t instance_count_ = 0;
   uint64_t tombstone_count_ = 0;

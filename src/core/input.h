@@ -130,6 +130,10 @@ struct DeregisterInstance {
   SessionId session = {};
   /// If above 0, the instance stays listed as draining for so long, and leaves then.
   int64_t drain_ms = 0;
+  /// If given, an operator takes it out: it stays out until it is restored (RemoveOverride), or
+  /// another process registers the id (Exclusion).
+  std::string by = {};
+  std::string reason = {};
 };
 
 /// What an operator wants of an instance in place of what its provider says, until it is removed.

@@ -109,10 +109,12 @@ class Instance {
   mutable uint32_t service = 0;            ///< index in the catalog
   mutable uint32_t holder_slot = kNoSlot;  ///< session slot, or lease slot of an own TTL
   mutable uint32_t holder_position = 0;    ///< place in the session's list
-  mutable uint64_t replica_part = 0;       ///< what its record adds to the replication digest
-  mutable uint8_t round = 0;               ///< in which round of joining it was last heard of
-  mutable Health health = Health::kUp;     ///< of its holder
-  mutable bool answers = false;            ///< its checks fail, but by wrong answers
+  mutable uint64_t claimed = 0;  ///< version at which its holder came to have its address and port
+  mutable uint64_t replica_part = 0;    ///< what its record adds to the replication digest
+  mutable uint8_t round = 0;            ///< in which round of joining it was last heard of
+  mutable bool excluded = false;        ///< an operator has taken its process out (Exclusion)
+  mutable Health health = Health::kUp;  ///< of its holder
+  mutable bool answers = false;         ///< its checks fail, but by wrong answers
 
  private:
   Instance() = default;

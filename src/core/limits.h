@@ -49,6 +49,7 @@ struct ServiceTiming {
   int64_t probe_timeout_ms = 500;
   int64_t refused_removal_ms = 10'000;  ///< from the first refusal to removal
   int64_t silent_removal_ms = 30'000;   ///< from `down` to removal
+  int64_t unattended_ms = 3'600'000;    ///< so long what answers but does not speak is not silent
   uint32_t reports = 3;                 ///< of so many consumers …
   int64_t reports_within_ms = 10'000;   ///< … within this time cause a probe; reports 0: none do
   BreakerRule breaker;
@@ -64,6 +65,7 @@ struct Timing : ServiceTiming {
   uint32_t max_heartbeats_per_s = 20'000;     ///< above it, heartbeats are spread out
   uint32_t missed_heartbeats = 3;             ///< a session's TTL in heartbeats
   int64_t tombstone_ms = 24LL * 3600 * 1000;  ///< how long a departure is remembered
+  int64_t exclusion_ms = 600'000;   ///< an id that is gone for so long may come back (Exclusion)
   int64_t lost_stamps_ms = 10'000;  ///< skipped by a restart while the clock is behind the store
 
   int64_t breaker_period_ms = 1'800'000;  ///< "lately" is between one and two of these

@@ -13,6 +13,7 @@
 #include "core/cause.h"
 #include "core/check_rule.h"
 #include "core/dump_cursor.h"
+#include "core/exclusion.h"
 #include "core/key.h"
 #include "core/session_id.h"
 #include "core/stamp.h"
@@ -33,6 +34,22 @@ struct SessionOpened {
 struct SessionRefreshed {
   int64_t ttl_ms = 0;
   int64_t heartbeat_ms = 0;
+};
+
+/// An instance of a session that an operator has taken out.
+struct TakenOut {
+  InstanceKey instance;
+  Exclusion::Action action = Exclusion::Action::kDrain;
+  std::string by;
+  std::string reason;
+  bool operator==(const TakenOut&) const = default;
+};
+
+/// A session is still tied to its connection.
+struct TieChecked {
+  int64_t ttl_ms = 0;
+  int64_t heartbeat_ms = 0;
+  std::vector<TakenOut> taken_out;  ///< all that are, in the order of their keys
 };
 
 struct SessionEnded {
@@ -171,9 +188,11 @@ struct ChecksRead {
 /// The input changed nothing that its author must know of.
 struct Done {};
 
-using Reply = std::variant<Done, SessionOpened, SessionRefreshed, SessionEnded, InstanceRegistered,
-                           InstanceRefreshed, InstanceDeregistered, StatusSet, OverrideChanged,
-                           BreakerReleased, InstanceReported, RecordsRead, StampRead, ChecksRead>;
+using Reply =
+    std::variant<Done, SessionOpened, SessionRefreshed, TieChecked, SessionEnded,
+                 InstanceRegistered, InstanceRefreshed, InstanceDeregistered, StatusSet,
+                 OverrideChanged, BreakerReleased, InstanceReported, RecordsRead, StampRead,
+                 ChecksRead>;
 
 /// Asks the bus for the messages of a stream above `after`: at most some thousands, as ApplyBatch.
 struct Fetch {

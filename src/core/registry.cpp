@@ -175,6 +175,7 @@ Result<Reply> Registry::apply(const DetachSession& input, Now now, Outputs& out)
   Session* session = sessions_.find(input.id);
   if (session == nullptr || session->attachments == 0) return Reply(Done{});
   if (--session->attachments > 0) return Reply(Done{});
+  if (!session->facts.speaks) session->heard_version = version_;
   const bool at_home = session->lease != kNoSlot && !session->moved_away;
   const bool suspicious = input.how != DetachSession::How::kReleased && probes() &&
                           session->state == Session::State::kOpen && !session->instances.empty();
@@ -250,9 +251,9 @@ Result<Reply> Registry::apply(const RegisterInstance& input, Now now, Outputs& o
   catalog_.merge(service, present, record, version, now);
   version_ = version;
   if (!body.check.empty()) {
-    begin_checks(service.find_live(input.key.id)->holder_slot, out);
+    begin_checks(service.find_body(input.key.id)->holder_slot, out);
   } else if (body.holder.kind == HolderKind::kTtl) {
-    catalog_.renew_ttl(*service.find_live(input.key.id), !stood_still(now), now.mono_ms);
+    catalog_.renew_ttl(*service.find_body(input.key.id), !stood_still(now), version_, now.mono_ms);
   }
   RecordBatch& batch = out.records;
   batch.begin(version);
@@ -379,7 +380,7 @@ void Registry::renew_own_ttl(const Service& service, const Instance& body, Now n
     move_ttl(service, id, present, Cause::kNone, now, out);
     ++counters_.sessions_moved;
   }
-  catalog_.renew_ttl(body, !stood_still(now), now.mono_ms);
+  catalog_.renew_ttl(body, !stood_still(now), version_, now.mono_ms);
   revive(owner_of(body), now, out);
 }
 
@@ -454,14 +455,42 @@ Status Registry::claim_holder(const RegisterInstance& input, const KeyState& pre
   if (rival.opened > (*session)->opened) return superseded(input.key.id);
   // Of one that is not known here its home will say which of the two goes on.
   if (rival.state != Session::State::kOpen) return {};
+  if (!input.take_over && is_held(rival, **session, present, input, now)) {
+    return Error{
+        ErrorCode::kConflict, "id",
+        fmt::format("'{}' is held by a living session at {}:{} ({}); choose another id, or "
+                    "insist with take_over",
+                    input.key.id, present.body->address(), present.body->port(),
+                    rival.client.empty() ? "which gave no name" : rival.client),
+        std::nullopt};
+  }
   supersede(rival, input.key.id, now, out);
   return {};
+}
+
+/// Whether an id is not to be given away: its holder lives, and is another than the claimant. A
+/// process that was restarted, or has lost its session, comes back under its id at once: its old
+/// session is not heard of any more, or it has the same address and port, or the same process id.
+bool Registry::is_held(const Session& holder, const Session& claimant, const KeyState& present,
+                       const RegisterInstance& input, Now now) const {
+  const Instance& body = *present.body;
+  if (body.excluded) return false;  // another process is to take its place
+  if (holder.liveness.health != Health::kUp || !is_home(holder.liveness)) return false;
+  const bool same_place =
+      body.address() == input.registration.address && body.port() == input.registration.port;
+  const bool same_process =
+      !holder.facts.process.empty() && holder.facts.process == claimant.facts.process;
+  if (same_place || same_process || holder.moved_away) return false;
+  if (is_mute(holder)) return true;
+  // A heartbeat on its way is not missed yet.
+  const int64_t heartbeat_ms = asked_heartbeat_ms(holder.ttl_ms);
+  return holder.evidence_ms != 0 && now.mono_ms - holder.evidence_ms <= heartbeat_ms * 3 / 2;
 }
 
 Result<Reply> Registry::apply(const RefreshInstance& input, Now now, Outputs& out) {
   if (auto status = validate(input.key); !status.ok()) return status.error();
   const Service* service = catalog_.find(input.key.service);
-  const Instance* live = service == nullptr ? nullptr : service->find_live(input.key.id);
+  const Instance* live = service == nullptr ? nullptr : service->find_body(input.key.id);
   if (live == nullptr) return no_instance(input.key);
   if (live->holder_kind() != HolderKind::kTtl) {
     return Error{ErrorCode::kConflict, "id",
@@ -510,6 +539,7 @@ Result<Reply> Registry::removed_before(const DeregisterInstance& input, const Se
 
 Result<Reply> Registry::apply(const DeregisterInstance& input, Now now, Outputs& out) {
   if (auto status = validate(input, options_.limits); !status.ok()) return status.error();
+  if (!input.by.empty()) return take_out(input, now, out);
   Service* service = catalog_.find(input.key.service);
   const KeyState present =
       service == nullptr ? KeyState{} : catalog_.state_of(*service, input.key.id);

@@ -176,6 +176,8 @@ class Registry {
   bool is_same_process(const KeyState& present, const Holder& holder);
   base::Result<Reply> apply(const RefreshInstance& input, base::Now now, Outputs& out);
   base::Result<Reply> apply(const DeregisterInstance& input, base::Now now, Outputs& out);
+  bool is_held(const Session& holder, const Session& claimant, const KeyState& present,
+               const RegisterInstance& input, base::Now now) const;
   base::Status check_capacity(const RegisterInstance& input, const Service* service,
                               const KeyState& present);
   base::Status check_outbox(Stream stream, std::string_view key);
@@ -232,14 +234,24 @@ class Registry {
   bool remove_suspect(uint64_t number, const Suspect& suspect, base::Now now, Outputs& out);
   void end_suspect(uint64_t number, const Suspect& suspect, Cause cause, base::Now now,
                    Outputs& out);
+  void note_lapse(Suspect& suspect, base::Now now);
+  bool lapses_exactly(const Suspect& suspect);
+  void follow_lapse(Suspect& suspect, base::Now now, Outputs& out);
+  int64_t due_ms(const Suspect& suspect, base::Now now) const;
+  void note_answer(Suspect& suspect, base::Now now, Outputs& out);
+  void answer_reports(uint64_t number, const Suspect& suspect, base::Now now, Outputs& out);
   bool address_is_taken(const Suspect& suspect);
+  bool takes_address(const Instance& other, const Instance& instance);
+  RegistrationExtras extras_of(const Instance& instance) const;
+  bool has_lapse(const Instance& instance) const { return extras_of(instance).lapse.has_value(); }
+  ProcessFacts facts_of(const Instance& instance) const;
   bool in_doubt(base::Now now) const;
   void excuse_suspects(base::Now now);
   void watch_own_hearing(base::Now now);
   std::vector<Probe> targets_of(const Suspect& suspect, int64_t timeout_ms);
   void begin_round(uint64_t number, Suspect& suspect, base::Now now, Outputs& out);
   void conclude_round(uint64_t number, Suspect& suspect, base::Now now, Outputs& out);
-  void conclude_silence(Suspect& suspect, base::Now now, Outputs& out);
+  void conclude_silence(Suspect& suspect, Cause cause, base::Now now, Outputs& out);
 
   // Those that are checked: registry_checks.cpp.
   static bool is_check(uint64_t ticket);
@@ -276,10 +288,15 @@ class Registry {
   base::Result<Reply> apply(const RemoveOverride& input, base::Now now, Outputs& out);
   base::Status check_target(const InstanceKey& key) const;
   base::Result<Reply> say(const InstanceKey& key, OverrideRecord record, Stamp after, base::Now now,
-                          Outputs& out);
+                          Outputs& out, const Exclusion* exclusion = nullptr);
   InstanceDeregistered begin_drain(Service& service, const KeyState& present, int64_t until_wall_ms,
                                    base::Now now, Outputs& out);
   void end_drains(base::Now now, Outputs& out);
+  base::Result<Reply> take_out(const DeregisterInstance& input, base::Now now, Outputs& out);
+  void end_operator_drains(base::Now now, Outputs& out);
+  void tend_exclusions(base::Now now, Outputs& out);
+  bool is_over(const Service& service, std::string_view id, base::Now now) const;
+  base::Status check_override_room(const InstanceKey& key) const;
   void write_override(const Service& service, std::string_view id, uint64_t version,
                       RecordBatch& batch) const;
   void apply_record(Source source, const BusMessage& message, const OverrideRecord& record,
@@ -315,6 +332,7 @@ class Registry {
   static bool is_mute(const Session& session) {
     return session.attachments > 0 && !session.facts.speaks;
   }
+  std::vector<TakenOut> taken_out_of(const Session& session) const;
   void note_facts(Session& session, const ProcessFacts& facts, Stamp stamp);
   void take_speech(Session& session, bool speaks, base::Now now, Outputs& out);
   bool has_evidence(const Session& session, base::Now now) const;
@@ -419,6 +437,7 @@ class Registry {
   void sweep(base::Now now, Outputs& out);
   void sweep_sessions(base::Now now, Outputs& out);
   void sweep_instances(base::Now now, Outputs& out);
+  void excuse_claims();
   void begin_service(Phase phase, base::Now now);
   void finish_join(base::Now now, Outputs& out);
   void announce_own(base::Now now, Outputs& out);
@@ -454,6 +473,7 @@ class Registry {
   Reports reports_;
   Doubt doubt_;
   uint32_t tended_breaker_ = 0;
+  std::pair<uint32_t, std::string> tended_exclusion_;
   std::set<uint32_t> holding_;  // services of which a breaker holds
   int64_t breakers_since_ms_ = 0;
   uint32_t check_serial_ = 0;  ///< of the last check that was begun

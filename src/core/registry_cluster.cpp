@@ -390,10 +390,20 @@ void Registry::sweep_instances(Now now, Outputs& out) {
   }
 }
 
+/// What was registered before this node began to serve takes nobody's address: who was heard of
+/// after it, and who was not, is not known here.
+void Registry::excuse_claims() {
+  for (uint32_t slot = 0; slot < sessions_.slot_count(); ++slot) {
+    sessions_.at(slot).heard_version = version_;
+  }
+  catalog_.excuse_ttls(version_);
+}
+
 void Registry::begin_service(Phase phase, Now now) {
   if (loading()) {
     leases_.renew_all(now.mono_ms);
     catalog_.skip_missed_checks(now.mono_ms);
+    excuse_claims();
     catalog_.start_recording(version_);
   }
   phase_ = phase;

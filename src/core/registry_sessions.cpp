@@ -75,6 +75,7 @@ bool Registry::stood_still(Now now) const {
 
 void Registry::note_life(Session& session, Now now) const {
   session.evidence_ms = stood_still(now) ? 0 : std::max<int64_t>(now.mono_ms, 1);
+  session.heard_version = version_;
   session.moved_away = false;
   session.round = round_;
 }
@@ -112,7 +113,26 @@ Result<Reply> Registry::apply(const CheckTie& input, Now, Outputs&) {
   if (!session.ok()) return session.error();
   if ((*session)->moved_away) return moved_elsewhere();
   if ((*session)->lacks_registrations) return must_resume();
-  return Reply(SessionRefreshed{(*session)->ttl_ms, asked_heartbeat_ms((*session)->ttl_ms)});
+  return Reply(TieChecked{(*session)->ttl_ms, asked_heartbeat_ms((*session)->ttl_ms),
+                          taken_out_of(**session)});
+}
+
+/// The instances of a session that operators have taken out.
+std::vector<TakenOut> Registry::taken_out_of(const Session& session) const {
+  std::vector<TakenOut> taken;
+  if (session.excluded == 0) return taken;
+  for (const Instance* instance : session.instances) {
+    if (!instance->excluded) continue;
+    const Service& service = *catalog_.at(instance->service);
+    const Override& said = *service.find_override(instance->id());
+    taken.push_back({{service.key(), std::string(instance->id())},
+                     said.exclusion->action,
+                     said.by,
+                     said.reason});
+  }
+  std::sort(taken.begin(), taken.end(),
+            [](const TakenOut& a, const TakenOut& b) { return a.instance < b.instance; });
+  return taken;
 }
 
 /// While the node rejoins as new: what is said here now need not be heard from others.
@@ -139,6 +159,7 @@ void Registry::take_session(Session& session, uint32_t above_epoch, Cause cause,
   // Whoever moves by itself lives; of one taken over unasked nothing new is known.
   const Health health = cause == Cause::kHomeLost ? session.liveness.health : Health::kUp;
   session.liveness = {epoch, clock_.next(now), node_, false, cause, now.wall_ms, health};
+  session.heard_version = version_;
   if (session.lease == kNoSlot) {
     const LeaseOwner owner{LeaseKind::kSession, sessions_.slot_of(session)};
     session.lease = leases_.add(owner, session.ttl_ms, now.mono_ms);

@@ -257,6 +257,8 @@ const Case kCases[] = {
   stored 1
   published orders: o-1 o-9
 > register orders/o-1 session=new port=81
+  refused conflict id
+> register orders/o-1 session=new port=81 take_over=1
   updated
   stored 2
   published orders: o-1 o-9

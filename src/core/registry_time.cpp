@@ -29,6 +29,7 @@ Result<Reply> Registry::apply(const AdvanceTime&, Now now, Outputs& out) {
   catalog_.note_time(now.mono_ms);
   if (phase_ == Phase::kLoading) return Reply(Done{});
   if (options_.mirror) {
+    end_operator_drains(now, out);
     drop_aged(now, out);
     tend_sessions(now, out);  // those of which no record comes
     return Reply(Done{});
@@ -39,10 +40,12 @@ Result<Reply> Registry::apply(const AdvanceTime&, Now now, Outputs& out) {
   if (probes()) {
     watch_own_hearing(now);
     end_holds(out);
-    advance_suspects(now, out);
     tend_breakers(now);
   }
+  if (suspects_.size() > 0) advance_suspects(now, out);
+  end_operator_drains(now, out);
   if (phase_ != Phase::kStale) end_drains(now, out);
+  if (phase_ == Phase::kServing) tend_exclusions(now, out);
   drop_aged(now, out);
   if (options_.clustered) {
     tend_sessions(now, out);
@@ -79,7 +82,7 @@ void Registry::end_lapsed(Now now, Outputs& out) {
     }
     if (!is_session) {
       const bool lost = catalog_.ttl_liveness(owner.slot).cause == Cause::kHomeLost;
-      if (probes()) {
+      if (probes() || has_lapse(catalog_.ttl_instance(owner.slot))) {
         suspect(owner, Cause::kHeartbeatsMissed, now, out);
       } else {
         expire_instance(owner.slot, lost ? Cause::kHomeLost : Cause::kSessionExpired, now, out);

@@ -61,6 +61,7 @@ void Service::put_live(Instance::Ptr instance, Cause cause, uint64_t version) {
   const Instance& added = *instance;
   if (!tombstones_.empty()) forget_tombstone(added.id());
   if (!waiting_.empty()) waiting_.erase(std::string(added.id()));
+  forget_withdrawn(added.id());
 
   const ListEntry entry(instance.release(), state_for(added));
   const std::optional<ListEntry> replaced = list_.put(entry);
@@ -161,7 +162,10 @@ void Service::set_drain(std::string_view id, int64_t until_wall_ms) {
 
 InstanceState Service::state_for(const Instance& instance) const {
   const Override* said = find_override(instance.id());
-  if (said != nullptr && said->set && said->out_of_service) return InstanceState::kOutOfService;
+  if (said != nullptr && said->set && said->out_of_service) {
+    if (!said->exclusion) return InstanceState::kOutOfService;
+    if (instance.excluded) return InstanceState::kDraining;  // and behind that not listed at all
+  }
   if (drain_until_wall_ms(instance.id()) != 0) return InstanceState::kDraining;
   const InstanceState seen = state_of(instance.health);
   if (!statuses_ || seen == InstanceState::kDown) return seen;
@@ -212,26 +216,41 @@ uint32_t Service::weight_for(std::string_view id, uint32_t registered) const {
   return said != nullptr && said->set ? said->weight.value_or(registered) : registered;
 }
 
-void Service::put_waiting(Instance::Ptr instance, uint64_t version) {
+void Service::put_waiting(Instance::Ptr instance, Cause cause, uint64_t version) {
   const std::string id(instance->id());
   forget_tombstone(id);
+  forget_withdrawn(id);
   if (find_live(id) != nullptr) {
-    note(id, Cause::kNone, Change::Kind::kGone, version);
+    note(id, cause, Change::Kind::kGone, version);
     take_from_list(id);
   }
   waiting_.insert_or_assign(id, std::move(instance));
+  if (cause == Cause::kNone) return;
+  if (!withdrawn_) withdrawn_ = std::make_unique<std::map<std::string, Cause, std::less<>>>();
+  withdrawn_->emplace(id, cause);
+  ++departures_[static_cast<size_t>(cause)];
 }
 
-void Service::admit_waiting(std::string_view id, uint64_t version) {
+void Service::forget_withdrawn(std::string_view id) {
+  if (!withdrawn_) return;
+  const auto found = withdrawn_->find(id);
+  if (found == withdrawn_->end()) return;
+  --departures_[static_cast<size_t>(found->second)];
+  withdrawn_->erase(found);
+  if (withdrawn_->empty()) withdrawn_.reset();
+}
+
+void Service::admit_waiting(std::string_view id, Cause cause, uint64_t version) {
   const auto found = waiting_.find(id);
   CALLBOOK_CHECK(found != waiting_.end());
   Instance::Ptr instance = std::move(found->second);
   waiting_.erase(found);
-  put_live(std::move(instance), Cause::kRegistered, version);
+  put_live(std::move(instance), cause, version);
 }
 
 void Service::put_tombstone(std::string_view id, Tombstone tombstone, uint64_t version) {
   forget_tombstone(id);
+  forget_withdrawn(id);
   if (find_live(id) != nullptr) {
     note(id, tombstone.cause, Change::Kind::kGone, version);
     take_from_list(id);

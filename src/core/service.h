@@ -53,6 +53,11 @@ class Service {
 
   const Instance* find_live(std::string_view id) const;
   const Instance* find_waiting(std::string_view id) const;
+  /// Live or waiting.
+  const Instance* find_body(std::string_view id) const {
+    const Instance* live = find_live(id);
+    return live != nullptr ? live : find_waiting(id);
+  }
   const Tombstone* find_tombstone(std::string_view id) const;
 
   /// Puts an instance into the list, replacing what stood under its id anywhere.
@@ -64,10 +69,11 @@ class Service {
   bool set_health(const Instance& instance, Health health, Cause cause, uint64_t version);
   Breaker& breaker() { return breaker_; }
   const Breaker& breaker() const { return breaker_; }
-  /// Keeps an instance out of the list until its session is known.
-  void put_waiting(Instance::Ptr instance, uint64_t version);
+  /// Keeps an instance out of the list: until its session is known, or, where that has a `cause`,
+  /// because an operator has taken it out; then it counts among the departures.
+  void put_waiting(Instance::Ptr instance, Cause cause, uint64_t version);
   /// Moves a waiting instance into the list.
-  void admit_waiting(std::string_view id, uint64_t version);
+  void admit_waiting(std::string_view id, Cause cause, uint64_t version);
   /// Replaces whatever stands under `id` by a tombstone; `version` is of this change.
   void put_tombstone(std::string_view id, Tombstone tombstone, uint64_t version);
   /// Drops a tombstone for good.
@@ -136,6 +142,7 @@ class Service {
   void note(std::string_view id, Cause cause, Change::Kind kind, uint64_t version);
   Overrides& mutable_overrides();
   void take_from_list(std::string_view id);
+  void forget_withdrawn(std::string_view id);
   void count(const ListEntry& entry, bool in);
   void forget_tombstone(std::string_view id);
 
@@ -144,6 +151,7 @@ class Service {
   const Interner& interner_;
   MutableInstanceList list_;
   std::map<std::string, Instance::Ptr, std::less<>> waiting_;
+  std::unique_ptr<std::map<std::string, Cause, std::less<>>> withdrawn_;  ///< of those that wait
   std::map<std::string, Tombstone, std::less<>> tombstones_;
   std::shared_ptr<Overrides> overrides_;  ///< null: none
   bool overrides_published_ = false;      ///< a reader may hold them: copied before a change

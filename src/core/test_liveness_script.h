@@ -23,9 +23,11 @@ namespace callbook::core {
 /// A registry with providers that send heartbeats every two seconds and listen on ports, run from
 /// lines of commands; after each stands what consumers see, with the time since its beginning.
 ///
-///   process p [n] [zone=z] [service=s]
+///   process p [n] [zone=z] [service=s] [at=q] [speaks] [shares] [host=7] [address=127.0.0.1]
 ///                          opens session p and registers s/p-1 … s/p-n; again: more of it
-///   attach p               ties the session to a connection (no heartbeats)
+///   attach p               ties the session to a connection (no heartbeats, unless it speaks)
+///   ttl t [down=ms] [remove=ms] [noprobe]
+///                          registers orders/t-1 with a TTL of 6 s and, if given, a lapse rule
 ///   kill p…                the process is gone: connections break, ports refuse
 ///   lose p…                the host is gone: nothing breaks, nothing answers
 ///   hang p…                no heartbeats, but the ports answer
@@ -61,6 +63,8 @@ class LivenessScript {
     std::map<uint16_t, Port> ports = {};  ///< those that are otherwise
     bool beats = true;
     bool attached = false;
+    bool speaks = false;
+    bool own_ttl = false;
   };
 
   void begin() {
@@ -108,6 +112,12 @@ class LivenessScript {
       Process& process = processes_.at(words.at(0));
       (words.size() > 1 ? process.ports[static_cast<uint16_t>(std::stoul(words[1]))]
                         : process.port) = port;
+    } else if (verb == "ttl") {
+      add_ttl(words);
+    } else if (verb == "status") {
+      step(SetStatus{{{kDefaultNamespace, "orders"}, words.at(0)},
+                     *provider_state_from(words.at(1)),
+                     "so it says"});
     } else if (verb == "check" || verb == "checks") {
       add_checked(words, verb == "checks");
     } else if (verb == "results") {
@@ -119,7 +129,7 @@ class LivenessScript {
       wanted.by = "alice";
       step(wanted);
     } else {
-      for (const std::string& name : words) change(verb, processes_.at(name));
+      for (const std::string& name : words) change(verb, name, processes_.at(name));
       if (verb == "lossy") lossy_ = true;
     }
     show();
@@ -135,6 +145,8 @@ class LivenessScript {
     std::string service = "orders";
     std::string zone;
     int count = 1;
+    RegistrationExtras extras;
+    ProcessFacts facts;
     for (size_t i = 1; i < words.size(); ++i) {
       if (words[i].starts_with("zone=")) {
         zone = words[i].substr(5);
@@ -142,11 +154,19 @@ class LivenessScript {
         service = words[i].substr(8);
       } else if (words[i].starts_with("at=")) {
         process.address = processes_.at(words[i].substr(3)).address;
+      } else if (words[i].starts_with("address=")) {
+        process.address = words[i].substr(8);
+      } else if (words[i].starts_with("host=")) {
+        facts.host = std::stoull(words[i].substr(5));
+      } else if (words[i] == "speaks") {
+        process.speaks = facts.speaks = true;
+      } else if (words[i] == "shares") {
+        extras.shares_port = true;
       } else {
         count = std::stoi(words[i]);
       }
     }
-    if (!known) step(OpenSession{process.session, 6'000, name});
+    if (!known) step(OpenSession{process.session, 6'000, name, {}, facts});
     for (int i = 1; i <= count; ++i) {
       RegisterInstance input;
       input.key = {{kDefaultNamespace, service}, fmt::format("{}-{}", name, i)};
@@ -154,8 +174,39 @@ class LivenessScript {
       input.registration.port = static_cast<uint16_t>(8'000 + i);
       input.registration.zone = zone;
       input.registration.holder = {HolderKind::kSession, process.session, 0};
+      input.registration.extras = encode(extras);
       step(input);
     }
+  }
+
+  void add_ttl(const std::vector<std::string>& words) {
+    const std::string& name = words.at(0);
+    Process& process = processes_[name];
+    process.address = fmt::format("10.0.0.{}", processes_.size());
+    process.own_ttl = true;
+    Lapse lapse;
+    bool has_rule = false;
+    for (size_t i = 1; i < words.size(); ++i) {
+      const std::string value = words[i].substr(words[i].find('=') + 1);
+      has_rule = true;
+      if (words[i].starts_with("down=")) lapse.down_after_ms = std::stoll(value);
+      if (words[i].starts_with("remove=")) lapse.remove_after_ms = std::stoll(value);
+      if (words[i] == "noprobe") lapse.probe = false;
+    }
+    RegisterInstance input;
+    input.key = {{kDefaultNamespace, "orders"}, name + "-1"};
+    input.registration.address = process.address;
+    input.registration.port = 8'000;
+    input.registration.holder = {HolderKind::kTtl, {}, 6'000};
+    RegistrationExtras extras;
+    if (has_rule) extras.lapse = lapse;
+    input.registration.extras = encode(extras);
+    step(input);
+  }
+
+  bool speak(const std::string& name, const Process& process) {
+    if (!process.own_ttl) return step(RefreshSession{process.session});
+    return step(RefreshInstance{{{kDefaultNamespace, "orders"}, name + "-1"}});
   }
 
   void add_checked(const std::vector<std::string>& words, bool several) {
@@ -237,7 +288,7 @@ class LivenessScript {
     } while (!after.empty());
   }
 
-  void change(const std::string& verb, Process& process) {
+  void change(const std::string& verb, const std::string& name, Process& process) {
     if (verb == "attach") {
       process.attached = true;
       step(AttachSession{process.session});
@@ -250,7 +301,7 @@ class LivenessScript {
     if (verb == "kill" && std::exchange(process.attached, false)) {
       step(DetachSession{process.session, DetachSession::How::kBroken});
     }
-    if (verb == "back") step(RefreshSession{process.session});
+    if (verb == "back") speak(name, process);
   }
 
   void pass(int64_t ms) {
@@ -270,8 +321,8 @@ class LivenessScript {
       if (now_.mono_ms % 2'000 == 0) {
         const bool lost = lossy_ && now_.mono_ms % 4'000 == 0;
         for (auto& [name, process] : processes_) {
-          if (lost || !process.beats || process.attached) continue;
-          process.beats = step(RefreshSession{process.session});
+          if (lost || !process.beats || (process.attached && !process.speaks)) continue;
+          process.beats = speak(name, process);
         }
       }
       step(AdvanceTime{});

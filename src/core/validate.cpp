@@ -173,7 +173,7 @@ Status validate(const DeregisterInstance& input, const Limits& limits) {
         "drain", fmt::format("is {} ms; the most is {}", input.drain_ms, limits.max_drain_ms),
         limits.max_drain_ms);
   }
-  return {};
+  return input.by.empty() ? Status() : check_author(input.by, input.reason, limits);
 }
 
 Status validate(const SetOverride& input, const Limits& limits) {
