@@ -302,6 +302,7 @@ void Catalog::install(Service& service, Instance::Ptr instance, const Instance* 
   const Instance& added = *instance;
   const uint64_t version = added.version;
   int64_t evidence_ms = 0;
+  std::unique_ptr<CheckRuns> checks;
   uint64_t heard_version = version;
   added.claimed = version;
   if (replaced != nullptr) {
@@ -310,6 +311,7 @@ void Catalog::install(Service& service, Instance::Ptr instance, const Instance* 
     added.round = replaced->round;
     if (replaced->holder_kind() == HolderKind::kTtl) {
       evidence_ms = ttl_slots_[replaced->holder_slot].evidence_ms;
+      checks = take_checks(*replaced, added, holder);
       heard_version = ttl_slots_[replaced->holder_slot].heard_version;
     }
     release_holder(*replaced);
@@ -324,10 +326,11 @@ void Catalog::install(Service& service, Instance::Ptr instance, const Instance* 
     sessions_.add_instance(slot, added);
     added.health = sessions_.at(slot).liveness.health;
   } else if (holder.kind == HolderKind::kTtl) {
-    take_ttl_slot(added, holder, liveness, now_ms);
+    take_ttl_slot(added, holder, liveness, std::move(checks), now_ms);
     ttl_slots_[added.holder_slot].evidence_ms = evidence_ms;
     ttl_slots_[added.holder_slot].heard_version = heard_version;
     added.health = liveness.health;
+    added.answers = liveness.cause == Cause::kCheckFailed;
   }
   addresses_.add(added);
   remember_liveness(service, added.id(), holder.kind, liveness);
@@ -363,7 +366,6 @@ void Catalog::bury(Service& service, std::string_view id, Tombstone tombstone, u
     tombstone.replica_part = body->replica_part;
     tombstone.round = body->round;
     const bool unreached = tombstone.cause == Cause::kProbeTimedOut ||
-                           tombstone.cause == Cause::kCheckFailed ||
                            tombstone.cause == Cause::kHeartbeatsMissed;
     if (counted && unreached) {
       service.breaker().note_removal(PackedBody(live->packed(), interner_).zone(), now_ms_);
@@ -401,8 +403,19 @@ void Catalog::release_holder(const Instance& instance) {
   }
 }
 
+/// What is known of the checks goes on with a registration that leaves them and their target alone.
+std::unique_ptr<CheckRuns> Catalog::take_checks(const Instance& replaced, const Instance& added,
+                                                const Holder& holder) {
+  std::unique_ptr<CheckRuns>& checks = ttl_slots_[replaced.holder_slot].checks;
+  if (checks == nullptr || holder.kind != HolderKind::kTtl) return nullptr;
+  const bool same = replaced.address() == added.address() && replaced.port() == added.port() &&
+                    checks_of(replaced) == checks_of(added, holder.ttl_ms);
+  return same ? std::move(checks) : nullptr;
+}
+
 void Catalog::take_ttl_slot(const Instance& instance, const Holder& holder,
-                            const Liveness& liveness, int64_t now_ms) {
+                            const Liveness& liveness, std::unique_ptr<CheckRuns> checks,
+                            int64_t now_ms) {
   uint32_t slot;
   if (free_ttl_slots_.empty()) {
     slot = static_cast<uint32_t>(ttl_slots_.size());
@@ -412,27 +425,56 @@ void Catalog::take_ttl_slot(const Instance& instance, const Holder& holder,
     free_ttl_slots_.pop_back();
   }
   TtlSlot& taken = ttl_slots_[slot];
-  taken = TtlSlot{&instance, liveness, holder.ttl_ms, kNoSlot, 0, 0, 0, nullptr};
-  if (const auto rule = decode_check(PackedBody(instance.packed(), interner_).check())) {
-    taken.check = std::make_unique<CheckRun>(CheckRun{*rule});
-  }
+  taken = TtlSlot{};
+  taken.instance = &instance;
+  taken.liveness = liveness;
+  taken.ttl_ms = holder.ttl_ms;
+  taken.checked = !PackedBody(instance.packed(), interner_).check().empty();
+  taken.checks = std::move(checks);
   instance.holder_slot = slot;
   follow_home(taken, slot, now_ms);
 }
 
 void Catalog::follow_home(TtlSlot& slot, uint32_t index, int64_t now_ms) {
   const bool at_home = !setting_.clustered || slot.liveness.home == setting_.node;
-  if (at_home && slot.lease == kNoSlot) {
-    const LeaseOwner owner{LeaseKind::kInstance, index};
-    // Checks that begin together, as after a restart, are spread over their interval.
-    const int64_t phase_ms =
-        slot.check == nullptr
-            ? 0
-            : static_cast<int64_t>(slot.instance->content_hash %
-                                   static_cast<uint64_t>(std::max<int64_t>(slot.ttl_ms, 1)));
-    slot.lease = leases_.add(owner, slot.ttl_ms, std::max<int64_t>(now_ms - phase_ms, 0));
-  } else if (!at_home && slot.lease != kNoSlot) {
-    leases_.remove(std::exchange(slot.lease, kNoSlot));
+  if (!at_home) {
+    if (slot.checked) slot.evidence_ms = 0;  // what other checks find out is none of its own
+    slot.checks.reset();
+    if (slot.lease != kNoSlot) leases_.remove(std::exchange(slot.lease, kNoSlot));
+  } else if (slot.lease == kNoSlot && slot.checked) {
+    if (slot.checks == nullptr) {
+      // Checks that begin together, as after a restart, are spread over their interval.
+      const uint64_t spread = slot.instance->content_hash;
+      slot.checks =
+          std::make_unique<CheckRuns>(checks_of(*slot.instance), slot.liveness, spread, now_ms);
+    }
+    const int64_t wait_ms = std::max<int64_t>(slot.checks->next_due_ms() - now_ms, 0);
+    slot.lease = leases_.add({LeaseKind::kChecks, index}, wait_ms, now_ms);
+  } else if (slot.lease == kNoSlot) {
+    slot.lease = leases_.add({LeaseKind::kInstance, index}, slot.ttl_ms, now_ms);
+  }
+}
+
+CheckSet Catalog::checks_of(const Instance& instance, int64_t ttl_ms) const {
+  const PackedBody body(instance.packed(), interner_);
+  RegistrationView view;
+  view.holder.ttl_ms = ttl_ms;
+  view.check = body.check();
+  view.extras = body.extras();
+  return core::checks_of(view);
+}
+
+void Catalog::await_due_check(uint32_t slot, int64_t now_ms) {
+  const TtlSlot& awaited = ttl_slots_[slot];
+  leases_.postpone(awaited.lease, awaited.checks->next_due_ms(), now_ms);
+}
+
+void Catalog::skip_missed_checks(int64_t now_ms) {
+  for (uint32_t slot = 0; slot < ttl_slots_.size(); ++slot) {
+    CheckRuns* checks = check_runs(slot);
+    if (checks == nullptr) continue;
+    checks->skip_missed(now_ms);
+    await_due_check(slot, now_ms);
   }
 }
 
@@ -498,7 +540,8 @@ void Catalog::renew_ttl(const Instance& instance, bool proven, uint64_t version,
 bool Catalog::has_evidence(const Instance& instance, int64_t now_ms) const {
   if (instance.holder_kind() != HolderKind::kTtl) return false;
   const TtlSlot& slot = ttl_slots_[instance.holder_slot];
-  const int64_t lately_ms = slot.check == nullptr ? slot.ttl_ms : 2 * slot.ttl_ms;
+  const int64_t lately_ms =
+      slot.checks == nullptr ? slot.ttl_ms : 2 * slot.checks->shortest_interval_ms();
   return slot.evidence_ms != 0 && now_ms - slot.evidence_ms <= lately_ms;
 }
 

@@ -11,7 +11,7 @@
 
 #include "base/time.h"
 #include "core/address_index.h"
-#include "core/check_rule.h"
+#include "core/check_runs.h"
 #include "core/interner.h"
 #include "core/key.h"
 #include "core/lease_wheel.h"
@@ -22,16 +22,6 @@
 #include "core/session_table.h"
 
 namespace callbook::core {
-
-/// What came of an instance's checks so far. Times are monotonic ms.
-struct CheckRun {
-  CheckRule rule;
-  uint32_t serial = 0;  ///< of the last check
-  bool under_way = false;
-  uint32_t failures = 0;   ///< in a row
-  uint32_t successes = 0;  ///< in a row
-  int64_t failing_since_ms = 0;
-};
 
 /// Everything known of one instance's key, wherever it stands.
 struct KeyState {
@@ -117,11 +107,25 @@ class Catalog {
   void excuse_ttls(uint64_t version);
   /// Of all services.
   const AddressIndex& addresses() const { return addresses_; }
-  /// What comes of the checks of the instance in a lease slot; nullptr if it has none.
-  CheckRun* check_run(uint32_t slot) {
-    return slot < ttl_slots_.size() ? ttl_slots_[slot].check.get() : nullptr;
+  /// Whether the instance has checks in place of heartbeats.
+  bool is_checked(const Instance& instance) const {
+    return instance.holder_kind() == HolderKind::kTtl && ttl_slots_[instance.holder_slot].checked;
   }
-  /// A check has shown that it can be called.
+  /// What comes of the checks of the instance in a lease slot; nullptr if it has none, or its home
+  /// is elsewhere.
+  CheckRuns* check_runs(uint32_t slot) {
+    return slot < ttl_slots_.size() ? ttl_slots_[slot].checks.get() : nullptr;
+  }
+  /// The checks themselves, wherever their home is.
+  CheckSet checks_of(const Instance& instance) const {
+    return checks_of(instance, ttl_ms(instance));
+  }
+  /// Wakes for the slot's checks when the next is due.
+  void await_due_check(uint32_t slot, int64_t now_ms);
+  /// Checks that fell due while nobody looked are not made up for all at once: each waits for its
+  /// next time.
+  void skip_missed_checks(int64_t now_ms);
+  /// Its checks have shown that it can be called.
   void note_evidence(uint32_t slot, int64_t now_ms) { ttl_slots_[slot].evidence_ms = now_ms; }
   /// Whether a sign of life came lately: within its TTL, or two intervals of its checks.
   bool has_evidence(const Instance& instance, int64_t now_ms) const;
@@ -202,7 +206,8 @@ class Catalog {
     int64_t evidence_ms = 0;              ///< of its last sign of life here; 0 for none
     uint64_t suspect = 0;                 ///< its number among the suspects; 0: none
     uint64_t heard_version = 0;           ///< at which its last sign of life came
-    std::unique_ptr<CheckRun> check;      ///< of one that is checked
+    bool checked = false;                 ///< has checks in place of heartbeats
+    std::unique_ptr<CheckRuns> checks;    ///< of one that is checked, at its home
   };
   struct Aged {
     int64_t removed_wall_ms;
@@ -244,7 +249,10 @@ class Catalog {
   bool merge_facets(Service& service, const KeyState& present, const InstanceRecord& record,
                     uint64_t version, base::Now now);
   void take_ttl_slot(const Instance& instance, const Holder& holder, const Liveness& liveness,
-                     int64_t now_ms);
+                     std::unique_ptr<CheckRuns> checks, int64_t now_ms);
+  std::unique_ptr<CheckRuns> take_checks(const Instance& replaced, const Instance& added,
+                                         const Holder& holder);
+  CheckSet checks_of(const Instance& instance, int64_t ttl_ms) const;
   void remember_liveness(const Service& service, std::string_view id, HolderKind kind,
                          const Liveness& liveness);
   void touch(Service& service);

@@ -257,11 +257,20 @@ struct ReadStamp {
   InstanceKey key;
 };
 
-using Input = std::variant<OpenSession, ResumeSession, RefreshSession, AttachSession, CheckTie,
-                           DetachSession, CloseSession, ProbeResult, ReportInstance, ReleaseBreaker,
-                           RegisterInstance, SetStatus, RefreshInstance, DeregisterInstance,
-                           SetOverride, RemoveOverride, MergeRecord, FinishLoading, AdvanceTime,
-                           ReportBus, ReportBusLost, ApplyBatch, SettlePublication, HearBeat,
-                           ApplySnapshot, MirrorRecords, ReadRecords, ReadStamp, ClaimName>;
+/// What the checks of a service's instances say, a part at a time: of those behind `after`, about
+/// `most` instances.
+struct ReadChecks {
+  ServiceKey service;
+  std::string after = {};  ///< an id; empty: from the beginning
+  uint32_t most = 1'000;
+};
+
+using Input =
+    std::variant<OpenSession, ResumeSession, RefreshSession, AttachSession, CheckTie, DetachSession,
+                 CloseSession, ProbeResult, ReportInstance, ReleaseBreaker, RegisterInstance,
+                 SetStatus, RefreshInstance, DeregisterInstance, SetOverride, RemoveOverride,
+                 MergeRecord, FinishLoading, AdvanceTime, ReportBus, ReportBusLost, ApplyBatch,
+                 SettlePublication, HearBeat, ApplySnapshot, MirrorRecords, ReadRecords, ReadStamp,
+                 ReadChecks, ClaimName>;
 
 }  // namespace callbook::core

@@ -114,6 +114,7 @@ class Instance {
   mutable uint8_t round = 0;            ///< in which round of joining it was last heard of
   mutable bool excluded = false;        ///< an operator has taken its process out (Exclusion)
   mutable Health health = Health::kUp;  ///< of its holder
+  mutable bool answers = false;         ///< its checks fail, but by wrong answers
 
  private:
   Instance() = default;

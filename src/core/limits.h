@@ -53,6 +53,9 @@ struct ServiceTiming {
   uint32_t reports = 3;                 ///< of so many consumers …
   int64_t reports_within_ms = 10'000;   ///< … within this time cause a probe; reports 0: none do
   BreakerRule breaker;
+  /// Whether those whose checks fail, but are not refused, are `protected` when all of three or
+  /// more of the service fail.
+  bool protect_failing = true;
 };
 
 /// Timing rules that an operator may change. What a service has of its own is in

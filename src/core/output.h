@@ -158,13 +158,42 @@ struct StampRead {
   uint64_t version = 0;  ///< at which its service stands
 };
 
+/// One check of an instance, as this node sees it.
+struct CheckReport {
+  enum class Status : uint8_t { kUnknown, kPassing, kFailing };
+
+  std::string id;    ///< of the instance
+  std::string name;  ///< of the check
+  std::shared_ptr<const CheckRule> rule;
+  std::string address;
+  uint16_t port = 0;
+  Status status = Status::kUnknown;
+  std::string home;  ///< the node that makes it
+
+  // At its home alone; elsewhere nothing is known of it but what its instance shows.
+  std::string output = {};      ///< of the last result; empty: there has been none
+  int64_t checked_ms_ago = -1;  ///< -1: there has been none
+  int64_t elapsed_ms = 0;
+  uint32_t failures = 0;  ///< in a row
+};
+
+/// A part of a service's checks, by instance and name.
+struct ChecksRead {
+  struct Part {
+    std::vector<CheckReport> checks;
+    std::string next;  ///< where to go on (ReadChecks::after); empty: there are no more
+  };
+  std::shared_ptr<const Part> part;
+};
+
 /// The input changed nothing that its author must know of.
 struct Done {};
 
 using Reply =
     std::variant<Done, SessionOpened, SessionRefreshed, TieChecked, SessionEnded,
                  InstanceRegistered, InstanceRefreshed, InstanceDeregistered, StatusSet,
-                 OverrideChanged, BreakerReleased, InstanceReported, RecordsRead, StampRead>;
+                 OverrideChanged, BreakerReleased, InstanceReported, RecordsRead, StampRead,
+                 ChecksRead>;
 
 /// Asks the bus for the messages of a stream above `after`: at most some thousands, as ApplyBatch.
 struct Fetch {

@@ -258,7 +258,7 @@ Result<Reply> Registry::apply(const RegisterInstance& input, Now now, Outputs& o
   catalog_.merge(service, present, record, version, now);
   version_ = version;
   if (!body.check.empty()) {
-    begin_check(service.find_body(input.key.id)->holder_slot, out);
+    begin_checks(service.find_body(input.key.id)->holder_slot, out);
   } else if (body.holder.kind == HolderKind::kTtl) {
     catalog_.renew_ttl(*service.find_body(input.key.id), !stood_still(now), version_, now.mono_ms);
   }
@@ -344,7 +344,7 @@ Result<Reply> Registry::register_unchanged(const Service& service, const Instanc
   catalog_.restamp(service, body, stamp);
   const std::string id(body.id());
   if (is_checked(body)) {
-    begin_check(body.holder_slot, out);
+    begin_checks(body.holder_slot, out);
   } else if (body.holder_kind() == HolderKind::kTtl) {
     renew_own_ttl(service, body, now, out);
   }

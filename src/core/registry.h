@@ -267,15 +267,17 @@ class Registry {
 
   // Those that are checked: registry_checks.cpp.
   static bool is_check(uint64_t ticket);
-  bool is_checked(const Instance& instance) {
-    return instance.holder_kind() == HolderKind::kTtl &&
-           catalog_.check_run(instance.holder_slot) != nullptr;
-  }
+  bool is_checked(const Instance& instance) const { return catalog_.is_checked(instance); }
   void await_check(const KeyState& present, const RegistrationView& body, Liveness& liveness) const;
-  void begin_check(uint32_t slot, Outputs& out);
+  void begin_check(uint32_t slot, size_t index, Outputs& out);
+  void begin_checks(uint32_t slot, Outputs& out);
+  void begin_due_checks(uint32_t slot, base::Now now, Outputs& out);
   base::Result<Reply> apply_check(const ProbeResult& input, base::Now now, Outputs& out);
-  void pass_check(CheckRun& run, uint32_t slot, base::Now now, Outputs& out);
-  void fail_check(CheckRun& run, uint32_t slot, Cause cause, base::Now now, Outputs& out);
+  void follow_checks(uint32_t slot, base::Now now, Outputs& out);
+  void remove_failing(uint32_t slot, base::Now now, Outputs& out);
+  base::Result<Reply> apply(const ReadChecks& input, base::Now now, Outputs& out);
+  void report_checks(const Instance& instance, base::Now now, std::vector<CheckReport>& out);
+  std::string name_of_node(NodeId node) const;
 
   // Refusal to believe in mass death: registry_breaker.cpp.
   base::Result<Reply> apply(const ReleaseBreaker& input, base::Now now, Outputs& out);
@@ -283,6 +285,7 @@ class Registry {
   void for_each_group(LeaseOwner owner, Visit visit);
   bool breakers_allow(LeaseOwner owner, base::Now now);
   void follow_breaker(LeaseOwner owner, Cause cause, base::Now now, Outputs& out);
+  bool follow_groups(LeaseOwner owner, base::Now now, Outputs& out);
   bool follow_group(const Service& service, std::string_view zone, BreakerGroup& group,
                     base::Now now, Outputs& out);
   void write_breaker(const Service& service, std::string_view zone, const BreakerGroup& group,
@@ -495,6 +498,7 @@ class Registry {
   std::pair<uint32_t, std::string> tended_exclusion_;
   std::set<uint32_t> holding_;  // services of which a breaker holds
   int64_t breakers_since_ms_ = 0;
+  uint32_t check_serial_ = 0;  ///< of the last check that was begun
   Counters counters_;
 
   // The bus. Times are monotonic ms.

@@ -49,12 +49,18 @@ bool Registry::breakers_allow(LeaseOwner owner, Now now) {
 /// Whoever is not reached, for `cause`, is served on while a breaker of one of its groups holds.
 void Registry::follow_breaker(LeaseOwner owner, Cause cause, Now now, Outputs& out) {
   if (!is_unreachable(liveness_of(owner).health)) return;
+  const bool holds = follow_groups(owner, now, out);
+  set_health(owner, holds ? Health::kProtected : Health::kDown, holds ? Cause::kMassDeath : cause,
+             now, out);
+}
+
+/// Begins the holds of its groups that are due; whether one of them holds.
+bool Registry::follow_groups(LeaseOwner owner, Now now, Outputs& out) {
   bool holds = false;
   for_each_group(owner, [&](Service& service, std::string_view zone, BreakerGroup& group) {
     holds |= follow_group(service, zone, group, now, out);
   });
-  set_health(owner, holds ? Health::kProtected : Health::kDown, holds ? Cause::kMassDeath : cause,
-             now, out);
+  return holds;
 }
 
 /// Begins the hold of a group; whether it holds.

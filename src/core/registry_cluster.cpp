@@ -420,6 +420,7 @@ void Registry::excuse_claims() {
 void Registry::begin_service(Phase phase, Now now) {
   if (loading()) {
     leases_.renew_all(now.mono_ms);
+    catalog_.skip_missed_checks(now.mono_ms);
     excuse_claims();
     catalog_.start_recording(version_);
   }

@@ -119,7 +119,9 @@ void Registry::set_health(const Instance& instance, Health health, Cause cause, 
   record.liveness = present;
   record.liveness.stamp = clock_.next(now);
   record.liveness.health = health;
-  if (present.cause != Cause::kHomeLost) record.liveness.cause = cause;
+  // A check says why by itself, whoever has made those before.
+  const bool says_why = present.cause != Cause::kHomeLost || is_checked(instance);
+  if (says_why) record.liveness.cause = cause;
   catalog_.merge(record, version_ + 1, now);
   change(service, id, now, out);
 }
@@ -547,7 +549,7 @@ Result<Reply> Registry::apply(const ReportInstance& input, Now now, Outputs& out
 /// Has it probed, if its owner lives here and is not in doubt already.
 void Registry::investigate(const Instance& instance, Now now, Outputs& out) {
   if (instance.holder_kind() == HolderKind::kPersistent) return;
-  if (is_checked(instance)) return begin_check(instance.holder_slot, out);
+  if (is_checked(instance)) return begin_checks(instance.holder_slot, out);
   const LeaseOwner owner = owner_of(instance);
   if (suspicion_of(owner) != 0 || !is_home(liveness_of(owner))) return;
   begin_suspicion(owner, true, now);

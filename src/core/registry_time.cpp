@@ -58,6 +58,7 @@ void Registry::excuse_silence(Now now) {
   ++counters_.stalls;
   stalled_ms_ = std::max<int64_t>(now.mono_ms, 1);
   leases_.renew_all(now.mono_ms);
+  catalog_.skip_missed_checks(now.mono_ms);
   excuse_suspects(now);
   peers_.excuse_all(now.mono_ms);
   contact_since_ms_ = 0;
@@ -67,16 +68,15 @@ void Registry::end_lapsed(Now now, Outputs& out) {
   lapsed_.clear();
   leases_.advance(now.mono_ms, lapsed_);
   for (const LeaseOwner& owner : lapsed_) {
+    if (owner.kind == LeaseKind::kChecks) {
+      begin_due_checks(owner.slot, now, out);
+      continue;
+    }
     const bool is_session = owner.kind == LeaseKind::kSession;
     if (phase_ == Phase::kStale) {
       // Those who miss this node may be known elsewhere: nobody is removed on such knowledge.
       if (is_session) leases_.renew(sessions_.at(owner.slot).lease, now.mono_ms);
       if (!is_session) catalog_.restart_ttl(owner.slot, now.mono_ms);
-      continue;
-    }
-    if (!is_session && catalog_.check_run(owner.slot) != nullptr) {
-      catalog_.restart_ttl(owner.slot, now.mono_ms);
-      begin_check(owner.slot, out);
       continue;
     }
     if (!is_session) {

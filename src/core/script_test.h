@@ -188,6 +188,7 @@ class Script {
       std::string operator()(const InstanceReported&) { return "  reported\n"; }
       std::string operator()(const RecordsRead&) { return "  read\n"; }
       std::string operator()(const StampRead&) { return "  read\n"; }
+      std::string operator()(const ChecksRead&) { return "  read\n"; }
     };
     return std::visit(Shower(), reply);
   }

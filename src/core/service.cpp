@@ -178,6 +178,7 @@ bool Service::set_health(const Instance& instance, Health health, Cause cause, u
   const bool listed = present != nullptr && &present->instance() == &instance;
   if (listed) count(*present, false);
   instance.health = health;
+  instance.answers = cause == Cause::kCheckFailed;
   if (!listed) return false;
   count(*present, true);
   if (state_for(instance) == present->state()) return false;
@@ -190,13 +191,24 @@ void Service::count(const ListEntry& entry, bool in) {
   if (entry.state() == InstanceState::kUp) up_ += in ? 1 : -1;
   if (is_withheld(entry.state())) return;
   const Health health = entry.instance().health;
+  meant_ += in ? 1 : -1;
+  if (fails(health)) failing_ += in ? 1 : -1;
   if (health == Health::kRefused) return;
+  const bool silent = is_unreachable(health) && !entry.instance().answers;
   const PackedBody body(entry.instance().packed(), interner_);
   if (in) {
-    breaker_.add(body.zone(), is_unreachable(health));
+    breaker_.add(body.zone(), silent);
   } else {
-    breaker_.remove(body.zone(), is_unreachable(health));
+    breaker_.remove(body.zone(), silent);
   }
+}
+
+bool Service::all_fail_if(const Instance& one) const {
+  constexpr uint32_t kLeast = 3;
+  const ListEntry* entry = list_.find(one.id());
+  const bool meant = entry != nullptr && &entry->instance() == &one && !is_withheld(entry->state());
+  if (!meant || meant_ < kLeast) return false;
+  return failing_ + (fails(one.health) ? 0 : 1) == meant_;
 }
 
 uint32_t Service::weight_for(std::string_view id, uint32_t registered) const {

@@ -118,6 +118,9 @@ class Service {
 
   /// How it stands now, for the question which instances may be called.
   Standing standing() const;
+  /// Whether all of it fail, and there are at least three that are meant to be called, if `one` of
+  /// the list fails.
+  bool all_fail_if(const Instance& one) const;
   /// The state that an instance has, or would have, in the list.
   InstanceState state_for(const Instance& instance) const;
   uint32_t weight_for(std::string_view id, uint32_t registered) const;
@@ -163,7 +166,9 @@ class Service {
   std::shared_ptr<RetireBin> bin_ = std::make_shared<RetireBin>();
   uint64_t digest_ = 0;
   uint64_t version_ = 0;
-  uint32_t up_ = 0;  ///< of the list
+  uint32_t up_ = 0;       ///< of the list
+  uint32_t meant_ = 0;    ///< of the list, those that are meant to be called (is_withheld)
+  uint32_t failing_ = 0;  ///< of these, those that are down, or protected
   bool changed_ = false;
   bool recording_;
 };

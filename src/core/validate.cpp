@@ -7,8 +7,8 @@
 #include "base/address.h"
 #include "base/check.h"
 #include "base/name.h"
-#include "core/check_rule.h"
 #include "core/registration_extras.h"
+#include "core/validate_checks.h"
 
 namespace callbook::core {
 namespace {
@@ -98,56 +98,6 @@ Status check_range(std::string_view field, int64_t value, int64_t least, int64_t
                           value < least ? least : most);
 }
 
-Status check_path(std::string_view path, const Limits& limits) {
-  if (!path.starts_with('/')) return base::invalid("check.http.path", "must begin with '/'");
-  if (path.size() > limits.max_check_path_bytes) {
-    return base::over_limit(
-        "check.http.path",
-        fmt::format("has {} bytes; the most is {}", path.size(), limits.max_check_path_bytes),
-        limits.max_check_path_bytes);
-  }
-  const bool plain =
-      std::all_of(path.begin(), path.end(), [](char c) { return c > 32 && c < 127; });
-  if (plain) return {};
-  return base::invalid("check.http.path", "may hold only printable ASCII, without spaces");
-}
-
-/// Only what is registered may be probed.
-Status check_checked_port(const CheckRule& rule, const Registration& registration) {
-  const bool http = rule.kind == CheckRule::Kind::kHttp;
-  const std::string_view field = http ? "check.http.port" : "check.tcp.port";
-  if (rule.port == 0) {
-    if (registration.port != 0) return {};
-    return base::invalid(field, "is missing, and the instance has no port of its own");
-  }
-  bool known = rule.port == registration.port;
-  for_each_port(registration.ports.bytes(),
-                [&](std::string_view, uint16_t port) { known |= port == rule.port; });
-  if (known) return {};
-  return base::invalid(field, fmt::format("is {}, which is no port of this instance", rule.port));
-}
-
-Status check_rule_of(const Registration& registration, const Limits& limits) {
-  const auto rule = decode_check(registration.check);
-  CALLBOOK_CHECK(rule.has_value());
-  const int64_t interval_ms = registration.holder.ttl_ms;
-  const auto all = {
-      check_range("check.interval_ms", interval_ms, limits.min_check_interval_ms,
-                  limits.max_check_interval_ms),
-      check_range("check.timeout_ms", rule->timeout_ms, limits.min_check_timeout_ms, interval_ms),
-      check_range("check.failures", rule->failures, 1, limits.max_check_threshold),
-      check_range("check.successes", rule->successes, 1, limits.max_check_threshold),
-      rule->remove_after_ms == 0 ? Status()
-                                 : check_range("check.remove_after_ms", rule->remove_after_ms,
-                                               interval_ms, limits.max_check_remove_after_ms),
-      rule->kind == CheckRule::Kind::kHttp ? check_path(rule->path, limits) : Status(),
-      check_checked_port(*rule, registration)};
-  for (const Status& status : all) {
-    if (!status.ok()) return status;
-  }
-  return {};
-}
-
 Status check_extras(const Registration& registration, const Limits& limits) {
   if (registration.extras.empty()) return {};
   const auto extras = decode_extras(registration.extras);
@@ -208,9 +158,8 @@ Status validate(const RegisterInstance& input, const Limits& limits) {
     if (auto status = base::check_name("zone", registration.zone); !status.ok()) return status;
   }
   if (auto status = check_weight(registration.weight, limits); !status.ok()) return status;
-  if (!registration.check.empty()) {
-    if (auto status = check_rule_of(registration, limits); !status.ok()) return status;
-  } else if (registration.holder.kind == HolderKind::kTtl) {
+  if (auto status = validate_checks(registration, limits); !status.ok()) return status;
+  if (registration.check.empty() && registration.holder.kind == HolderKind::kTtl) {
     if (auto status = check_ttl(registration.holder.ttl_ms, limits); !status.ok()) return status;
   }
   if (auto status = check_extras(registration, limits); !status.ok()) return status;

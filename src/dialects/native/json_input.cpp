@@ -36,18 +36,19 @@ enum RegistrationField {
   kTtlMs,
   kPersistent,
   kCheck,
+  kChecks,
   kStatus,
-  kSharesPort,
   kLapse,
+  kSharesPort,
   kOp,
   kService,
   kNamespace,
   kId
 };
-constexpr std::array<std::string_view, 17> kRegistrationNames = {
-    "address", "port",   "ports",      "zone",      "weight", "metadata",
-    "session", "ttl_ms", "persistent", "check",     "status", "shares_port",
-    "lapse",   "op",     "service",    "namespace", "id"};
+constexpr std::array<std::string_view, 18> kRegistrationNames = {
+    "address", "port",        "ports",      "zone",    "weight",    "metadata",
+    "session", "ttl_ms",      "persistent", "check",   "checks",    "status",
+    "lapse",   "shares_port", "op",         "service", "namespace", "id"};
 constexpr size_t kBodyFields = kOp;
 
 Result<core::NamedPorts> read_ports(ondemand::value value) {
@@ -113,12 +114,14 @@ Status read_holder(int index, ondemand::value value, Draft& draft) {
     holder.kind = core::HolderKind::kTtl;
     return read_integer("ttl_ms", value, 1, std::numeric_limits<int32_t>::max(), holder.ttl_ms);
   }
-  if (index == kCheck) {
+  if (index == kCheck || index == kChecks) {
+    auto checks = index == kCheck ? read_check(value) : read_checks(value);
+    if (!checks.ok()) return checks.error();
+    core::StoredChecks stored = core::stored_form(*checks);
     holder.kind = core::HolderKind::kTtl;
-    auto check = read_check(value);
-    if (!check.ok()) return check.error();
-    holder.ttl_ms = check->interval_ms;
-    draft.registration.check = core::encode(check->rule);
+    holder.ttl_ms = stored.interval_ms;
+    draft.registration.check = std::move(stored.rule);
+    draft.extras.checks = std::move(stored.set);
     return {};
   }
   holder.kind = core::HolderKind::kSession;
@@ -222,7 +225,8 @@ Status check_whole(const Draft& draft) {
   if (!draft.has_address) return base::invalid("address", "is missing");
   if (draft.holders != 1) {
     return base::invalid(
-        "session", R"(exactly one of "session", "ttl_ms", "check" and "persistent" must be given)");
+        "session",
+        R"(exactly one of "session", "ttl_ms", "check", "checks" and "persistent" must be given)");
   }
   const core::Registration& registration = draft.registration;
   if (registration.check.empty() || net::ProbeAddress::parse(registration.address)) return {};
@@ -251,7 +255,7 @@ Result<core::Input> operation_from(Draft&& draft) {
     return core::Input(core::DeregisterInstance{std::move(key), {}, holder.session});
   }
   if (draft.holders != 0) {
-    return base::invalid("op", "only \"register\" takes ttl_ms, check or persistent");
+    return base::invalid("op", "only \"register\" takes ttl_ms, check, checks or persistent");
   }
   if (heartbeat) return core::Input(core::RefreshInstance{std::move(key)});
   return base::invalid("op", R"(must be "register", "deregister" or "heartbeat")");
