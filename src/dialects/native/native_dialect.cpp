@@ -80,6 +80,7 @@ const std::vector<NativeDialect::Route>& NativeDialect::table() {
        true},
       {Method::kDelete, "/v1/services/{service}/instances/{id}/override",
        &NativeDialect::remove_override, true},
+      {Method::kGet, "/v1/services/{service}/checks", &NativeDialect::get_checks, true},
       {Method::kPost, "/v1/services/{service}/release", &NativeDialect::release_breaker, true},
       {Method::kPost, "/v1/services/{service}/instances/{id}/report",
        &NativeDialect::report_instance, true},
