@@ -171,7 +171,7 @@ class Catalog {
   }
   void forget_tombstone(Service& service, std::string_view id);
 
-  /// What time it is, for the breakers: within a tenth of a second or so.
+  /// What time it is, for the breakers. Call before each input.
   void note_time(int64_t now_ms) { now_ms_ = now_ms; }
 
   /// An instance that is about to leave.

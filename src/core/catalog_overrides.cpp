@@ -77,6 +77,8 @@ void Catalog::follow_override(Service& service, std::string_view id, Cause cause
     reweigh(service, *body, cause, version);
   } else if (entry != nullptr && service.state_for(*body) != entry->state()) {
     service.set_state(id, service.state_for(*body), cause, version);
+  } else if (entry != nullptr) {
+    service.show_overrides();  // by somebody else, or for another reason
   } else {
     return;
   }

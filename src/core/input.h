@@ -94,6 +94,8 @@ struct ReportInstance {
 /// holds them, until it holds anew.
 struct ReleaseBreaker {
   ServiceKey service;
+  std::string by = {};      ///< who believes it; may be empty: earlier clients do not say
+  std::string reason = {};  ///< may be empty
 };
 
 struct CloseSession {
@@ -212,6 +214,18 @@ struct HearBeat {
   std::string_view bytes;
 };
 
+/// How far a node is with finding out whether another one has its name. Only for a registry that
+/// has to ask (RegistryOptions::asks_for_name), and only while it does not serve; later it is
+/// ignored.
+struct ClaimName {
+  enum class Stage : uint8_t {
+    kListening,   ///< nothing goes out: a node that has the name must not be disturbed
+    kAnnouncing,  ///< beats go out, so that nodes that start at the same time notice each other
+    kOwned        ///< no other node has it: the node may serve
+  };
+  Stage stage = Stage::kListening;
+};
+
 /// Part of a snapshot of a serving node's records: RecordBatch items of its dump(). `first` begins
 /// it and brings that node's positions() from before its dump began; `last` ends it.
 struct ApplySnapshot {
@@ -251,11 +265,12 @@ struct ReadChecks {
   uint32_t most = 1'000;
 };
 
-using Input = std::variant<OpenSession, ResumeSession, RefreshSession, AttachSession, CheckTie,
-                           DetachSession, CloseSession, ProbeResult, ReportInstance, ReleaseBreaker,
-                           RegisterInstance, SetStatus, RefreshInstance, DeregisterInstance,
-                           SetOverride, RemoveOverride, MergeRecord, FinishLoading, AdvanceTime,
-                           ReportBus, ReportBusLost, ApplyBatch, SettlePublication, HearBeat,
-                           ApplySnapshot, MirrorRecords, ReadRecords, ReadStamp, ReadChecks>;
+using Input =
+    std::variant<OpenSession, ResumeSession, RefreshSession, AttachSession, CheckTie, DetachSession,
+                 CloseSession, ProbeResult, ReportInstance, ReleaseBreaker, RegisterInstance,
+                 SetStatus, RefreshInstance, DeregisterInstance, SetOverride, RemoveOverride,
+                 MergeRecord, FinishLoading, AdvanceTime, ReportBus, ReportBusLost, ApplyBatch,
+                 SettlePublication, HearBeat, ApplySnapshot, MirrorRecords, ReadRecords, ReadStamp,
+                 ReadChecks, ClaimName>;
 
 }  // namespace callbook::core

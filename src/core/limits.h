@@ -75,9 +75,11 @@ struct Timing : ServiceTiming {
   int64_t record_age_ms = 24LL * 3600 * 1000;  ///< age at which the bus drops tied records
   int64_t announce_ms = 8LL * 3600 * 1000;     ///< tied records are announced again this often
   int64_t rejoin_ms = 12LL * 3600 * 1000;      ///< a node out of touch for longer rejoins as new
-  int64_t mark_ms = 60'000;              ///< how often the store is told that state is current
-  int64_t beat_ms = 1'000;               ///< a node's sign of life to the others
-  int64_t lost_after_ms = 5'000;         ///< without beats, a node counts as lost
+  int64_t mark_ms = 60'000;       ///< how often the store is told that state is current
+  int64_t beat_ms = 1'000;        ///< a node's sign of life to the others
+  int64_t lost_after_ms = 5'000;  ///< without beats, a node counts as lost
+  /// A silent node may come back: for so long nothing is written that it might not read.
+  int64_t absent_node_ms = 12LL * 3600 * 1000;
   int64_t takeover_grace_ms = 30'000;    ///< then its sessions have so long to move by themselves
   int64_t peer_wait_ms = 3'000;          ///< a joining node waits so long to hear of another
   int64_t join_timeout_ms = 10'000;      ///< without bus and peer it then serves what it has

@@ -14,6 +14,7 @@
 #include "core/check_rule.h"
 #include "core/dump_cursor.h"
 #include "core/exclusion.h"
+#include "core/incidents.h"
 #include "core/key.h"
 #include "core/session_id.h"
 #include "core/stamp.h"
@@ -232,6 +233,7 @@ struct Outputs {
   std::vector<SessionEnded> sessions_ended;  ///< by time, not by request
   uint32_t instances_expired = 0;            ///< own TTLs that lapsed
   std::vector<Probe> probes;
+  Incidents incidents;  ///< for the log
 
   // For the bus and the other nodes; nothing of it comes out of a node that stands alone.
   std::vector<Fetch> fetches;
@@ -245,6 +247,7 @@ struct Outputs {
     sessions_ended.clear();
     instances_expired = 0;
     probes.clear();
+    incidents.clear();
     fetches.clear();
     wants_snapshot = false;
     reports.clear();

@@ -46,7 +46,9 @@ Registry::Registry(RegistryOptions options)
       clock_(node_),
       catalog_({node_, options_.clustered || options_.mirror}, sessions_, leases_, digest_),
       doubt_(options_.timing.doubt),
-      peers_(node_, options_.timing.lost_after_ms) {}
+      peers_(node_, options_.timing.lost_after_ms),
+      readers_(options_.timing.absent_node_ms, options_.timing.lost_after_ms),
+      claim_(options_.asks_for_name ? ClaimName::Stage::kListening : ClaimName::Stage::kOwned) {}
 
 Registry::~Registry() = default;
 
@@ -60,7 +62,8 @@ bool is_not_a_clients(const Input& input) {
                std::is_same_v<Wanted, AdvanceTime> || std::is_same_v<Wanted, ReportBus> ||
                std::is_same_v<Wanted, ReportBusLost> || std::is_same_v<Wanted, ApplyBatch> ||
                std::is_same_v<Wanted, SettlePublication> || std::is_same_v<Wanted, HearBeat> ||
-               std::is_same_v<Wanted, ApplySnapshot> || std::is_same_v<Wanted, MirrorRecords>;
+               std::is_same_v<Wanted, ClaimName> || std::is_same_v<Wanted, ApplySnapshot> ||
+               std::is_same_v<Wanted, MirrorRecords>;
       },
       input);
 }
@@ -77,6 +80,10 @@ Result<Reply> Registry::step(const Input& input, Now now, Outputs& out) {
     return Error{ErrorCode::kNotReady, "", "the registry is still loading its catalog",
                  std::nullopt};
   }
+  // With each input, not with each tick: what a node hears or reads from its store before its first
+  // tick, or after a stall before the next one, would be a removal of long ago, and the breaker
+  // would grant the budget of the running minute once more.
+  catalog_.note_time(now.mono_ms);
   return std::visit([&](const auto& wanted) { return apply(wanted, now, out); }, input);
 }
 
@@ -464,6 +471,7 @@ Status Registry::claim_holder(const RegisterInstance& input, const KeyState& pre
                     rival.client.empty() ? "which gave no name" : rival.client),
         std::nullopt};
   }
+  note_taken_over(input.key.service, input.key.id, rival, **session, out);
   supersede(rival, input.key.id, now, out);
   return {};
 }
@@ -522,6 +530,7 @@ Status Registry::check_meant(const DeregisterInstance& input, const KeyState& pr
   Session& other = *sessions_.find(present.holder.session);
   if (other.state != Session::State::kOpen) return {};
   if (other.opened > session->opened) return not_its_own;
+  note_taken_over(input.key.service, input.key.id, other, *session, out);
   supersede(other, input.key.id, now, out);
   return {};
 }

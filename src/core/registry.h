@@ -14,6 +14,7 @@
 #include "base/time.h"
 #include "core/catalog.h"
 #include "core/dump_cursor.h"
+#include "core/feature_readers.h"
 #include "core/hybrid_clock.h"
 #include "core/input.h"
 #include "core/lease_wheel.h"
@@ -38,6 +39,8 @@ struct RegistryOptions {
   std::map<ServiceKey, ServiceTiming> service_timing;  ///< of those that have one of their own
   bool clustered = false;  ///< shares its records with other nodes over a bus
   uint64_t boot = 0;       ///< differs from start to start; chosen outside, at random
+  /// Clustered: neither beats nor serves before ClaimName says that no other node has its name.
+  bool asks_for_name = false;
   /// Shows another data center as the records of its nodes tell: takes MirrorRecords and
   /// AdvanceTime, and nothing else. It judges nobody, removes nobody for silence, owes nothing.
   bool mirror = false;
@@ -147,6 +150,15 @@ class Registry {
   };
   const Counters& counters() const { return counters_; }
   const PeerTable& peers() const { return peers_; }
+  /// Whether a record may say what `feature` names. False while this node cannot know
+  /// (FeatureReaders). Ask at each write: a node of an earlier release may join at any time.
+  bool every_node_reads(RecordFeature feature, base::Now now) const {
+    return (features_read_by_all(now) & bit_of(feature)) != 0;
+  }
+  /// The same for all features that this release reads, as bits.
+  RecordFeatures features_read_by_all(base::Now now) const {
+    return options_.clustered ? readers_.read_by_all(now.mono_ms) : kReadFeatures;
+  }
 
   using DumpCursor = core::DumpCursor;
   /// Appends up to about `most` of the live records to `out` and moves the cursor. Records that
@@ -354,6 +366,15 @@ class Registry {
   int64_t asked_heartbeat_ms(int64_t ttl_ms) const;
   SessionOpened opened(const Session& session) const;
 
+  // For the log: registry_incidents.cpp.
+  void note_removed(const Instance& instance, Cause cause, Outputs& out) const;
+  void note_ended(const Session& session, Cause cause, Outputs& out) const;
+  static void note_taken_over(ServiceKeyView service, std::string_view id, const Session& from,
+                              const Session& heir, Outputs& out);
+  void note_inherited(const Session& session, NodeId home, Outputs& out) const;
+  void note_inherited(const Instance& instance, NodeId home, Outputs& out) const;
+  std::string name_of_node(NodeId node) const;
+
   // Another data center: registry_mirror.cpp.
   base::Result<Reply> apply(const MirrorRecords& input, base::Now now, Outputs& out);
   void mirror(const BusMessage& message, base::Now now, Outputs& out);
@@ -419,6 +440,7 @@ class Registry {
 
   // The other nodes: registry_cluster.cpp.
   base::Result<Reply> apply(const HearBeat& input, base::Now now, Outputs& out);
+  base::Result<Reply> apply(const ClaimName& input, base::Now now, Outputs& out);
   base::Result<Reply> apply(const ApplySnapshot& input, base::Now now, Outputs& out);
   base::Result<Reply> apply(const ReadRecords& input, base::Now now, Outputs& out);
   base::Result<Reply> apply(const ReadStamp& input, base::Now now, Outputs& out);
@@ -515,6 +537,8 @@ class Registry {
     int64_t others_due_ms = 0;  ///< when records of other authors are due
   };
   PeerTable peers_;
+  FeatureReaders readers_;
+  ClaimName::Stage claim_;
   Joining join_;
   Announcing announcing_;
   RecordBatch announced_;  // scratch

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "core/registry.h"
+#include "core/validate.h"
 
 namespace callbook::core {
 
@@ -142,6 +143,7 @@ void Registry::load_breaker(const BreakerRecord& record, Now now) {
 }
 
 Result<Reply> Registry::apply(const ReleaseBreaker& input, Now, Outputs& out) {
+  if (auto status = validate(input, options_.limits); !status.ok()) return status.error();
   Service* service = catalog_.find(input.service);
   if (service == nullptr) {
     return base::Error{base::ErrorCode::kNotFound, "service", "is not known", std::nullopt};

@@ -243,6 +243,7 @@ bool Registry::reassert(Service& service, const KeyState& present, const Instanc
   const bool behind = positions_[tied].version < streams_[tied].head.version;
   if (!known && (!removed || behind)) return true;
   if (known && rival->opened > own.opened) {
+    note_taken_over(record.service, record.id, own, *rival, out);
     supersede(own, record.id, now, out);
     return false;
   }

@@ -6,7 +6,7 @@
 
 #include "base/check.h"
 #include "base/hash.h"
-#include "base/name.h"
+#include "base/address.h"
 #include "core/registry.h"
 #include "core/validate.h"
 

@@ -256,6 +256,7 @@ void Registry::end_drains(Now now, Outputs& out) {
     const bool left_to_us = due.until_wall_ms + kForAnotherMs <= now.wall_ms &&
                             !peers_.is_alive(present.stamp.node, now.mono_ms);
     if (!own && !left_to_us) continue;
+    if (present.body != nullptr) note_removed(*present.body, Cause::kDrained, out);
     remove(service, due.id, present, present.holder, Cause::kDrained, now, out);
   }
 }

@@ -174,6 +174,7 @@ void Registry::take_session(Session& session, uint32_t above_epoch, Cause cause,
 }
 
 SessionEnded Registry::end_session(Session& session, Cause cause, Now now, Outputs& out) {
+  if (cause != Cause::kSessionClosed) note_ended(session, cause, out);
   const SessionEnded ended{session.id, cause, static_cast<uint32_t>(session.instances.size())};
   // Within an epoch only the home writes; whoever else ends a session begins the next one.
   const uint32_t epoch = session.liveness.epoch + (is_home(session.liveness) ? 0 : 1);

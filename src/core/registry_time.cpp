@@ -26,7 +26,6 @@ Result<Reply> Registry::apply(const AdvanceTime&, Now now, Outputs& out) {
     excuse_silence(now);
   }
   advanced_ms_ = now.mono_ms;
-  catalog_.note_time(now.mono_ms);
   if (phase_ == Phase::kLoading) return Reply(Done{});
   if (options_.mirror) {
     end_operator_drains(now, out);
@@ -107,6 +106,7 @@ void Registry::expire_instance(uint32_t ttl_slot, Cause cause, Now now, Outputs&
   const std::string id(instance.id());
   const Liveness& present = catalog_.ttl_liveness(ttl_slot);
   InstanceRecord record;
+  note_removed(instance, cause, out);
   record.service = service.key();
   record.id = id;
   record.stamp = Stamp{};  // says nothing of the registration
@@ -169,7 +169,9 @@ void Registry::tend_session(Session& session, Now now, Outputs& out) {
   if (session.state == Session::State::kUnknown) {
     if (session.unknown_since_ms == 0) session.unknown_since_ms = std::max<int64_t>(now.mono_ms, 1);
     const int64_t waited_ms = now.mono_ms - session.unknown_since_ms;
-    if (waited_ms > options_.timing.unknown_session_ms) end_unknown_session(session, now);
+    if (waited_ms <= options_.timing.unknown_session_ms) return;
+    note_ended(session, Cause::kHomeLost, out);
+    end_unknown_session(session, now);
     return;
   }
   if (session.state != Session::State::kOpen) return;
@@ -185,6 +187,7 @@ void Registry::tend_session(Session& session, Now now, Outputs& out) {
   } else if (!is_doubtful(session.round) && is_heir(session.liveness, key_hash, now)) {
     ++counters_.taken_over;
     session.evidence_ms = 0;
+    note_inherited(session, session.liveness.home, out);
     take_session(session, 0, Cause::kHomeLost, now, out);
   }
 }
@@ -200,6 +203,7 @@ void Registry::erase_session(Session& session, Outputs& out) {
 }
 
 void Registry::erase_instance(Service& service, std::string_view id, Outputs& out) {
+  if (const Instance* live = service.find_live(id)) note_removed(*live, Cause::kHomeLost, out);
   const std::string_view key = key_of(service.key(), id);  // before both may be gone
   catalog_.erase(service, id, ++version_);
   write_erased(key, out.records);
@@ -228,6 +232,7 @@ void Registry::tend_ttl(const Instance& instance, const Liveness& liveness, Now 
     erase_instance(service, id, out);
   } else if (!is_doubtful(instance.round) && is_heir(liveness, key_hash, now)) {
     ++counters_.taken_over;
+    note_inherited(instance, liveness.home, out);
     move_ttl(service, id, liveness, Cause::kHomeLost, now, out);
   }
 }

@@ -97,6 +97,8 @@ class Service {
   const Override* find_override(std::string_view id) const;
   void put_override(std::string_view id, Override said);
   void drop_override(std::string_view id);
+  /// What is said of a listed instance is shown anew, though its weight and state stay.
+  void show_overrides() { changed_ = true; }
   template <typename Visit>
   void for_each_override_after(std::string_view after, Visit&& visit) const {
     if (!overrides_) return;

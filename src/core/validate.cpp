@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "base/address.h"
 #include "base/check.h"
 #include "base/name.h"
 #include "core/registration_extras.h"
@@ -200,6 +201,13 @@ Status validate(const ReportInstance& input, const Limits& limits) {
 Status validate(const RemoveOverride& input, const Limits& limits) {
   if (auto status = validate(input.key); !status.ok()) return status;
   return check_author(input.by, input.reason, limits);
+}
+
+Status validate(const ReleaseBreaker& input, const Limits& limits) {
+  if (auto status = base::check_text("by", input.by, limits.max_by_bytes); !status.ok()) {
+    return status;
+  }
+  return base::check_text("reason", input.reason, limits.max_reason_bytes);
 }
 
 }  // namespace callbook::core

@@ -17,5 +17,6 @@ base::Status validate(const SetStatus& input, const Limits& limits);
 base::Status validate(const ReportInstance& input, const Limits& limits);
 base::Status validate(const SetOverride& input, const Limits& limits);
 base::Status validate(const RemoveOverride& input, const Limits& limits);
+base::Status validate(const ReleaseBreaker& input, const Limits& limits);
 
 }  // namespace callbook::core

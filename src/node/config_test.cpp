@@ -160,6 +160,8 @@ TEST(Config, ANodeThatIsReachedAnywhereSaysWhere) {
   EXPECT_EQ(check(config).error().field, "advertise");
   config.advertise = "0.0.0.0:7070";
   EXPECT_EQ(check(config).error().field, "advertise");
+  config.advertise = "256.0.0.1:7070";
+  EXPECT_EQ(check(config).error().field, "advertise");
   config.advertise = "10.0.0.1:7070";
   EXPECT_TRUE(check(config).ok());
 }
@@ -205,6 +207,11 @@ TEST(Config, WhatIsForManyNodesIsNotPassedOverOnOne) {
               c.timing.lost_after_ms = 10;
             }),
             "lost_after_ms");
+  EXPECT_EQ(refused([](Config& c) {
+              c.bus = "a:1";
+              c.timing.absent_node_ms = c.timing.lost_after_ms - 1;
+            }),
+            "absent_node_ms");
 }
 
 TEST(Config, PlainHttpStaysOnLoopbackUnlessAllowed) {

@@ -6,10 +6,12 @@
 #include <fmt/format.h>
 #include <simdjson.h>
 
+#include "base/address.h"
 #include "core/registration_extras.h"
 #include "dialects/native/check_json.h"
 #include "dialects/native/json_fields.h"
 #include "dialects/native/json_output.h"
+#include "dialects/native/session_field.h"
 #include "net/http_message.h"
 #include "net/probe_address.h"
 
@@ -125,8 +127,8 @@ Status read_holder(int index, ondemand::value value, Draft& draft) {
   holder.kind = core::HolderKind::kSession;
   std::string_view text;
   if (auto status = read_string("session", value, text); !status.ok()) return status;
-  const auto id = core::session_id_from(text);
-  if (!id) return base::invalid("session", "is not a session id");
+  const auto id = read_session_id("session", text);
+  if (!id.ok()) return id.error();
   holder.session = *id;
   return {};
 }
@@ -166,9 +168,12 @@ Status read_draft_field(int index, ondemand::value value, Draft& draft) {
   switch (index) {
     case kAddress: {
       draft.has_address = true;
-      auto status = read_string("address", value, text);
-      registration.address = text;
-      return status;
+      if (auto status = read_string("address", value, text); !status.ok()) return status;
+      // Here, so that all that compares addresses behind this sees one spelling.
+      auto address = base::normal_address("address", text);
+      if (!address.ok()) return address.error();
+      registration.address = std::move(*address);
+      return {};
     }
     case kZone: {
       auto status = read_string("zone", value, text);
@@ -305,8 +310,10 @@ Result<SessionBody> JsonInput::session(std::string_view text) {
       (index == 1 ? body.client : body.process) = string;
       return {};
     }
-    body.resume = core::session_id_from(string);
-    return body.resume ? Status{} : base::invalid("resume", "is not a session id");
+    const auto resumed = read_session_id("resume", string);
+    if (!resumed.ok()) return resumed.error();
+    body.resume = *resumed;
+    return {};
   };
   auto status = impl_->read(text, [&](ondemand::object object) {
     return for_each_field(object, index_in(kNames), read_field);

@@ -201,7 +201,9 @@ TEST(JsonInput, RefusesWhatIsWrongNamingTheField) {
       {R"({"address":"a","metadata":{"k":1},"persistent":true})", "metadata.k"},
       {R"({"address":"a","metadata":{"k":"1","k":"2"},"persistent":true})", "metadata.k"},
       {R"({"address":"a","metadata":"x","persistent":true})", "metadata"},
+      {R"({"address":"10.0.0.1:80","persistent":true})", "address"},
       {R"({"address":"a","session":"short"})", "session"},
+      {R"({"address":"a","session":"00000000000000000000000000000000"})", "session"},
       {R"({"address":"a","ttl_ms":"5s"})", "ttl_ms"},
       {"{\"address\":\"\xff\",\"persistent\":true}", "body"},
   };
@@ -211,6 +213,33 @@ TEST(JsonInput, RefusesWhatIsWrongNamingTheField) {
     ASSERT_FALSE(read.ok()) << fault.body;
     EXPECT_EQ(read.error().field, fault.field) << fault.body << " " << read.error().detail;
   }
+}
+
+TEST(JsonInput, AddressesAreReadInOneSpelling) {
+  JsonInput input;
+  const auto read =
+      input.registration(Padded(R"({"address":"2001:DB8:0:0::1","port":80,"check":{"tcp":{}}})"));
+  ASSERT_TRUE(read.ok()) << read.error().to_string();
+  EXPECT_EQ(read->registration.address, "2001:db8::1");
+  const auto line = input.operation(Padded(
+      R"({"op":"register","service":"s","id":"i","address":"Host.Example.","persistent":true})"));
+  ASSERT_TRUE(line.ok()) << line.error().to_string();
+  EXPECT_EQ(std::get<core::RegisterInstance>(*line).registration.address, "host.example");
+}
+
+TEST(JsonInput, NoSessionIsNil) {
+  const std::string nil(32, '0');
+  JsonInput input;
+  for (const std::string& line :
+       {R"({"op":"deregister","service":"s","id":"i","session":")" + nil + "\"}",
+        R"({"op":"heartbeat","session":")" + nil + "\"}"}) {
+    const auto read = input.operation(Padded(line));
+    ASSERT_FALSE(read.ok()) << line;
+    EXPECT_EQ(read.error().field, "session");
+  }
+  const auto resumed = input.session(Padded(R"({"resume":")" + nil + "\"}"));
+  ASSERT_FALSE(resumed.ok());
+  EXPECT_EQ(resumed.error().field, "resume");
 }
 
 TEST(JsonInput, ReadsTheOperationsOfABatch) {

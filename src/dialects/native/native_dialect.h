@@ -56,6 +56,9 @@ class NativeDialect final : public net::HttpHandler {
   };
   Stats stats() const;
 
+  /// By which the log names this dialect.
+  static constexpr std::string_view kDialect = "native";
+
   /// One request on its way through a route.
   struct Call {
     const net::HttpRequest& request;
@@ -64,8 +67,16 @@ class NativeDialect final : public net::HttpHandler {
     net::HttpExchange exchange;
 
     NativeDialect& dialect;
+    std::optional<core::OperatorAct> act = {};  ///< none: it is not an operator's
 
-    void fail(const base::Error& error) { exchange.respond(dialect.failure(error)); }
+    void fail(const base::Error& error) {
+      note_refusal(error);
+      exchange.respond(dialect.failure(error));
+    }
+    /// For the log, if it is an operator's.
+    void note_refusal(const base::Error& error) const;
+    /// Who asks.
+    core::Caller caller() const { return {kDialect, request.peer}; }
     void answer(int status, std::string body);
   };
 
@@ -82,7 +93,9 @@ class NativeDialect final : public net::HttpHandler {
     std::string_view path;
     void (NativeDialect::*serve)(Call& call);
     bool needs_ready;
-    bool any_dc = false;  ///< other data centers may be asked for; else naming one is refused
+    bool any_dc = false;        ///< other data centers may be asked for; else naming one is refused
+    std::string_view act = {};  ///< what an operator does by it, for the log
+    bool act_has_author = false;  ///< only a request that says `by` is an operator's
   };
   static const std::vector<Route>& table();
   const Route* match(net::Method method, const std::vector<std::string>& segments,
@@ -122,9 +135,13 @@ class NativeDialect final : public net::HttpHandler {
   void nodes(Call& call);
   void metrics(Call& call);
 
+  static void note_act(Call& call, const Route& route);
+
   struct Removal {
     int64_t drain_ms = 0;
     bool until_seen = false;
+    std::string by;  ///< an operator; empty: its provider
+    std::string reason;
   };
   base::Result<Removal> take_removal(Call& call);
   void removed(const core::InstanceKey& instance, const core::InstanceDeregistered& gone,

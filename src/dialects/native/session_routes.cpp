@@ -3,6 +3,7 @@
 #include "base/hash.h"
 #include "dialects/native/attach_stream.h"
 #include "dialects/native/native_dialect.h"
+#include "dialects/native/session_field.h"
 
 namespace callbook::native {
 namespace {
@@ -12,8 +13,7 @@ using core::Ack;
 using core::Reply;
 
 base::Result<core::SessionId> session_named(const NativeDialect::Call& call) {
-  if (const auto id = core::session_id_from(call.names[0])) return *id;
-  return base::invalid("session", "is not a session id: 32 lower-case hexadecimal digits");
+  return read_session_id("session", call.names[0]);
 }
 
 std::string opened_json(const core::SessionOpened& opened, const core::Front& front) {
@@ -60,13 +60,13 @@ void NativeDialect::open_session(Call& call) {
   const auto stamp = take_stamp(call);
   if (!accept(call, stamp)) return;
   const bool resumes = body.resume.has_value();
-  core::ProcessFacts facts{body.speaks, std::move(body.process), host_of(call.request.peer)};
+  core::ProcessFacts facts{body.speaks, std::move(body.process), host_of(*call.request.peer)};
   core::Input input = resumes
                           ? core::Input(core::ResumeSession{*body.resume, body.epoch, body.speaks})
                           : core::Input(core::OpenSession{front_.new_session_id(), body.ttl_ms,
                                                           body.client, *stamp, std::move(facts)});
   front_.submit(
-      std::move(input), *ack,
+      std::move(input), *ack, call.caller(),
       [this, resumes, exchange = std::move(call.exchange)](const Result<Reply>& reply) mutable {
         if (!reply.ok()) return exchange.respond(failure(reply.error()));
         net::HttpResponse response;
@@ -82,7 +82,7 @@ void NativeDialect::refresh_session(Call& call) {
   const auto id = session_named(call);
   const auto epoch = take_epoch(call);
   if (!accept(call, id) || !accept(call, epoch) || !accept(call, call.query.finish())) return;
-  front_.submit(core::RefreshSession{*id, *epoch}, Ack::kLocal,
+  front_.submit(core::RefreshSession{*id, *epoch}, Ack::kLocal, call.caller(),
                 [this, exchange = std::move(call.exchange)](const Result<Reply>& reply) mutable {
                   if (!reply.ok()) return exchange.respond(failure(reply.error()));
                   const auto& refreshed = std::get<core::SessionRefreshed>(*reply);
@@ -104,7 +104,7 @@ void NativeDialect::attach_session(Call& call) {
       !accept(call, call.query.finish())) {
     return;
   }
-  front_.submit(core::AttachSession{*id, *epoch, *speaks}, Ack::kLocal,
+  front_.submit(core::AttachSession{*id, *epoch, *speaks}, Ack::kLocal, call.caller(),
                 [this, exchange = std::move(call.exchange)](const Result<Reply>& reply) mutable {
                   if (!reply.ok()) return exchange.respond(failure(reply.error()));
                   const auto& opened = std::get<core::SessionOpened>(*reply);
@@ -119,7 +119,7 @@ void NativeDialect::close_session(Call& call) {
   const auto id = session_named(call);
   const auto ack = take_ack(call);
   if (!accept(call, id) || !accept(call, ack) || !accept(call, call.query.finish())) return;
-  front_.submit(core::CloseSession{*id}, *ack,
+  front_.submit(core::CloseSession{*id}, *ack, call.caller(),
                 [this, exchange = std::move(call.exchange)](const Result<Reply>& reply) mutable {
                   if (!reply.ok()) return exchange.respond(failure(reply.error()));
                   net::HttpResponse response;
