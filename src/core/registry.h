@@ -373,7 +373,6 @@ class Registry {
                               const Session& heir, Outputs& out);
   void note_inherited(const Session& session, NodeId home, Outputs& out) const;
   void note_inherited(const Instance& instance, NodeId home, Outputs& out) const;
-  std::string name_of_node(NodeId node) const;
 
   // Another data center: registry_mirror.cpp.
   base::Result<Reply> apply(const MirrorRecords& input, base::Now now, Outputs& out);
