@@ -62,14 +62,19 @@ int run_server(const ServerFlags& flags) {
                  status.error().detail.c_str());
     return kUsage;
   }
-  const auto logger = node::make_console_logger();
+  const auto logger = node::make_console_logger(config.log_level, config.log_format);
+  const bool logs_text = config.log_format == node::LogFormat::kText;
   node::Node server(std::move(config), *logger);
   const auto status = server.run([](const std::string& line) {
     std::printf("%s\n", line.c_str());
     std::fflush(stdout);
   });
   if (status.ok()) return kOk;
-  std::fprintf(stderr, "callbook: %s\n", status.error().to_string().c_str());
+  if (logs_text) {
+    std::fprintf(stderr, "callbook: %s\n", status.error().to_string().c_str());
+  } else {
+    logger->error("{}", status.error().to_string());  // a program reads what stands there
+  }
   return kFailed;
 }
 

@@ -152,6 +152,165 @@ const Transcript kTranscripts[] = {
 > advance 4000
   200 ms: orders: c-1 d-1 p-1
 )"},
+    {"TheWorstOfSeveralChecksCounts", R"(
+> process p
+  orders: p-1
+> process q
+  orders: p-1 q-1
+> checks c web=http:8001 admin=tcp:8002@4000
+  orders: c-1 p-1 q-1
+> advance 5000
+> fail c 8001
+> advance 8000
+> results
+> shut c 8002
+> advance 5000
+> open c 8001
+> advance 6000
+> results
+> open c 8002
+> advance 5000
+> results
+)"},
+    {"AllChecksMustHavePassedBeforeItIsUp", R"(
+> process p
+  orders: p-1
+> process q
+  orders: p-1 q-1
+> checks c a=tcp:8001 b=http:8002@6000 successes=2
+  orders: c-1[suspect] p-1 q-1
+> results
+> advance 12000
+)"},
+    {"OneThatIsDownIsUpOnlyWhenAllPassAgain", R"(
+> process p
+  orders: p-1
+> process q
+  orders: p-1 q-1
+> checks c a=http:8001 b=http:8002 failures=1
+  orders: c-1 p-1 q-1
+> fail c 8001
+> fail c 8002
+> advance 4000
+> open c 8001
+> advance 4000
+> open c 8002
+> advance 4000
+)"},
+    {"TheSameChecksAgainAreNotBegunAnew", R"(
+> process p
+  orders: p-1
+> process q
+  orders: p-1 q-1
+> checks c a=http:8001 failures=2
+  orders: c-1 p-1 q-1
+> fail c 8001
+> advance 2000
+> checks c a=http:8001 failures=2
+> results
+> checks c a=http:8001 failures=2 b=tcp:8002
+> results
+)"},
+    {"TwoOfTenThatFailAreBothDown", R"(
+> check a http failures=2
+  orders: a-1
+> check b http failures=2
+  orders: a-1 b-1
+> check c http failures=2
+  orders: a-1 b-1 c-1
+> check d http failures=2
+  orders: a-1 b-1 c-1 d-1
+> check e http failures=2
+  orders: 5 up
+> check f http failures=2
+  orders: 6 up
+> check g http failures=2
+  orders: 7 up
+> check h http failures=2
+  orders: 8 up
+> check i http failures=2
+  orders: 9 up
+> check j http failures=2
+  orders: 10 up
+> advance 4000
+> fail c
+> fail h
+> advance 10000
+> open c
+> advance 4000
+)"},
+    {"OnlyAWholeServiceOfThreeThatFailsIsProtected", R"(
+> check a http failures=1
+  orders: a-1
+> check b http failures=1
+  orders: a-1 b-1
+> check c http failures=1
+  orders: a-1 b-1 c-1
+> advance 2000
+> fail a
+> fail b
+> advance 4000
+> fail c
+> advance 4000
+> open b
+> advance 4000
+> fail b
+> advance 4000
+)"},
+    {"TwoThatFailAreDown", R"(
+> check a http failures=1
+  orders: a-1
+> check b http failures=1
+  orders: a-1 b-1
+> fail a
+> fail b
+> advance 6000
+)"},
+    {"RefusedIsBelievedOfEveryInstanceAndSilenceIsNot", R"(
+> check a http failures=1
+  orders: a-1
+> check b http failures=1
+  orders: a-1 b-1
+> check c http failures=1
+  orders: a-1 b-1 c-1
+> shut a
+> fail b
+> lose c
+> advance 6000
+> shut b
+> shut c
+> advance 4000
+)"},
+    {"ThoseThatAreOutOfServiceAreNoneOfTheOthers", R"(
+> check a http failures=1
+  orders: a-1
+> check b http failures=1
+  orders: a-1 b-1
+> check c http failures=1
+  orders: a-1 b-1 c-1
+> check d http failures=1
+  orders: a-1 b-1 c-1 d-1
+> isolate d-1
+> fail a
+> fail b
+> fail c
+> advance 6000
+)"},
+    {"OnlySilentOnesAreRemovedWithinTheBudget", R"(
+> check a http remove=5000 failures=1
+  orders: a-1
+> check b http remove=5000 failures=1
+  orders: a-1 b-1
+> check c http remove=5000 failures=1
+  orders: a-1 b-1 c-1
+> check d http remove=5000 failures=1
+  orders: a-1 b-1 c-1 d-1
+> lose a b c
+> advance 130000
+> fail b
+> fail c
+> advance 10000
+)"},
     {"ReportsOfConsumersHaveItCheckedNow", R"(
 > process p
   orders: p-1
@@ -170,6 +329,27 @@ const Transcript kTranscripts[] = {
 
 INSTANTIATE_TEST_SUITE_P(Rules, Checks, testing::ValuesIn(kTranscripts),
                          [](const auto& tested) { return std::string(tested.param.name); });
+
+TEST(CheckSettings, AServiceWhoseFailuresAreBelievedIsNeverProtected) {
+  RegistryOptions options;
+  ServiceTiming believing;
+  believing.protect_failing = false;
+  options.service_timing[{kDefaultNamespace, "orders"}] = believing;
+  LivenessScript script(options);
+  const std::string_view expected = R"(
+> check a http failures=1
+  orders: a-1
+> check b http failures=1
+  orders: a-1 b-1
+> check c http failures=1
+  orders: a-1 b-1 c-1
+> fail a
+> fail b
+> fail c
+> advance 6000
+)";
+  EXPECT_EQ(script.run(expected), expected.substr(1));
+}
 
 }  // namespace
 }  // namespace callbook::core

@@ -47,7 +47,7 @@ SessionId get_session_id(ByteReader& reader) {
 
 Cause get_cause(ByteReader& reader) {
   const uint8_t cause = reader.u8();
-  if (cause >= kCauseCount) reader.fail();
+  if (cause >= kStoredCauseCount) reader.fail();
   return static_cast<Cause>(cause);
 }
 
@@ -181,6 +181,11 @@ base::Result<DecodedRecord> decode_instance(ByteReader key, ByteReader value, bo
   record.liveness = get_liveness(value, format);
   if (record.kind == RegistrationKind::kBody) get_body(value, record.body);
   record.sections = get_sections(value, format);
+  if (record.kind == RegistrationKind::kBody) {
+    const auto extras = find_section(record.sections, kExtrasSection);
+    // Those of another registration say nothing of this one.
+    if (extras && extras->stamp == record.stamp) record.body.extras = extras->bytes;
+  }
   if (!value.ok() || !value.at_end()) return corrupt("malformed instance record");
   return DecodedRecord(record);
 }

@@ -243,6 +243,7 @@ bool Registry::reassert(Service& service, const KeyState& present, const Instanc
   const bool behind = positions_[tied].version < streams_[tied].head.version;
   if (!known && (!removed || behind)) return true;
   if (known && rival->opened > own.opened) {
+    note_taken_over(record.service, record.id, own, *rival, out);
     supersede(own, record.id, now, out);
     return false;
   }
@@ -299,7 +300,7 @@ void Registry::restate(const InstanceRecord& forgotten, Now now, Outputs& out) {
 
 /// What this node holds of an instance takes a later stamp than all that it has heard of.
 void Registry::stamp_anew(Service& service, const Instance& body, Now now, Outputs& out) {
-  body.stamp = clock_.next(now);
+  catalog_.restamp(service, body, clock_.next(now));
   catalog_.settle_part(service, body.id());
   change(service, body.id(), now, out);
 }

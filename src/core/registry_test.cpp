@@ -257,6 +257,8 @@ const Case kCases[] = {
   stored 1
   published orders: o-1 o-9
 > register orders/o-1 session=new port=81
+  refused conflict id
+> register orders/o-1 session=new port=81 take_over=1
   updated
   stored 2
   published orders: o-1 o-9
@@ -629,6 +631,27 @@ TEST(RegistryLoad, AnInstanceWhoseSessionIsLostIsNotServed) {
   const Publication publication = loaded.publish();
   ASSERT_EQ(publication.size(), 1u);
   EXPECT_EQ(publication[0].view->departures[static_cast<size_t>(Cause::kHomeLost)], 1u);
+}
+
+/// Release 0.1 took addresses as they were written; what it stored, or another node of it
+/// announces, is listed as it is and can be taken out.
+TEST(RegistryLoad, AddressesOfEarlierReleasesAreKept) {
+  Script script;
+  script.run("> register orders/o-1\n");
+  auto records = script.records();
+  const std::string written = "HOST.ex.";  // as long as the script's own, so that lengths fit
+  std::string& value = records.at(0).second;
+  value.replace(value.find("10.0.0.1"), written.size(), written);
+  Registry loaded{RegistryOptions{}};
+  load(loaded, records, script.now());
+  const Publication publication = loaded.publish();
+  ASSERT_EQ(publication.size(), 1u);
+  const ListEntry* const entry = publication[0].view->list.find("o-1");
+  ASSERT_NE(entry, nullptr);
+  EXPECT_EQ(entry->instance().address(), written);
+  Outputs outputs;
+  DeregisterInstance gone{{{"default", "orders"}, "o-1"}, {}};
+  EXPECT_TRUE(loaded.step(gone, script.now(), outputs).ok());
 }
 
 TEST(RegistryLoad, MalformedRecordsAreRefused) {

@@ -158,6 +158,8 @@ TEST(Config, ANodeThatIsReachedAnywhereSaysWhere) {
   EXPECT_EQ(check(config).error().field, "advertise");
   config.advertise = "0.0.0.0:7070";
   EXPECT_EQ(check(config).error().field, "advertise");
+  config.advertise = "256.0.0.1:7070";
+  EXPECT_EQ(check(config).error().field, "advertise");
   config.advertise = "10.0.0.1:7070";
   EXPECT_TRUE(check(config).ok());
 }

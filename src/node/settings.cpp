@@ -5,10 +5,12 @@
 #include <limits>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #define TOML_EXCEPTIONS 0
 #include <toml++/toml.h>
 
 #include "base/check.h"
+#include "base/log_text.h"
 #include "base/name.h"
 
 namespace callbook::node {
@@ -100,6 +102,28 @@ Setting truth(std::string_view key, std::string_view help, bool Config::*member)
   return truth(key, help, [=](Config& config) -> auto& { return config.*member; });
 }
 
+/// A setting over the enumeration that `place` finds in a Config; `names` are its values, in order.
+template <typename Names, typename Place>
+Setting choice(std::string_view key, std::string_view help, const Names& names, Place place) {
+  using Value = std::remove_reference_t<decltype(place(std::declval<Config&>()))>;
+  Setting setting;
+  setting.key = key;
+  setting.help = help;
+  setting.kind = Setting::Kind::kText;
+  setting.set = [=](Config& config, std::string_view value) -> Status {
+    const auto* const found = std::find(names.begin(), names.end(), value);
+    if (found == names.end()) {
+      return base::invalid(key, fmt::format("'{}' is none of {}", value, fmt::join(names, ", ")));
+    }
+    place(config) = static_cast<Value>(found - names.begin());
+    return {};
+  };
+  setting.get = [=](const Config& config) {
+    return std::string(names[static_cast<size_t>(place(const_cast<Config&>(config)))]);
+  };
+  return setting;
+}
+
 std::vector<Setting> node_settings() {
   return {
       text("node", "name of this node in the cluster (default: the host's name)", &Config::node),
@@ -122,6 +146,10 @@ std::vector<Setting> node_settings() {
       truth("insecure_bind", "allow plain HTTP on an address other than loopback",
             &Config::insecure_bind),
       truth("salvage", "open a damaged store with the records that verify", &Config::salvage),
+      choice("log_level", "what the log holds: trace, debug, info, warning or error",
+             base::kLogLevelNames, [](Config& c) -> auto& { return c.log_level; }),
+      choice("log_format", "form of the log's lines: text or json", kLogFormatNames,
+             [](Config& c) -> auto& { return c.log_format; }),
       number("", "io_threads", "threads that serve connections; 0: by the number of cores",
              [](Config& c) -> auto& { return c.io_threads; }),
       number("", "stop_grace_ms", "how long requests under way may take at a stop",

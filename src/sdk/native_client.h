@@ -81,8 +81,10 @@ class NativeClient {
   void report(const ServiceName& service, const std::string& id, const std::string& by,
               Callback<uint64_t> done);
 
-  /// Yields how many groups were held by the breaker.
-  void release(const ServiceName& service, Callback<uint64_t> done);
+  /// Yields how many groups were held by the breaker. `by` and `reason` are for the nodes' log;
+  /// both may be empty.
+  void release(const ServiceName& service, const std::string& by, const std::string& reason,
+               Callback<uint64_t> done);
 
   /// A page of the services of a data center (empty: the registry's own), behind `after`.
   void list_services(const std::string& name_space, const std::string& datacenter,
