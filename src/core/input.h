@@ -189,6 +189,18 @@ struct HearBeat {
   std::string_view bytes;
 };
 
+/// How far a node is with finding out whether another one has its name. Only for a registry that
+/// has to ask (RegistryOptions::asks_for_name), and only while it does not serve; later it is
+/// ignored.
+struct ClaimName {
+  enum class Stage : uint8_t {
+    kListening,   ///< nothing goes out: a node that has the name must not be disturbed
+    kAnnouncing,  ///< beats go out, so that nodes that start at the same time notice each other
+    kOwned        ///< no other node has it: the node may serve
+  };
+  Stage stage = Stage::kListening;
+};
+
 /// Part of a snapshot of a serving node's records: RecordBatch items of its dump(). `first` begins
 /// it and brings that node's positions() from before its dump began; `last` ends it.
 struct ApplySnapshot {
@@ -220,11 +232,11 @@ struct ReadStamp {
   InstanceKey key;
 };
 
-using Input =
-    std::variant<OpenSession, ResumeSession, RefreshSession, AttachSession, CheckTie, DetachSession,
-                 CloseSession, ProbeResult, ReportInstance, ReleaseBreaker, RegisterInstance,
-                 RefreshInstance, DeregisterInstance, SetOverride, RemoveOverride, MergeRecord,
-                 FinishLoading, AdvanceTime, ReportBus, ReportBusLost, ApplyBatch,
-                 SettlePublication, HearBeat, ApplySnapshot, MirrorRecords, ReadRecords, ReadStamp>;
+using Input = std::variant<OpenSession, ResumeSession, RefreshSession, AttachSession, CheckTie,
+                           DetachSession, CloseSession, ProbeResult, ReportInstance, ReleaseBreaker,
+                           RegisterInstance, RefreshInstance, DeregisterInstance, SetOverride,
+                           RemoveOverride, MergeRecord, FinishLoading, AdvanceTime, ReportBus,
+                           ReportBusLost, ApplyBatch, SettlePublication, HearBeat, ApplySnapshot,
+                           MirrorRecords, ReadRecords, ReadStamp, ClaimName>;
 
 }  // namespace callbook::core

@@ -45,7 +45,8 @@ Registry::Registry(RegistryOptions options)
       clock_(node_),
       catalog_({node_, options_.clustered || options_.mirror}, sessions_, leases_, digest_),
       doubt_(options_.timing.doubt),
-      peers_(node_, options_.timing.lost_after_ms) {}
+      peers_(node_, options_.timing.lost_after_ms),
+      claim_(options_.asks_for_name ? ClaimName::Stage::kListening : ClaimName::Stage::kOwned) {}
 
 Registry::~Registry() = default;
 
@@ -59,7 +60,8 @@ bool is_not_a_clients(const Input& input) {
                std::is_same_v<Wanted, AdvanceTime> || std::is_same_v<Wanted, ReportBus> ||
                std::is_same_v<Wanted, ReportBusLost> || std::is_same_v<Wanted, ApplyBatch> ||
                std::is_same_v<Wanted, SettlePublication> || std::is_same_v<Wanted, HearBeat> ||
-               std::is_same_v<Wanted, ApplySnapshot> || std::is_same_v<Wanted, MirrorRecords>;
+               std::is_same_v<Wanted, ClaimName> || std::is_same_v<Wanted, ApplySnapshot> ||
+               std::is_same_v<Wanted, MirrorRecords>;
       },
       input);
 }

@@ -38,6 +38,8 @@ struct RegistryOptions {
   std::map<ServiceKey, ServiceTiming> service_timing;  ///< of those that have one of their own
   bool clustered = false;  ///< shares its records with other nodes over a bus
   uint64_t boot = 0;       ///< differs from start to start; chosen outside, at random
+  /// Clustered: neither beats nor serves before ClaimName says that no other node has its name.
+  bool asks_for_name = false;
   /// Shows another data center as the records of its nodes tell: takes MirrorRecords and
   /// AdvanceTime, and nothing else. It judges nobody, removes nobody for silence, owes nothing.
   bool mirror = false;
@@ -389,6 +391,7 @@ class Registry {
 
   // The other nodes: registry_cluster.cpp.
   base::Result<Reply> apply(const HearBeat& input, base::Now now, Outputs& out);
+  base::Result<Reply> apply(const ClaimName& input, base::Now now, Outputs& out);
   base::Result<Reply> apply(const ApplySnapshot& input, base::Now now, Outputs& out);
   base::Result<Reply> apply(const ReadRecords& input, base::Now now, Outputs& out);
   base::Result<Reply> apply(const ReadStamp& input, base::Now now, Outputs& out);
@@ -482,6 +485,7 @@ class Registry {
     int64_t others_due_ms = 0;  ///< when records of other authors are due
   };
   PeerTable peers_;
+  ClaimName::Stage claim_;
   Joining join_;
   Announcing announcing_;
   RecordBatch announced_;  // scratch

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <utility>
 
 #include "base/check.h"
 #include "core/registry.h"
@@ -62,6 +63,17 @@ Result<Reply> Registry::apply(const HearBeat& input, Now now, Outputs&) {
   return Reply(Done{});
 }
 
+Result<Reply> Registry::apply(const ClaimName& input, Now now, Outputs& out) {
+  if (!options_.asks_for_name || phase_ != Phase::kJoining) return Reply(Done{});
+  const ClaimName::Stage before = std::exchange(claim_, input.stage);
+  if (before == ClaimName::Stage::kListening && claim_ != before) {
+    beaten_ms_ = now.mono_ms - options_.timing.beat_ms;  // the first beat is due at once
+    beat(now, out);
+  }
+  advance_join(now, out);
+  return Reply(Done{});
+}
+
 void Registry::compare_digests(PeerTable::Peer& peer, const NodeBeat& beat, Now now) {
   const bool settled = outbox_.size() == 0 && !announcing_.active && !join_.as_new;
   // At different positions, or with changes still on their way, digests may differ.
@@ -81,6 +93,7 @@ void Registry::compare_digests(PeerTable::Peer& peer, const NodeBeat& beat, Now 
 }
 
 void Registry::beat(Now now, Outputs& out) {
+  if (claim_ == ClaimName::Stage::kListening) return;
   if (now.mono_ms - beaten_ms_ < options_.timing.beat_ms) return;
   beaten_ms_ = now.mono_ms;
   NodeBeat beat;
@@ -167,7 +180,8 @@ void Registry::advance_join(Now now, Outputs& out) {
     if (seeks) return seek_snapshot(now, out);
     const bool waited = now.mono_ms - join_.since_ms >= options_.timing.join_timeout_ms;
     // Who has never known anything has nothing to serve.
-    if (phase_ == Phase::kJoining && waited && in_touch_wall_ms_ != 0) {
+    const bool has_name = claim_ == ClaimName::Stage::kOwned;
+    if (phase_ == Phase::kJoining && waited && has_name && in_touch_wall_ms_ != 0) {
       ++counters_.served_stale;
       begin_service(Phase::kStale, now);
     }
@@ -399,6 +413,7 @@ void Registry::begin_service(Phase phase, Now now) {
 }
 
 void Registry::finish_join(Now now, Outputs& out) {
+  if (claim_ != ClaimName::Stage::kOwned) return;  // what it has caught up with waits
   // A bus that was made anew knows nothing: only another node, or the streams that this node was
   // once in touch with, can show that something is gone.
   const bool knows = join_.snapshot_done || (join_.replaying && join_.streams_same);

@@ -166,6 +166,10 @@ class Node:
         self.process = None
         return code
 
+    def wait_exit(self, seconds=20):
+        """Waits until the process ends by itself; returns its exit code."""
+        return self._end(seconds)
+
     def kill(self):
         """kill -9: the process gets no chance to write anything more."""
         os.kill(self.pid, signal.SIGKILL)
