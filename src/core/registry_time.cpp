@@ -103,6 +103,7 @@ void Registry::end_lapsed(Now now, Outputs& out) {
 void Registry::expire_instance(uint32_t ttl_slot, Cause cause, Now now, Outputs& out) {
   const Instance& instance = catalog_.ttl_instance(ttl_slot);
   const std::string id(instance.id());
+  note_removed(instance, cause, out);
   ++out.instances_expired;
   end_lease(*catalog_.at(instance.service), id, catalog_.ttl_liveness(ttl_slot), cause, now, out);
 }
@@ -111,7 +112,6 @@ void Registry::expire_instance(uint32_t ttl_slot, Cause cause, Now now, Outputs&
 void Registry::end_lease(const Service& service, std::string_view id, const Liveness& present,
                          Cause cause, Now now, Outputs& out) {
   InstanceRecord record;
-  note_removed(instance, cause, out);
   record.service = service.key();
   record.id = id;
   record.stamp = Stamp{};  // says nothing of the registration
