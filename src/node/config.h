@@ -13,6 +13,7 @@
 #include "dialects/native/native_dialect.h"
 #include "net/http_server.h"
 #include "net/prober.h"
+#include "probe/resolver.h"
 #include "store/log.h"
 
 namespace callbook::node {
@@ -51,6 +52,7 @@ struct Config {
   std::vector<ServiceSetting> service_settings;
   std::map<core::ServiceKey, std::string> service_failover;  ///< of those with one of their own
   net::ProbeLimits probe_limits;
+  probe::ResolverOptions resolver;  ///< of the names that are probed
   net::HttpLimits http_limits;
   native::NativeLimits native_limits;
   store::LogOptions log;
