@@ -75,10 +75,11 @@ void ServiceFollower::perform(const LocalHealth::Actions& actions) {
 }
 
 void ServiceFollower::probe(const LocalHealth::Probe& wanted) {
-  net::ProbeTarget target{wanted.address, wanted.port, LocalHealthRule{}.probe_timeout_ms, {}};
+  net::ProbeTarget target{wanted.address, wanted.port, LocalHealthRule{}.probe_timeout_ms};
   const auto done = [this, alive = std::weak_ptr<bool>(alive_),
-                     ticket = wanted.ticket](net::ProbeOutcome outcome) {
+                     ticket = wanted.ticket](const net::ProbeResult& result) {
     if (alive.expired()) return;
+    const net::ProbeOutcome outcome = result.verdict.outcome;
     std::optional<bool> answered;
     if (outcome != net::ProbeOutcome::kUntested) answered = outcome == net::ProbeOutcome::kAnswered;
     LocalHealth::Actions actions;
