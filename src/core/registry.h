@@ -321,6 +321,8 @@ class Registry {
   void excuse_silence(base::Now now);
   void end_lapsed(base::Now now, Outputs& out);
   void expire_instance(uint32_t ttl_slot, Cause cause, base::Now now, Outputs& out);
+  void end_lease(const Service& service, std::string_view id, const Liveness& present, Cause cause,
+                 base::Now now, Outputs& out);
   void drop_aged(base::Now now, Outputs& out);
   void tend_sessions(base::Now now, Outputs& out);
   void tend_session(Session& session, base::Now now, Outputs& out);

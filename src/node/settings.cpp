@@ -318,6 +318,8 @@ std::vector<Setting> service_settings() {
                  [](core::ServiceTiming& t) -> auto& { return t.refused_removal_ms; }),
       of_service("silent_removal_ms", "from the last of the first probes to removal",
                  [](core::ServiceTiming& t) -> auto& { return t.silent_removal_ms; }),
+      of_service("unattended_ms", "how long answers without heartbeats are no silence",
+                 [](core::ServiceTiming& t) -> auto& { return t.unattended_ms; }),
       of_service("reports", "consumers whose reports cause a probe; 0: none do",
                  [](core::ServiceTiming& t) -> auto& { return t.reports; }),
       of_service("reports_within_ms", "within this time",
