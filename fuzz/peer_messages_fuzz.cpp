@@ -10,6 +10,7 @@
 #include "base/check.h"
 #include "core/node_beat.h"
 #include "core/registry.h"
+#include "dialects/peer/bearer_codec.h"
 #include "dialects/peer/node_card.h"
 #include "dialects/peer/probe_codec.h"
 #include "dialects/peer/report_codec.h"
@@ -91,7 +92,7 @@ void read_records(std::string_view bytes) {
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (size == 0) return 0;
   const std::string_view bytes(reinterpret_cast<const char*>(data) + 1, size - 1);
-  switch (data[0] % 8) {
+  switch (data[0] % 16) {
     case 0:
       read_card(bytes);
       break;
@@ -114,8 +115,17 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       read_snapshot(bytes, true);
       read_snapshot(bytes, false);
       break;
-    default:
+    case 7:
       read_records(bytes);
+      break;
+    case 8:
+      round_trip(bytes, peer::decode_bearer_question, peer::encode_bearer_question);
+      break;
+    case 9:
+      round_trip(bytes, peer::decode_bearer_answer, peer::encode_bearer_answer);
+      break;
+    default:
+      break;
   }
   return 0;
 }

@@ -50,8 +50,14 @@ struct CheckRule {
 };
 
 inline constexpr int64_t kDefaultCheckIntervalMs = 5'000;
+inline constexpr uint8_t kCheckKindCount = 5;
 
-/// A rule as it is stored (docs/formats/records.md). Equal rules give equal bytes, never none.
+/// The name that clients use: "https".
+std::string_view name_of(CheckRule::Kind kind);
+
+/// A rule as release 0.1 stores it (docs/formats/records.md), which knows TCP, and of HTTP the
+/// path: the rest is left out (check_set.h has the whole). Equal rules give equal bytes, never
+/// none. REQUIRES kind kTcp or kHttp.
 std::string encode(const CheckRule& rule);
 /// Nothing for bytes that encode() could not have made.
 std::optional<CheckRule> decode_check(std::string_view bytes);

@@ -22,8 +22,11 @@ namespace callbook::core {
 /// commands only; for chance and time there is the simulator.
 ///
 ///   start A            a node with an empty store joins (or, after `kill A`, one with its records)
+///   start A asks       likewise, but it neither beats nor serves before it is told:
+///   A announces | A owns   how far it is with finding out whether its name is free
+///   start A2 name=A    a node of another's name
 ///   A open s1          as in script_test.h, at node A
-///   A register orders/o-1 session=s1 [meta=…] | A deregister orders/o-1 | A resume s1 | …
+///   A register orders/o-1 session=s1|ttl=6000 [meta=…] | A deregister orders/o-1 | A resume s1 | …
 ///   A isolate orders/o-1 | A weigh orders/o-1 weight=7 | A restore orders/o-1
 ///   cut A | heal A     A from and to the bus (beats included)
 ///   clock A -3600000   moves A's wall clock
@@ -38,6 +41,8 @@ class ClusterScript {
   }
 
   Registry& node(const std::string& name) { return *nodes_.at(name).registry; }
+  /// What the nodes noted for their logs so far, in order, each with the node's name.
+  const std::vector<std::pair<std::string, Incident>>& incidents() const { return incidents_; }
 
  private:
   struct Message {
@@ -65,7 +70,16 @@ class ClusterScript {
     std::istringstream in(line);
     std::string first;
     in >> first;
-    if (first == "start") return start(word(in));
+    if (first == "start") {
+      const std::string name = word(in);
+      std::string node = name;
+      bool asks = false;
+      for (std::string flag; in >> flag;) {
+        asks |= flag == "asks";
+        if (flag.starts_with("name=")) node = flag.substr(5);
+      }
+      return start(name, node, asks);
+    }
     if (first == "kill") return nodes_.at(word(in)).registry.reset(), "";
     if (first == "cut") return connect(word(in), false);
     if (first == "heal") return connect(word(in), true);
@@ -89,10 +103,11 @@ class ClusterScript {
     return word;
   }
 
-  std::string start(const std::string& name) {
+  std::string start(const std::string& name, const std::string& node_name, bool asks) {
     Node& node = nodes_[name];
     RegistryOptions options;
-    options.node = name;
+    options.node = node_name;
+    options.asks_for_name = asks;
     options.clustered = true;
     options.boot = node.boot = ++boots_;
     options.timing.probe_rounds = 0;
@@ -159,6 +174,8 @@ class ClusterScript {
     if (verb == "refresh") return step(node, RefreshSession{session(what)});
     if (verb == "attach") return step(node, AttachSession{session(what)});
     if (verb == "close") return step(node, CloseSession{session(what)});
+    if (verb == "announces") return step(node, ClaimName{ClaimName::Stage::kAnnouncing});
+    if (verb == "owns") return step(node, ClaimName{ClaimName::Stage::kOwned});
     if (verb == "deregister") {
       DeregisterInstance removal{instance(what), {}, {}};
       if (named.contains("session")) removal.session = session(named["session"]);
@@ -183,6 +200,9 @@ class ClusterScript {
     if (named.contains("session")) {
       input.registration.holder = {HolderKind::kSession, session(named["session"]), 0};
     }
+    if (named.contains("ttl")) {
+      input.registration.holder = {HolderKind::kTtl, {}, std::stoll(named["ttl"])};
+    }
     return step(node, input);
   }
 
@@ -204,6 +224,9 @@ class ClusterScript {
       }
     }
     for (const Fetch& fetch : out.fetches) fetches_.emplace_back(&node, fetch);
+    for (const Incident& incident : out.incidents.all()) {
+      incidents_.emplace_back(node.registry->options().node, incident);
+    }
     if (!out.beat.empty() && node.connected) beats_.emplace_back(&node, out.beat);
     if (out.wants_snapshot) snapshots_.push_back(&node);
     std::string text;
@@ -332,6 +355,10 @@ class ClusterScript {
       out += fmt::format("  {}: {} instances={} sessions={} tombstones={} owed={}\n", name,
                          kPhases[static_cast<size_t>(node.registry->phase())], counts.instances,
                          counts.sessions, counts.tombstones, node.registry->outbox_size());
+      if (node.registry->counters().name_conflicts > 0) {
+        out += fmt::format("  {}: {} beats under its name\n", name,
+                           node.registry->counters().name_conflicts);
+      }
     }
     return out + (digests.size() == 1 ? "  digests agree\n" : "  digests differ\n");
   }
@@ -344,6 +371,7 @@ class ClusterScript {
   std::vector<std::pair<Node*, Fetch>> fetches_;
   std::vector<std::pair<Node*, std::string>> beats_;
   std::vector<Node*> snapshots_;
+  std::vector<std::pair<std::string, Incident>> incidents_;
 };
 
 }  // namespace callbook::core

@@ -10,6 +10,8 @@
 #include "core/bus_position.h"
 #include "core/dump_cursor.h"
 #include "core/key.h"
+#include "core/process_facts.h"
+#include "core/provider_status.h"
 #include "core/registration.h"
 #include "core/session_id.h"
 #include "core/stamp.h"
@@ -24,12 +26,14 @@ struct OpenSession {
   int64_t ttl_ms = 0;  ///< 0: the server's choice
   std::string client;  ///< who this is, for people: "orders@host-7"
   Stamp after = {};    ///< the highest that this client was told, so that its new session is later
+  ProcessFacts facts = {};
 };
 
 /// Takes over a session, here or from another node, under the next epoch.
 struct ResumeSession {
   SessionId id;
-  uint32_t epoch = 0;  ///< the last one that the client was told, or 0; the new one is above it
+  uint32_t epoch = 0;   ///< the last one that the client was told, or 0; the new one is above it
+  bool speaks = false;  ///< from now on its process does (ProcessFacts)
 };
 
 /// A heartbeat. `epoch` is the last one that the client was told, or 0: one from before the client
@@ -42,7 +46,8 @@ struct RefreshSession {
 /// Ties the session to a connection: while it is attached, the connection is its heartbeat.
 struct AttachSession {
   SessionId id;
-  uint32_t epoch = 0;  ///< as above
+  uint32_t epoch = 0;   ///< as above
+  bool speaks = false;  ///< from now on its process does (ProcessFacts)
 };
 
 /// Whether a connection should go on being tied to the session: refused once the session has ended,
@@ -89,6 +94,8 @@ struct ReportInstance {
 /// holds them, until it holds anew.
 struct ReleaseBreaker {
   ServiceKey service;
+  std::string by = {};      ///< who believes it; may be empty: earlier clients do not say
+  std::string reason = {};  ///< may be empty
 };
 
 struct CloseSession {
@@ -99,6 +106,18 @@ struct RegisterInstance {
   InstanceKey key;
   Registration registration;
   Stamp after;  ///< what the client has seen; the new stamp is later
+  /// What its provider says of it, from the beginning; none: what it said before, or `up`.
+  std::optional<ProviderState> status = std::nullopt;
+  bool take_over = false;  ///< even from another session that lives (kConflict otherwise)
+};
+
+/// What a provider says of an instance of its own.
+struct SetStatus {
+  InstanceKey key;
+  ProviderState status = ProviderState::kUp;
+  std::string text;        ///< for people
+  SessionId session = {};  ///< if given, only if this session holds it (else kConflict)
+  Stamp after = {};
 };
 
 struct RefreshInstance {
@@ -113,6 +132,10 @@ struct DeregisterInstance {
   SessionId session = {};
   /// If above 0, the instance stays listed as draining for so long, and leaves then.
   int64_t drain_ms = 0;
+  /// If given, an operator takes it out: it stays out until it is restored (RemoveOverride), or
+  /// another process registers the id (Exclusion).
+  std::string by = {};
+  std::string reason = {};
 };
 
 /// What an operator wants of an instance in place of what its provider says, until it is removed.
@@ -191,6 +214,18 @@ struct HearBeat {
   std::string_view bytes;
 };
 
+/// How far a node is with finding out whether another one has its name. Only for a registry that
+/// has to ask (RegistryOptions::asks_for_name), and only while it does not serve; later it is
+/// ignored.
+struct ClaimName {
+  enum class Stage : uint8_t {
+    kListening,   ///< nothing goes out: a node that has the name must not be disturbed
+    kAnnouncing,  ///< beats go out, so that nodes that start at the same time notice each other
+    kOwned        ///< no other node has it: the node may serve
+  };
+  Stage stage = Stage::kListening;
+};
+
 /// Part of a snapshot of a serving node's records: RecordBatch items of its dump(). `first` begins
 /// it and brings that node's positions() from before its dump began; `last` ends it.
 struct ApplySnapshot {
@@ -222,11 +257,20 @@ struct ReadStamp {
   InstanceKey key;
 };
 
+/// What the checks of a service's instances say, a part at a time: of those behind `after`, about
+/// `most` instances.
+struct ReadChecks {
+  ServiceKey service;
+  std::string after = {};  ///< an id; empty: from the beginning
+  uint32_t most = 1'000;
+};
+
 using Input =
     std::variant<OpenSession, ResumeSession, RefreshSession, AttachSession, CheckTie, DetachSession,
                  CloseSession, ProbeResult, ReportInstance, ReleaseBreaker, RegisterInstance,
-                 RefreshInstance, DeregisterInstance, SetOverride, RemoveOverride, MergeRecord,
-                 FinishLoading, AdvanceTime, ReportBus, ReportBusLost, ApplyBatch,
-                 SettlePublication, HearBeat, ApplySnapshot, MirrorRecords, ReadRecords, ReadStamp>;
+                 SetStatus, RefreshInstance, DeregisterInstance, SetOverride, RemoveOverride,
+                 MergeRecord, FinishLoading, AdvanceTime, ReportBus, ReportBusLost, ApplyBatch,
+                 SettlePublication, HearBeat, ApplySnapshot, MirrorRecords, ReadRecords, ReadStamp,
+                 ReadChecks, ClaimName>;
 
 }  // namespace callbook::core

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <utility>
 
 #include "base/check.h"
 #include "core/registry.h"
@@ -55,10 +56,22 @@ Result<Reply> Registry::apply(const HearBeat& input, Now now, Outputs&) {
   peer.name = heard->node;
   peer.boot = heard->boot;
   peer.serving = heard->serving;
+  readers_.hear(sender, heard->reads, heard->all_read, now.mono_ms);
   peer.clock_ahead_ms = heard->wall_ms - now.wall_ms;
   counters_.largest_clock_gap_ms =
       std::max<int64_t>(counters_.largest_clock_gap_ms, std::abs(peer.clock_ahead_ms));
   if (heard->serving && phase_ == Phase::kServing) compare_digests(peer, *heard, now);
+  return Reply(Done{});
+}
+
+Result<Reply> Registry::apply(const ClaimName& input, Now now, Outputs& out) {
+  if (!options_.asks_for_name || phase_ != Phase::kJoining) return Reply(Done{});
+  const ClaimName::Stage before = std::exchange(claim_, input.stage);
+  if (before == ClaimName::Stage::kListening && claim_ != before) {
+    beaten_ms_ = now.mono_ms - options_.timing.beat_ms;  // the first beat is due at once
+    beat(now, out);
+  }
+  advance_join(now, out);
   return Reply(Done{});
 }
 
@@ -81,6 +94,7 @@ void Registry::compare_digests(PeerTable::Peer& peer, const NodeBeat& beat, Now 
 }
 
 void Registry::beat(Now now, Outputs& out) {
+  if (claim_ == ClaimName::Stage::kListening) return;
   if (now.mono_ms - beaten_ms_ < options_.timing.beat_ms) return;
   beaten_ms_ = now.mono_ms;
   NodeBeat beat;
@@ -92,12 +106,15 @@ void Registry::beat(Now now, Outputs& out) {
   beat.positions = positions_;
   beat.root = digest_.root();
   if (now.mono_ms < show_buckets_until_ms_) beat.buckets = digest_.buckets();
+  beat.reads = kReadFeatures;
+  beat.all_read = features_read_by_all(now);
   out.beat = encode_beat(beat);
 }
 
 void Registry::advance_cluster(Now now, Outputs& out) {
   const Timing& timing = options_.timing;
   peers_.forget_silent(now.mono_ms - timing.record_age_ms);
+  if (!isolated(now)) readers_.listen(now.mono_ms);
   if (isolated(now)) {
     contact_since_ms_ = 0;
   } else if (contact_since_ms_ == 0) {
@@ -167,7 +184,8 @@ void Registry::advance_join(Now now, Outputs& out) {
     if (seeks) return seek_snapshot(now, out);
     const bool waited = now.mono_ms - join_.since_ms >= options_.timing.join_timeout_ms;
     // Who has never known anything has nothing to serve.
-    if (phase_ == Phase::kJoining && waited && in_touch_wall_ms_ != 0) {
+    const bool has_name = claim_ == ClaimName::Stage::kOwned;
+    if (phase_ == Phase::kJoining && waited && has_name && in_touch_wall_ms_ != 0) {
       ++counters_.served_stale;
       begin_service(Phase::kStale, now);
     }
@@ -390,15 +408,27 @@ void Registry::sweep_instances(Now now, Outputs& out) {
   }
 }
 
+/// What was registered before this node began to serve takes nobody's address: who was heard of
+/// after it, and who was not, is not known here.
+void Registry::excuse_claims() {
+  for (uint32_t slot = 0; slot < sessions_.slot_count(); ++slot) {
+    sessions_.at(slot).heard_version = version_;
+  }
+  catalog_.excuse_ttls(version_);
+}
+
 void Registry::begin_service(Phase phase, Now now) {
   if (loading()) {
     leases_.renew_all(now.mono_ms);
+    catalog_.skip_missed_checks(now.mono_ms);
+    excuse_claims();
     catalog_.start_recording(version_);
   }
   phase_ = phase;
 }
 
 void Registry::finish_join(Now now, Outputs& out) {
+  if (claim_ != ClaimName::Stage::kOwned) return;  // what it has caught up with waits
   // A bus that was made anew knows nothing: only another node, or the streams that this node was
   // once in touch with, can show that something is gone.
   const bool knows = join_.snapshot_done || (join_.replaying && join_.streams_same);

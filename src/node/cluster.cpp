@@ -1,6 +1,7 @@
 #include "node/cluster.h"
 
 #include <algorithm>
+#include <bit>
 #include <utility>
 
 #include <fmt/format.h>
@@ -13,6 +14,9 @@ namespace {
 /// A node whose beats have not come over the bus for so long is spoken to directly.
 constexpr int64_t kSpeakAfterMs = 2'500;
 constexpr int64_t kBeatTimeoutMs = 2'000;
+constexpr int64_t kSearchTickMs = 100;
+/// More nodes of this node's name than these are not logged.
+constexpr size_t kMostRivals = 100;
 /// A snapshot without progress for so long is given up for another node's.
 constexpr int64_t kSnapshotPatienceMs = 5'000;
 
@@ -55,6 +59,29 @@ Cluster::~Cluster() = default;
 void Cluster::start() {
   running_ = true;
   if (bus_) bus_->start();
+  search_name();
+}
+
+/// Nothing goes out before it is known that no other node has this node's name.
+void Cluster::search_name() {
+  const core::NodeFacts& facts = *parts_.facts;
+  search_ = std::make_unique<NameSearch>(
+      *parts_.loop, *parts_.clock, NameSearch::Self{facts.name, cluster_, facts.http, parts_.boot},
+      asked_,
+      NameSearch::Callbacks{[this](core::ClaimName::Stage stage) {
+                              parts_.driver->take(core::ClaimName{stage}, nullptr);
+                            },
+                            [this](const NameBearer& other) {
+                              parts_.give_up(name_taken(parts_.facts->name, other));
+                            },
+                            [this](const std::string& card) { take_card(card, false); }});
+  search_timer_ = parts_.loop->every(kSearchTickMs, [this] { tend_search(); });
+}
+
+void Cluster::tend_search() {
+  if (parts_.driver->registry().loading()) return search_->tick(bus_connected_);
+  search_.reset();
+  search_timer_.reset();
 }
 
 void Cluster::leave() {
@@ -65,6 +92,8 @@ void Cluster::leave() {
 void Cluster::stop() {
   running_ = false;
   if (bus_) bus_->stop();
+  search_.reset();
+  search_timer_.reset();
   lines_.clear();
   reports_.stop();
   seen_.give_up();
@@ -125,18 +154,33 @@ void Cluster::take(bus::Batch batch) {
 // --- Cards ---
 
 void Cluster::take_card(std::string_view bytes, bool on_bus) {
-  auto card = peers_.hear(bytes, on_bus, now_ms());
-  if (!card.ok()) {
+  auto heard = peers_.hear(bytes, on_bus, now_ms());
+  if (!heard.ok()) {
     ++report_.cards_refused;
-    const std::string complaint = card.error().to_string();
+    const std::string complaint = heard.error().to_string();
     if (std::exchange(card_complaint_, complaint) != complaint) {
       parts_.logger->warn("cluster: what another node says of itself is passed over: {}",
                           complaint);
     }
     return;
   }
-  auto held = std::make_shared<const std::string>(std::move(card->beat));
+  const bool own = heard->own_id && heard->beat.boot == parts_.boot;
+  if (!own) heard_cards_.note(heard->beat, bytes);
+  if (search_ && parts_.driver->registry().loading()) {
+    search_->heard(heard->beat, heard->card.http);
+  } else if (heard->own_id && !own) {
+    complain_of_rival(*heard);
+  }
+  auto held = std::make_shared<const std::string>(std::move(heard->card.beat));
   parts_.driver->take(core::HearBeat{*held}, held);
+}
+
+void Cluster::complain_of_rival(const Peers::Heard& heard) {
+  if (rivals_.size() >= kMostRivals || !rivals_.insert(heard.beat.boot).second) return;
+  parts_.logger->error("cluster: {}",
+                       name_taken(parts_.facts->name, {heard.beat.node, heard.card.http,
+                                                       heard.beat.boot, heard.beat.serving})
+                           .detail);
 }
 
 void Cluster::hear(std::string card) {
@@ -309,16 +353,11 @@ void Cluster::report() {
   const core::Registry& registry = parts_.driver->registry();
   const base::Now now = parts_.clock->now();
   report_.isolated = registry.isolated(now);
+  report_.features_withheld = static_cast<uint32_t>(
+      std::popcount(core::kReadFeatures & ~registry.features_read_by_all(now)));
   report_.positions = registry.positions();
   report_.digest = registry.replica_digest();
   report_.owed = registry.outbox_size();
-  const uint64_t conflicts = registry.counters().name_conflicts;
-  if (conflicts > 0 && std::exchange(name_conflicts_, conflicts) == 0) {
-    parts_.logger->error(
-        "cluster: another node is called {} too, or has the same id; two writers "
-        "under one name can't be told apart: rename one",
-        parts_.facts->name);
-  }
   report_.peers.clear();
   for (const auto& [name, peer] : peers_.all()) {
     report_.peers.push_back({name, peer.card.http, peer.card.release, peer.card.clients,

@@ -1,10 +1,12 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -19,6 +21,8 @@
 #include "node/board.h"
 #include "node/config.h"
 #include "node/core_driver.h"
+#include "node/heard_cards.h"
+#include "node/name_search.h"
 #include "node/peer_line.h"
 #include "node/peers.h"
 #include "node/report_sender.h"
@@ -38,6 +42,9 @@ class Cluster final : public CoreDriver::Others, public peer::PeerDialect::Door 
     CoreDriver* driver = nullptr;
     Board* board = nullptr;
     const core::NodeFacts* facts = nullptr;
+    uint64_t boot = 0;
+    /// The node may not serve: another one has its name.
+    std::function<void(base::Error error)> give_up;
   };
 
   /// Borrows what is in `parts`. `asked` are other nodes to be asked at once, on the bus or not.
@@ -72,8 +79,14 @@ class Cluster final : public CoreDriver::Others, public peer::PeerDialect::Door 
   // PeerDialect::Door
   void hear(std::string card) override;
   std::shared_ptr<const std::string> own_card() const override;
+  std::vector<std::string> cards_of(core::NodeId node, uint64_t not_boot) const override {
+    return heard_cards_.of(node, not_boot);
+  }
 
  private:
+  void search_name();
+  void tend_search();
+  void complain_of_rival(const Peers::Heard& heard);
   void take_events();
   void take(bus::Event& event);
   void take(bus::Batch batch);
@@ -105,7 +118,10 @@ class Cluster final : public CoreDriver::Others, public peer::PeerDialect::Door 
   std::string snapshot_from_;
   std::string snapshot_complaint_;  ///< last logged, like the next
   std::string card_complaint_;
-  uint64_t name_conflicts_ = 0;
+  std::unique_ptr<NameSearch> search_;  ///< until the node serves, or may not
+  std::unique_ptr<net::EventLoop::Timer> search_timer_;
+  std::set<uint64_t> rivals_;  ///< boots of nodes with this node's name, that were logged
+  HeardCards heard_cards_;
   int64_t snapshot_heard_ms_ = 0;
 
   mutable std::mutex mutex_;

@@ -17,8 +17,10 @@
 #include "net/event_loop.h"
 #include "net/http_server.h"
 #include "node/board.h"
+#include "node/boot_id.h"
 #include "node/cluster.h"
 #include "node/core_driver.h"
+#include "node/folder_name.h"
 #include "node/follower.h"
 #include "node/io_front.h"
 #include "node/probing.h"
@@ -45,15 +47,6 @@ uint64_t random_bits() {
   uint64_t bits = 0;
   CALLBOOK_CHECK(getrandom(&bits, sizeof bits, 0) == static_cast<ssize_t>(sizeof bits));
   return bits;
-}
-
-/// Short, since it is part of every event id; new at every start with near certainty.
-std::string boot_id_from(uint64_t random_bits) {
-  constexpr std::string_view kDigits = "0123456789abcdefghijklmnopqrstuvwxyz";
-  std::string id;
-  for (int i = 0; i < 6; ++i, random_bits /= kDigits.size())
-    id += kDigits[random_bits % kDigits.size()];
-  return id;
 }
 
 uint32_t thread_count(const Config& config) {
@@ -126,6 +119,8 @@ class Node::Impl {
   base::Status listen();
   void load();
   Loaded replay();
+  void look_at_folder_name();
+  void keep_folder_name();
   void begin_service(Loaded loaded);
   void begin_stop(std::string_view why);
   void stop_lanes();
@@ -135,6 +130,7 @@ class Node::Impl {
   void end_loops();
 
   const Config config_;
+  const uint64_t boot_ = random_bits();
   base::Logger& logger_;
   net::SystemClock clock_;
   core::NodeFacts facts_;
@@ -153,7 +149,8 @@ class Node::Impl {
   base::Status outcome_;
   size_t lanes_running_ = 0;
   std::unique_ptr<net::EventLoop::Timer> farewell_;
-  std::string listens_;  ///< where `http` is bound
+  std::string listens_;      ///< where `http` is bound
+  std::string folder_name_;  ///< of the node that used the data directory last
   bool stopping_ = false;
   size_t lanes_leaving_ = 0;
   bool lanes_stopping_ = false;
@@ -172,6 +169,7 @@ Node::Impl::Impl(Config config, base::Logger& logger)
   facts_.version = CALLBOOK_VERSION;
   facts_.started_wall_ms = clock_.now().wall_ms;
   facts_.clustered = !config_.bus.empty();
+  facts_.boot_id = boot_id_from(boot_);
   facts_.failover = failover(config_);
   make_lanes();
 }
@@ -192,8 +190,8 @@ void Node::Impl::make_driver() {
   core::RegistryOptions options{facts_.name, config_.datacenter, config_.limits, config_.timing,
                                 service_timing(config_)};
   options.clustered = !config_.bus.empty();
-  options.boot = random_bits();
-  facts_.boot_id = boot_id_from(options.boot);
+  options.asks_for_name = options.clustered;
+  options.boot = boot_;
   driver_ = std::make_unique<CoreDriver>(
       core_loop(), clock_, board_, logger_, std::make_unique<core::Registry>(options),
       lanes_.size(), [this](size_t index, Delivery delivery) {
@@ -234,7 +232,8 @@ void Node::Impl::make_lanes() {
   make_driver();
   if (!config_.bus.empty()) {
     cluster_ = std::make_unique<Cluster>(
-        Cluster::Parts{&core_loop(), &clock_, &logger_, driver_.get(), &board_, &facts_},
+        Cluster::Parts{&core_loop(), &clock_, &logger_, driver_.get(), &board_, &facts_, boot_,
+                       [this](base::Error error) { give_up(std::move(error)); }},
         cluster_identity(config_), *parse_endpoints("peers", config_.peers));
     driver_->set_others(cluster_.get());
     probing_->set_other_node([this] { return cluster_->other_node(); });
@@ -373,6 +372,7 @@ Node::Impl::Loaded Node::Impl::replay() {
       return loaded;
     }
     loaded.log = std::move(*log);
+    look_at_folder_name();
   }
   static_cast<void>(registry.step(core::FinishLoading{report.last_version}, clock_.now(), outputs));
   const auto counts = registry.counts();
@@ -380,6 +380,26 @@ Node::Impl::Loaded Node::Impl::replay() {
                report.records, report.bytes, clock_.now().mono_ms - began_ms, counts.services,
                counts.instances, counts.sessions);
   return loaded;
+}
+
+void Node::Impl::look_at_folder_name() {
+  folder_name_ = folder_name(*files_, config_.data);
+  if (folder_name_.empty() || folder_name_ == facts_.name) return;
+  logger_.warn("the data directory {} was last used by node '{}'; this node is '{}', and {}",
+               config_.data, folder_name_, facts_.name,
+               facts_.clustered ? "sessions homed at the former count as those of a lost node"
+                                : "goes on with what it holds");
+}
+
+void Node::Impl::keep_folder_name() {
+  if (config_.dev || folder_name_ == facts_.name) return;
+  worker_.post([this] {
+    const auto kept = remember_folder_name(*files_, config_.data, facts_.name);
+    if (!kept.ok()) {
+      logger_.warn("the data directory does not remember the node's name: {}",
+                   kept.error().to_string());
+    }
+  });
 }
 
 void Node::Impl::begin_service(Loaded loaded) {
@@ -406,6 +426,7 @@ void Node::Impl::begin_service(Loaded loaded) {
 void Node::Impl::open_doors() {
   board_.set_state("serving");
   serving_ = true;
+  keep_folder_name();
   for (auto& lane : lanes_) {
     lane->loop.post([front = lane->front.get()] { front->set_ready(); });
   }

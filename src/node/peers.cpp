@@ -32,20 +32,22 @@ base::Status Peers::check(const peer::NodeCard& card, const core::NodeBeat& beat
   return {};
 }
 
-base::Result<peer::NodeCard> Peers::hear(std::string_view bytes, bool on_bus, int64_t now_ms) {
+base::Result<Peers::Heard> Peers::hear(std::string_view bytes, bool on_bus, int64_t now_ms) {
   auto card = peer::decode_card(bytes);
   if (!card.ok()) return card.error();
   auto beat = core::decode_beat(card->beat);
   if (!beat.ok()) return beat.error();
-  if (beat->node == own_name_) return std::move(*card);
   if (auto status = check(*card, *beat); !status.ok()) return status.error();
-  Peer& peer = peers_[beat->node];
-  peer.card = *card;
+  Heard heard{std::move(*card), std::move(*beat), false};
+  heard.own_id = core::node_id_of(heard.beat.node) == own_id_;
+  if (heard.own_id) return heard;
+  Peer& peer = peers_[heard.beat.node];
+  peer.card = heard.card;
   peer.card.beat.clear();
-  peer.beat = std::move(*beat);
+  peer.beat = heard.beat;
   peer.heard_ms = now_ms;
   if (on_bus) peer.heard_on_bus_ms = now_ms;
-  return std::move(*card);
+  return heard;
 }
 
 void Peers::forget_silent(int64_t now_ms) {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "core/hybrid_clock.h"
 #include "core/node_beat.h"
 #include "dialects/peer/node_card.h"
 #include "node/config.h"
@@ -34,13 +35,18 @@ class Peers {
   static constexpr size_t kMaxPeers = 256;
 
   /// `cluster` tells the nodes of one from those of another that may be spoken to by mistake.
-  Peers(std::string own_name, std::string cluster)
-      : own_name_(std::move(own_name)), cluster_(std::move(cluster)) {}
+  Peers(std::string_view own_name, std::string cluster)
+      : own_id_(core::node_id_of(own_name)), cluster_(std::move(cluster)) {}
 
-  /// Takes a card in, but under this node's own name: that is for core to judge. Returns it. An
-  /// error changes nothing: kCorrupt, kInvalid (a name or address that clients must not be told),
-  /// kConflict (of another cluster), kLimit (too many nodes).
-  base::Result<peer::NodeCard> hear(std::string_view bytes, bool on_bus, int64_t now_ms);
+  /// A card, and the beat that was in it.
+  struct Heard {
+    peer::NodeCard card;
+    core::NodeBeat beat;
+    bool own_id = false;  ///< of this node's name, or of one with the same id: it is not taken in
+  };
+  /// Takes a card in. An error changes nothing: kCorrupt, kInvalid (a name or address that clients
+  /// must not be told), kConflict (of another cluster), kLimit (too many nodes).
+  base::Result<Heard> hear(std::string_view bytes, bool on_bus, int64_t now_ms);
   void forget_silent(int64_t now_ms);
 
   const std::map<std::string, Peer, std::less<>>& all() const { return peers_; }
@@ -53,7 +59,7 @@ class Peers {
  private:
   base::Status check(const peer::NodeCard& card, const core::NodeBeat& beat) const;
 
-  const std::string own_name_;
+  const core::NodeId own_id_;
   const std::string cluster_;
   std::map<std::string, Peer, std::less<>> peers_;  ///< by name
 };

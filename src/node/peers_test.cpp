@@ -28,11 +28,21 @@ std::string host_of(const std::optional<Endpoint>& endpoint) {
 TEST(Peers, OwnAndMalformedCardsAreNotTakenIn) {
   Peers peers("n-1", kCluster);
   const auto own = peers.hear(card("n-1", "a:1"), true, 0);
-  EXPECT_TRUE(own.ok());  // for core, which knows whether it is this node's
+  ASSERT_TRUE(own.ok());  // for those who know whether it is this node's
+  EXPECT_TRUE(own->own_id);
+  EXPECT_FALSE(peers.hear(card("n-1", "a:1", true, "dc1/other"), true, 0).ok());
   EXPECT_FALSE(peers.hear("nonsense", true, 0).ok());
   peer::NodeCard without_beat;
   without_beat.beat = "no beat";
   EXPECT_FALSE(peers.hear(peer::encode_card(without_beat), true, 0).ok());
+  EXPECT_TRUE(peers.all().empty());
+}
+
+TEST(Peers, ANameWithTheSameIdIsTheSameName) {
+  Peers peers("reg-1150", kCluster);
+  const auto twin = peers.hear(card("reg-33055", "b:2"), true, 0);
+  ASSERT_TRUE(twin.ok());
+  EXPECT_TRUE(twin->own_id);
   EXPECT_TRUE(peers.all().empty());
 }
 

@@ -380,15 +380,6 @@ def test_nodes_of_another_cluster_are_strangers(make_cluster):
         assert [n["node"] for n in one.call("GET", "/v1/nodes").json["nodes"]] == [one.name]
 
 
-def test_two_nodes_of_one_name_are_told_apart_from_one(make_cluster):
-    cluster = make_cluster(nodes=1).start()
-    twin = cluster.make(0, data=cluster.folder / "twin").start()
-    cluster.nodes.append(twin)
-    for node in cluster.nodes:
-        until(lambda: node.metrics()["callbook_name_conflicts_total"] > 0, 10, "the conflict")
-        until(lambda: b"another node is called node-0 too" in node.log, 10, "a word about it")
-
-
 def test_a_provider_outlives_a_change_of_the_clusters_key(make_cluster, tmp_path):
     """The client's stamp is of the old key when its session goes on at a node with the new one."""
     for number in (1, 2):

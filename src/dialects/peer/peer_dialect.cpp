@@ -5,7 +5,9 @@
 #include <fmt/format.h>
 
 #include "base/json_writer.h"
+#include "core/hybrid_clock.h"
 #include "core/node_beat.h"
+#include "dialects/peer/bearer_codec.h"
 #include "dialects/peer/node_card.h"
 #include "dialects/peer/probe_codec.h"
 #include "dialects/peer/report_codec.h"
@@ -42,6 +44,7 @@ void PeerDialect::handle(const net::HttpRequest& request, net::HttpExchange exch
   };
   static constexpr Route kRoutes[] = {
       {kBeatPath, net::Method::kPost, &PeerDialect::beat, true},
+      {kBearerPath, net::Method::kPost, &PeerDialect::bearer, true},
       {kSnapshotPath, net::Method::kGet, &PeerDialect::snapshot, false},
       {kSeenPath, net::Method::kPost, &PeerDialect::seen, true},
       {kProbePath, net::Method::kPost, &PeerDialect::probe, true},
@@ -74,6 +77,19 @@ void PeerDialect::beat(const net::HttpRequest& request, net::HttpExchange exchan
   net::HttpResponse response;
   response.content_type = kBytes;
   response.shared_body = own;
+  exchange.respond(std::move(response));
+}
+
+/// Changes nothing here: the node that asks may have to give way to another of its name.
+void PeerDialect::bearer(const net::HttpRequest& request, net::HttpExchange exchange) {
+  const auto question = decode_bearer_question(request.body);
+  if (!question.ok()) return exchange.respond(problem(400, question.error().to_string()));
+  BearerAnswer answer;
+  if (const auto own = door_->own_card()) answer.own = *own;
+  answer.bearers = door_->cards_of(core::node_id_of(question->name), question->boot);
+  net::HttpResponse response;
+  response.content_type = kBytes;
+  response.body = encode_bearer_answer(answer);
   exchange.respond(std::move(response));
 }
 
