@@ -90,11 +90,13 @@ void add_server_command(CLI::App& app, int& exit_code) {
   for (const node::Setting& setting : node::settings()) {
     const std::string key(setting.key);
     const std::string help(setting.help);
-    CLI::Option* option = setting.kind == node::Setting::Kind::kSwitch
-                              ? verb->add_flag(setting.flag(), flags->switches[key], help)
-                              : verb->add_option(setting.flag(), flags->values[key], help)
-                                    ->type_name("")
-                                    ->default_str(setting.get(node::Config()));
+    const std::string usual = setting.get(node::Config());
+    // A switch that is on takes a value, or it could not be turned off.
+    const bool is_flag = setting.kind == node::Setting::Kind::kSwitch && usual == "false";
+    CLI::Option* option = is_flag ? verb->add_flag(setting.flag(), flags->switches[key], help)
+                                  : verb->add_option(setting.flag(), flags->values[key], help)
+                                        ->type_name("")
+                                        ->default_str(usual);
     option->group(setting.section.empty() ? "Node" : std::string(setting.section));
   }
   verb->callback([flags, &exit_code] { exit_code = run_server(*flags); });

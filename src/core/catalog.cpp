@@ -365,8 +365,8 @@ void Catalog::bury(Service& service, std::string_view id, Tombstone tombstone, u
   if (body != nullptr) {
     tombstone.replica_part = body->replica_part;
     tombstone.round = body->round;
-    const bool unreached = tombstone.cause == Cause::kProbeTimedOut ||
-                           tombstone.cause == Cause::kHeartbeatsMissed;
+    const bool unreached =
+        tombstone.cause == Cause::kProbeTimedOut || tombstone.cause == Cause::kHeartbeatsMissed;
     if (counted && unreached) {
       service.breaker().note_removal(PackedBody(live->packed(), interner_).zone(), now_ms_);
     }

@@ -156,6 +156,7 @@ Instance::Ptr Catalog::copy_of(const Service& service, const Instance& body, uin
   made->replica_part = body.replica_part;
   made->round = body.round;
   made->health = body.health;
+  made->answers = body.answers;
   made->excluded = body.excluded;
   addresses_.remove(body);
   addresses_.add(*made);

@@ -26,7 +26,7 @@ namespace callbook::core {
 ///   A announces | A owns   how far it is with finding out whether its name is free
 ///   start A2 name=A    a node of another's name
 ///   A open s1          as in script_test.h, at node A
-///   A register orders/o-1 session=s1 [meta=…] | A deregister orders/o-1 | A resume s1 | …
+///   A register orders/o-1 session=s1|ttl=6000 [meta=…] | A deregister orders/o-1 | A resume s1 | …
 ///   A isolate orders/o-1 | A weigh orders/o-1 weight=7 | A restore orders/o-1
 ///   cut A | heal A     A from and to the bus (beats included)
 ///   clock A -3600000   moves A's wall clock
@@ -199,6 +199,9 @@ class ClusterScript {
     }
     if (named.contains("session")) {
       input.registration.holder = {HolderKind::kSession, session(named["session"]), 0};
+    }
+    if (named.contains("ttl")) {
+      input.registration.holder = {HolderKind::kTtl, {}, std::stoll(named["ttl"])};
     }
     return step(node, input);
   }

@@ -189,11 +189,10 @@ struct ChecksRead {
 /// The input changed nothing that its author must know of.
 struct Done {};
 
-using Reply =
-    std::variant<Done, SessionOpened, SessionRefreshed, TieChecked, SessionEnded,
-                 InstanceRegistered, InstanceRefreshed, InstanceDeregistered, StatusSet,
-                 OverrideChanged, BreakerReleased, InstanceReported, RecordsRead, StampRead,
-                 ChecksRead>;
+using Reply = std::variant<Done, SessionOpened, SessionRefreshed, TieChecked, SessionEnded,
+                           InstanceRegistered, InstanceRefreshed, InstanceDeregistered, StatusSet,
+                           OverrideChanged, BreakerReleased, InstanceReported, RecordsRead,
+                           StampRead, ChecksRead>;
 
 /// Asks the bus for the messages of a stream above `after`: at most some thousands, as ApplyBatch.
 struct Fetch {

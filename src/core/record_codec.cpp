@@ -418,6 +418,10 @@ std::string with_unknown_section(std::string_view key, std::string_view value, u
     const std::string merged = merge_sections(session->sections, section);
     session->sections = merged;
     encode_value(*session, out);
+  } else if (auto* said = std::get_if<OverrideRecord>(&*decoded)) {
+    const std::string merged = merge_sections(said->sections, section);
+    said->sections = merged;
+    encode_value(*said, out);
   }
   return out;
 }

@@ -321,6 +321,8 @@ class Registry {
   void excuse_silence(base::Now now);
   void end_lapsed(base::Now now, Outputs& out);
   void expire_instance(uint32_t ttl_slot, Cause cause, base::Now now, Outputs& out);
+  void end_lease(const Service& service, std::string_view id, const Liveness& present, Cause cause,
+                 base::Now now, Outputs& out);
   void drop_aged(base::Now now, Outputs& out);
   void tend_sessions(base::Now now, Outputs& out);
   void tend_session(Session& session, base::Now now, Outputs& out);
@@ -373,7 +375,6 @@ class Registry {
                               const Session& heir, Outputs& out);
   void note_inherited(const Session& session, NodeId home, Outputs& out) const;
   void note_inherited(const Instance& instance, NodeId home, Outputs& out) const;
-  std::string name_of_node(NodeId node) const;
 
   // Another data center: registry_mirror.cpp.
   base::Result<Reply> apply(const MirrorRecords& input, base::Now now, Outputs& out);

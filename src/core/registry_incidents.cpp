@@ -50,11 +50,6 @@ void Registry::note_taken_over(ServiceKeyView service, std::string_view id, cons
                     });
 }
 
-std::string Registry::name_of_node(NodeId node) const {
-  const auto known = peers_.all().find(node);
-  return known == peers_.all().end() ? std::string() : known->second.name;
-}
-
 /// `home`: the node that was lost.
 void Registry::note_inherited(const Session& session, NodeId home, Outputs& out) const {
   out.incidents.add(Incident::Kind::kInherited, Cause::kHomeLost, {}, [&](Incident::Named& named) {

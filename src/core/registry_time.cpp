@@ -102,17 +102,21 @@ void Registry::end_lapsed(Now now, Outputs& out) {
 
 void Registry::expire_instance(uint32_t ttl_slot, Cause cause, Now now, Outputs& out) {
   const Instance& instance = catalog_.ttl_instance(ttl_slot);
-  const Service& service = *catalog_.at(instance.service);
   const std::string id(instance.id());
-  const Liveness& present = catalog_.ttl_liveness(ttl_slot);
-  InstanceRecord record;
   note_removed(instance, cause, out);
+  ++out.instances_expired;
+  end_lease(*catalog_.at(instance.service), id, catalog_.ttl_liveness(ttl_slot), cause, now, out);
+}
+
+/// Ends the own TTL of the id, whose home this is.
+void Registry::end_lease(const Service& service, std::string_view id, const Liveness& present,
+                         Cause cause, Now now, Outputs& out) {
+  InstanceRecord record;
   record.service = service.key();
   record.id = id;
   record.stamp = Stamp{};  // says nothing of the registration
   record.liveness = {present.epoch, clock_.next(now), node_, true, cause, now.wall_ms};
   catalog_.merge(record, version_ + 1, now);
-  ++out.instances_expired;
   change(service, id, now, out);
 }
 

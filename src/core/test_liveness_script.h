@@ -223,7 +223,7 @@ class LivenessScript {
     CheckRule usual;
     int64_t interval_ms = 2'000;
     std::vector<NamedCheck> checks;
-    std::vector<NamedPorts::Pair> ports;
+    std::vector<std::pair<std::string, uint16_t>> named;
     for (size_t i = 1; i < words.size(); ++i) {
       const std::string name_of_value = words[i].substr(0, words[i].find('='));
       const std::string value = words[i].substr(words[i].find('=') + 1);
@@ -237,7 +237,7 @@ class LivenessScript {
         usual.remove_after_ms = std::stoll(value);
       } else {
         checks.push_back({several ? name_of_value : "check", interval_ms, rule_from(value)});
-        ports.emplace_back("p" + std::to_string(i), checks.back().rule.port);
+        named.emplace_back("p" + std::to_string(i), checks.back().rule.port);
         const size_t at = value.find('@');
         if (at != std::string::npos) checks.back().interval_ms = std::stoll(value.substr(at + 1));
       }
@@ -248,7 +248,8 @@ class LivenessScript {
       check.rule.remove_after_ms = usual.remove_after_ms;
       if (!several) check.interval_ms = interval_ms;
     }
-    if (several) input.registration.ports = *NamedPorts::from(ports);
+    std::vector<NamedPorts::Pair> ports(named.begin(), named.end());
+    if (several) input.registration.ports = *NamedPorts::from(std::move(ports));
     StoredChecks stored = stored_form(*check_set(checks));
     input.registration.holder.ttl_ms = stored.interval_ms;
     input.registration.check = stored.rule;

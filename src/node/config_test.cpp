@@ -78,7 +78,7 @@ TEST(Settings, TheEnvironmentWinsOverTheFile) {
 
 TEST(Settings, AServiceMayHaveTimingOfItsOwnOverTheNodes) {
   const File file(
-      "[service.orders]\nsilent_removal_ms = 60000\n"
+      "[service.orders]\nsilent_removal_ms = 60000\nprotect_failing = false\n"
       "[service.\"billing/orders\"]\nbreaker_percent = 50\n"
       "[timing]\nrefused_removal_ms = 7000\n");
   Config config;
@@ -88,6 +88,8 @@ TEST(Settings, AServiceMayHaveTimingOfItsOwnOverTheNodes) {
   const core::ServiceTiming& orders = made.at({core::kDefaultNamespace, "orders"});
   EXPECT_EQ(orders.silent_removal_ms, 60'000);
   EXPECT_EQ(orders.refused_removal_ms, 7'000);
+  EXPECT_FALSE(orders.protect_failing);
+  EXPECT_TRUE(made.at({"billing", "orders"}).protect_failing);
   EXPECT_EQ(orders.breaker.percent, 10u);
   EXPECT_EQ(made.at({"billing", "orders"}).breaker.percent, 50u);
   EXPECT_EQ(config.timing.breaker.percent, 10u);

@@ -30,6 +30,12 @@ Status read_number(std::string_view key, std::string_view text, Number least, Nu
   return {};
 }
 
+Status read_switch(std::string_view key, std::string_view text, bool& out) {
+  if (text != "true" && text != "false") return base::invalid(key, "must be true or false");
+  out = text == "true";
+  return {};
+}
+
 /// A setting over the number that `place` finds in a Config.
 template <typename Place>
 Setting number(std::string_view section, std::string_view key, std::string_view help, Place place) {
@@ -56,6 +62,26 @@ Setting of_service(std::string_view key, std::string_view help, Place place) {
   using Number = std::remove_reference_t<decltype(place(std::declval<core::ServiceTiming&>()))>;
   setting.set_for_service = [=](core::ServiceTiming& timing, std::string_view text) {
     return read_number<Number>(key, text, Number{1}, place(timing));
+  };
+  return setting;
+}
+
+/// The same of a switch.
+template <typename Place>
+Setting switch_of_service(std::string_view key, std::string_view help, Place place) {
+  Setting setting;
+  setting.section = "timing";
+  setting.key = key;
+  setting.help = help;
+  setting.kind = Setting::Kind::kSwitch;
+  setting.set = [=](Config& config, std::string_view text) {
+    return read_switch(key, text, place(config.timing));
+  };
+  setting.get = [=](const Config& config) {
+    return place(const_cast<Config&>(config).timing) ? "true" : "false";
+  };
+  setting.set_for_service = [=](core::ServiceTiming& timing, std::string_view text) {
+    return read_switch(key, text, place(timing));
   };
   return setting;
 }
@@ -87,10 +113,8 @@ Setting truth(std::string_view key, std::string_view help, Place place) {
   setting.key = key;
   setting.help = help;
   setting.kind = Setting::Kind::kSwitch;
-  setting.set = [=](Config& config, std::string_view value) -> Status {
-    if (value != "true" && value != "false") return base::invalid(key, "must be true or false");
-    place(config) = value == "true";
-    return {};
+  setting.set = [=](Config& config, std::string_view value) {
+    return read_switch(key, value, place(config));
   };
   setting.get = [=](const Config& config) {
     return place(const_cast<Config&>(config)) ? "true" : "false";
@@ -294,6 +318,8 @@ std::vector<Setting> service_settings() {
                  [](core::ServiceTiming& t) -> auto& { return t.refused_removal_ms; }),
       of_service("silent_removal_ms", "from the last of the first probes to removal",
                  [](core::ServiceTiming& t) -> auto& { return t.silent_removal_ms; }),
+      of_service("unattended_ms", "how long answers without heartbeats are no silence",
+                 [](core::ServiceTiming& t) -> auto& { return t.unattended_ms; }),
       of_service("reports", "consumers whose reports cause a probe; 0: none do",
                  [](core::ServiceTiming& t) -> auto& { return t.reports; }),
       of_service("reports_within_ms", "within this time",
@@ -305,6 +331,9 @@ std::vector<Setting> service_settings() {
                  [](core::ServiceTiming& t) -> auto& { return t.breaker.floor_percent; }),
       of_service("breaker_hold_ms", "how long the floor holds",
                  [](core::ServiceTiming& t) -> auto& { return t.breaker.hold_ms; }),
+      switch_of_service("protect_failing",
+                        "whether instances whose checks fail are protected when all of them fail",
+                        [](core::ServiceTiming& t) -> auto& { return t.protect_failing; }),
   };
 }
 

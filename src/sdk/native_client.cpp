@@ -207,6 +207,14 @@ void NativeClient::status(Callback<std::string> done) {
                     [](const std::string& body) { return base::Result<std::string>(body); });
 }
 
+void NativeClient::list_checks(const ServiceName& service, const std::string& after,
+                               Callback<std::string> done) {
+  std::string target = service_target(service) + "/checks" + namespace_query(service.name_space);
+  if (!after.empty()) add_query(target, "after", after);
+  call<std::string>(Method::kGet, std::move(target), {}, std::move(done),
+                    [](const std::string& body) { return base::Result<std::string>(body); });
+}
+
 void NativeClient::nodes(Callback<std::string> done) {
   call<std::string>(Method::kGet, "/v1/nodes", {}, std::move(done),
                     [](const std::string& body) { return base::Result<std::string>(body); });

@@ -101,6 +101,9 @@ class NativeClient {
                      const std::string& after, Callback<ServicePage> done);
   void get_service(const ServiceName& service, const InstanceFilter& filter,
                    Callback<ServiceDocument> done);
+  /// Yields the document of the checks of a service's instances: a page of those behind `after`.
+  void list_checks(const ServiceName& service, const std::string& after,
+                   Callback<std::string> done);
   /// Yields the document.
   void status(Callback<std::string> done);
   void nodes(Callback<std::string> done);

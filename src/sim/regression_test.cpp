@@ -59,6 +59,7 @@ INSTANTIATE_TEST_SUITE_P(
                     Regression{"ReleaseCameBackWithARestart", 591, true},
                     Regression{"RemovedAndTakenWasKeptForItsFirstHolder", 825, true},
                     Regression{"RemovalBeforeATickWasOfLongAgo", 800116, true},
+                    Regression{"LeaseOfARemovedInstanceKeptItElsewhere", 800413},
                     // Faults of the checkers and of the model.
                     Regression{"ReportedBesideAnUnreachedWasJudged", 700114, true},
                     Regression{"ReportedBesideAnUnattendedWasJudged", 800604, true}),

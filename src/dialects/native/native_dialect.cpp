@@ -81,6 +81,7 @@ const std::vector<NativeDialect::Route>& NativeDialect::table() {
        true, false, "override"},
       {Method::kDelete, "/v1/services/{service}/instances/{id}/override",
        &NativeDialect::remove_override, true, false, "restore"},
+      {Method::kGet, "/v1/services/{service}/checks", &NativeDialect::get_checks, true},
       {Method::kPost, "/v1/services/{service}/release", &NativeDialect::release_breaker, true,
        false, "release"},
       {Method::kPost, "/v1/services/{service}/instances/{id}/report",

@@ -118,6 +118,8 @@ class NativeDialect final : public net::HttpHandler {
   void remove_override(Call& call);
   void release_breaker(Call& call);
   void report_instance(Call& call);
+  // check_routes.cpp
+  void get_checks(Call& call);
   // discovery_routes.cpp
   void list_services(Call& call);
   void get_service(Call& call);
