@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/json_writer.h"
 #include "base/result.h"
 #include "sdk/instance.h"
 
@@ -71,6 +72,8 @@ base::Result<uint64_t> decode_number(std::string_view json, std::string_view fie
 /// status says if the body is none.
 base::Error decode_problem(int status, std::string_view body);
 
+/// The fields of a registration that consumers see, but for its id and state.
+void append_instance(base::JsonWriter& json, const Instance& instance);
 /// Body of PUT /v1/services/{service}/instances/{id}.
 std::string encode_registration(const Instance& instance, std::string_view session);
 /// Body of POST /v1/sessions; a `ttl_ms` of 0 leaves it to the server.
