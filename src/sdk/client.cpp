@@ -113,7 +113,7 @@ Source Service::source() const {
 }
 
 std::optional<std::chrono::milliseconds> Service::age() const {
-  return state_->age();
+  return state_->age(net::SystemClock().now());
 }
 
 bool Service::wait(std::chrono::milliseconds timeout) const {
