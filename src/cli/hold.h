@@ -1,5 +1,7 @@
 #pragma once
 
+#include "callbook/status.h"
+
 #include "base/result.h"
 
 namespace callbook::cli {
@@ -14,11 +16,15 @@ class Hold {
     virtual ~Owner() = default;
     /// It is registered; again after each trouble.
     virtual void on_registered() = 0;
-    /// Something stands in the way; the hold goes on trying.
+    /// Something stands in the way; the hold goes on trying. kConflict on "id": another process
+    /// that lives holds the id.
     virtual void on_trouble(const base::Error& error) = 0;
-    /// The last call. ok: stopped. kSuperseded: another process has the id. kConflict on "id": one
-    /// that lives held it before. kInvalid, kLimit, kConflict: the registry refuses what is
-    /// announced. Anything else: stopped, but the instance could not be taken out.
+    /// An operator has taken it out, or has ended that; nothing is to be done.
+    virtual void on_withdrawn(const Withdrawal& withdrawal) = 0;
+    virtual void on_restored() = 0;
+    /// The last call. ok: stopped. kSuperseded: a later process has taken the id. kInvalid, kLimit:
+    /// the registry refuses what is announced. Anything else: stopped, but the instance could not
+    /// be taken out.
     virtual void on_finished(const base::Status& status) = 0;
   };
 

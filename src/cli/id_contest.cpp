@@ -12,8 +12,8 @@ IdContest::IdContest(net::EventLoop& loop, sdk::RegistryPoolPtr registries,
       id_(std::move(id)),
       reclaim_(std::move(random)) {}
 
-void IdContest::begin(Reclaim::Why why, std::function<void()> free) {
-  reclaim_.begin(why, clock_.now().mono_ms);
+void IdContest::lost(std::function<void()> free) {
+  reclaim_.lost(clock_.now().mono_ms);
   free_ = std::move(free);
   wait();
 }

@@ -12,7 +12,7 @@
 
 namespace callbook::cli {
 
-/// Waits, while another process holds the id of an instance, until it may be registered again:
+/// Waits, while a later process holds the id of an instance, until it may be registered again:
 /// looks at what is listed under the id, when and as Reclaim says. Loop's thread only.
 class IdContest {
  public:

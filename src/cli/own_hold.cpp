@@ -15,6 +15,10 @@ using base::ErrorCode;
 /// A request is given up before it delays the heartbeats behind it for too long.
 constexpr int64_t kRequestTimeoutMs = 5'000;
 constexpr int64_t kHeartbeatsInTtl = 3;
+/// Before an id that another process holds is asked for again.
+constexpr int64_t kLeastConflictMs = 500;
+constexpr int64_t kFirstConflictMs = 1'000;
+constexpr int64_t kLargestConflictMs = 10'000;
 
 bool is_the_servers_fault(ErrorCode code) {
   return code == ErrorCode::kIo || code == ErrorCode::kOverloaded || code == ErrorCode::kNotReady;
@@ -26,7 +30,8 @@ OwnHold::OwnHold(net::EventLoop& loop, Options options, sdk::Random random, Hold
     : loop_(loop),
       options_(std::move(options)),
       owner_(owner),
-      backoff_(std::move(random)),
+      backoff_(random),
+      conflict_backoff_(std::move(random), kFirstConflictMs, kLargestConflictMs),
       first_(options_.first) {
   if (options_.registries->is_waiting()) {
     listener_ = std::make_shared<std::function<void()>>([this] { after(0); });
@@ -77,9 +82,11 @@ void OwnHold::send_registration() {
                           if (!answer.ok()) return on_error(answer.error());
                           phase_ = Phase::kHeld;
                           first_ = false;
-                          troubled_ = false;
                           backoff_.reset();
+                          conflict_backoff_.reset();
                           options_.registries->succeeded(*endpoint_);
+                          if (missing_) return look();
+                          troubled_ = false;
                           after(period_ms());
                           owner_.on_registered();
                         });
@@ -114,18 +121,30 @@ void OwnHold::on_listed(const base::Result<sdk::Instance>& listed) {
   backoff_.reset();
   options_.registries->succeeded(*endpoint_);
   after(period_ms());
+  missing_ = false;
   if (std::exchange(troubled_, false)) owner_.on_registered();
 }
 
-void OwnHold::on_error(const base::Error& error) {
-  if (error.code == ErrorCode::kNotFound && phase_ == Phase::kHeld) {
-    phase_ = Phase::kRegistering;  // it was forgotten, or has lapsed
-    return after(0);               // not at once: this is a call of the client's
-  }
-  if (!is_the_servers_fault(error.code)) return finish(error);
-  if (endpoint_) options_.registries->failed(*endpoint_, error);
+/// It was forgotten, or has lapsed; or an operator keeps it out.
+void OwnHold::on_missing(const base::Error& error) {
+  phase_ = Phase::kRegistering;
+  if (!std::exchange(missing_, true)) return after(0);  // not at once: this is the client's call
   troubled_ = true;
-  after(backoff_.next_ms(std::max<size_t>(options_.registries->size(), 1)));
+  after(kLookMs);
+  owner_.on_trouble(error);
+}
+
+void OwnHold::on_error(const base::Error& error) {
+  if (error.code == ErrorCode::kNotFound && phase_ == Phase::kHeld) return on_missing(error);
+  const bool conflict = error.code == ErrorCode::kConflict && phase_ == Phase::kRegistering;
+  if (!conflict && !is_the_servers_fault(error.code)) return finish(error);
+  troubled_ = true;
+  if (conflict) {
+    after(kLeastConflictMs + conflict_backoff_.next_ms());
+  } else {
+    if (endpoint_) options_.registries->failed(*endpoint_, error);
+    after(backoff_.next_ms(std::max<size_t>(options_.registries->size(), 1)));
+  }
   owner_.on_trouble(error);
 }
 

@@ -15,8 +15,9 @@ namespace callbook::cli {
 
 /// Holds an instance without a session: by heartbeats if it has a TTL of its own, and by looking
 /// every few seconds whether the registry still has it as it was announced. One that the registry
-/// has forgotten is registered again; one that is listed at another address or port is another
-/// process's by now (kSuperseded), and is left alone.
+/// has forgotten is registered again; one that is not listed even so is kept out by an operator
+/// (trouble, kNotFound); one that is listed at another address or port is another process's by now
+/// (kSuperseded), and is left alone.
 class OwnHold final : public Hold {
  public:
   struct Options {
@@ -46,6 +47,7 @@ class OwnHold final : public Hold {
   void send_heartbeat();
   void look();
   void on_listed(const base::Result<sdk::Instance>& listed);
+  void on_missing(const base::Error& error);
   void on_error(const base::Error& error);
   void finish(const base::Status& status);
   int64_t period_ms() const;
@@ -54,8 +56,10 @@ class OwnHold final : public Hold {
   const Options options_;
   Hold::Owner& owner_;
   sdk::Backoff backoff_;
+  sdk::Backoff conflict_backoff_;
   Phase phase_ = Phase::kRegistering;
   bool first_;
+  bool missing_ = false;  ///< it was not listed when it was looked for last
   bool troubled_ = false;
   sdk::RegistryPool::Listener listener_;
   std::optional<sdk::Endpoint> endpoint_;

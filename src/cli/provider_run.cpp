@@ -137,7 +137,25 @@ void ProviderRun::on_registered() {
 
 void ProviderRun::on_trouble(const base::Error& error) {
   registered_ = false;
+  if (error.code == base::ErrorCode::kConflict && error.field == "id") {
+    return complain_once(
+        fmt::format("{} is not registered: {}; waiting until it is free "
+                    "(--take-over insists)",
+                    instance_name(), error.detail));
+  }
   complain_once(describe(error) + "; trying again");
+}
+
+void ProviderRun::on_withdrawn(const Withdrawal& withdrawal) {
+  complain(
+      fmt::format("{} has been taken out by {} ({}){}; it is not listed until `callbook "
+                  "restore {}`",
+                  instance_name(), withdrawal.by, withdrawal.action,
+                  withdrawal.reason.empty() ? "" : ": " + withdrawal.reason, instance_name()));
+}
+
+void ProviderRun::on_restored() {
+  complain(fmt::format("{} is listed again", instance_name()));
 }
 
 void ProviderRun::on_finished(const base::Status& status) {
@@ -148,33 +166,18 @@ void ProviderRun::on_finished(const base::Status& status) {
     return loop_.stop();
   }
   const base::Error& error = status.error();  // a hold that was not stopped ends with one
-  if (error.code == base::ErrorCode::kSuperseded) {
-    if (options_.stop_when_superseded) return give_up(error);
-    return contend(Reclaim::Why::kSuperseded, error);
-  }
-  if (error.code == base::ErrorCode::kConflict && error.field == "id") {
-    return contend(Reclaim::Why::kRefused, error);
-  }
-  // A mistake in what is registered shows at once; later it is the registry that has changed.
-  if (!ever_registered_) return give_up(error);
-  complain_once(describe(error) + "; going on unregistered, and trying again now and then");
-  retry_ = loop_.after(kFirstRefusedMs + refused_.next_ms(), [this] { register_instance(); });
-}
-
-/// The id is another process's. The command does not have to know.
-void ProviderRun::contend(Reclaim::Why why, const base::Error& error) {
-  if (why == Reclaim::Why::kSuperseded) {
+  if (error.code == base::ErrorCode::kSuperseded && !options_.stop_when_superseded) {
     complain_once(
         fmt::format("{} has been taken by another process: {}; going on unregistered "
                     "until that one has left",
                     instance_name(), error.detail));
-  } else {
-    complain_once(
-        fmt::format("{} is not registered: {}; waiting until it is free (--take-over "
-                    "insists)",
-                    instance_name(), error.detail));
+    return contest_.lost([this] { register_instance(); });
   }
-  contest_.begin(why, [this] { register_instance(); });
+  // A mistake in what is registered shows at once; later it is the registry that has changed.
+  const bool is_final = error.code == base::ErrorCode::kSuperseded || !ever_registered_;
+  if (is_final) return give_up(error);
+  complain_once(describe(error) + "; going on unregistered, and trying again now and then");
+  retry_ = loop_.after(kFirstRefusedMs + refused_.next_ms(), [this] { register_instance(); });
 }
 
 void ProviderRun::give_up(const base::Error& error) {

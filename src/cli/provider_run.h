@@ -54,13 +54,14 @@ class ProviderRun final : private Hold::Owner {
  private:
   void on_registered() override;
   void on_trouble(const base::Error& error) override;
+  void on_withdrawn(const Withdrawal& withdrawal) override;
+  void on_restored() override;
   void on_finished(const base::Status& status) override;
 
   base::Status begin();
   base::Status start_command();
   base::Status wait_for_port();
   void register_instance();
-  void contend(Reclaim::Why why, const base::Error& error);
   void give_up(const base::Error& error);
   void on_signal(int number);
   void on_child_ended();

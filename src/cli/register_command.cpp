@@ -57,6 +57,13 @@ int register_at_once(const RegisterOptions& options, const Wanted& wanted) {
   return kOk;
 }
 
+Status status_of(const Announcement& announcement) {
+  for (const Status status : {Status::kStarting, Status::kNotReady, Status::kFailing}) {
+    if (name_of(status) == announcement.status) return status;
+  }
+  return Status::kUp;
+}
+
 ProviderRun::MakeHold hold_maker(net::EventLoop& loop, const RegisterOptions& options,
                                  const Wanted& wanted, const sdk::RegistryPoolPtr& registries) {
   if (!wanted.announcement.by_session()) {
@@ -70,10 +77,17 @@ ProviderRun::MakeHold hold_maker(net::EventLoop& loop, const RegisterOptions& op
   sdk::RegistrationKeeper::Options session;
   session.registries = registries;
   session.client = fmt::format("{}@{}", options.service, sdk::host_name());
-  session.entries = {{wanted.service, wanted.instance}};
+  session.entries = {{wanted.service, wanted.instance, status_of(wanted.announcement), true,
+                      wanted.announcement.shares_port}};
   session.ttl_ms = options.session_ttl_ms;
-  return [&loop, session](bool, Hold::Owner& owner) {
-    return std::make_unique<SessionHold>(loop, session, owner);
+  session.take_over = wanted.announcement.take_over;
+  return [&loop, session](bool first, Hold::Owner& owner) {
+    sdk::RegistrationKeeper::Options now = session;
+    if (!first) {
+      now.entries.front().status = Status::kUp;  // nothing is said
+      now.take_over = false;
+    }
+    return std::make_unique<SessionHold>(loop, std::move(now), owner);
   };
 }
 

@@ -17,6 +17,10 @@ class SessionHold final : public Hold, private sdk::RegistrationKeeper::Owner {
  private:
   void on_registered() override { owner_.on_registered(); }
   void on_trouble(const base::Error& error) override { owner_.on_trouble(error); }
+  void on_withdrawn(size_t, const Withdrawal& withdrawal) override {
+    owner_.on_withdrawn(withdrawal);
+  }
+  void on_restored(size_t) override { owner_.on_restored(); }
   void on_finished(const base::Status& status) override { owner_.on_finished(status); }
 
   Hold::Owner& owner_;
