@@ -234,7 +234,7 @@ class Resolver::Impl : public std::enable_shared_from_this<Impl> {
   void settle() {
     will_settle_ = false;
     const int64_t now_ms = clock_.now().mono_ms;
-    std::vector<std::string> names;
+    std::map<std::string, Lookup> results;
     // All of them first: what one of them says of the resolver holds for the others.
     for (Found& found : std::exchange(found_, {})) {
       --under_way_;
@@ -245,10 +245,10 @@ class Resolver::Impl : public std::enable_shared_from_this<Impl> {
       if (lookup.outcome == Outcome::kAddresses || lookup.outcome == Outcome::kNoSuchName) {
         ++stats_.answered;
       }
-      results_.insert_or_assign(found.name, lookup);
+      results.insert_or_assign(found.name, lookup);
       book_.finish(found.name, std::move(lookup), ttl_s, now_ms);
     }
-    for (auto& [name, lookup] : std::exchange(results_, {})) {
+    for (const auto& [name, lookup] : results) {
       auto waits = waits_.extract(name);
       if (waits.empty()) continue;
       for (auto& [number, wait] : waits.mapped()) {
@@ -390,7 +390,6 @@ class Resolver::Impl : public std::enable_shared_from_this<Impl> {
   std::set<std::string> pending_;                          ///< queued, or under way
   std::deque<std::string> queue_;
   std::vector<Found> found_;  ///< to be settled
-  std::map<std::string, Lookup> results_;
   uint64_t last_number_ = 0;
   size_t under_way_ = 0;
   bool will_settle_ = false;

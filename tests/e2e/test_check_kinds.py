@@ -30,9 +30,10 @@ def make_certificate(folder, names):
 def echo(server):
     while True:
         data, peer = server.recvfrom(100)
-        if not data:
+        if data == b"stop":
             return
-        server.sendto(data, peer)
+        if data == b"ping":
+            server.sendto(data, peer)
 
 
 class TlsService:
@@ -122,14 +123,15 @@ class TestKinds:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
             server.bind(("127.0.0.1", 0))
             port = server.getsockname()[1]
-            register(node, "db", "silent", {"udp": {"silence": "passes"}}, port=port)
+            register(node, "db", "silent", {"udp": {"payload": "hush", "silence": "passes"}},
+                     port=port)
             register(node, "db", "db-1", {"udp": {"payload": "ping"}}, port=port)
             until(lambda: state(node, "db", "silent") == "up" or None)
             until(lambda: state(node, "db", "db-1") == "down" or None)
             threading.Thread(target=echo, args=(server,), daemon=True).start()
             until(lambda: state(node, "db", "db-1") == "up" or None)
             assert output(node) == "a datagram came back"
-            server.sendto(b"", ("127.0.0.1", port))  # ends the thread
+            server.sendto(b"stop", server.getsockname())
         until(lambda: state(node, "db", "db-1") == "down" or None)
         until(lambda: state(node, "db", "silent") == "down" or None)
         assert output(node, "silent") == "connection refused"

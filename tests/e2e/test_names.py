@@ -1,6 +1,7 @@
 """Instances whose address is a host name: providers that are killed, names that go, a resolver that
 is away, and checks."""
 
+import signal
 import socket
 import subprocess
 import sys
@@ -96,9 +97,9 @@ class TestAProvider:
         dns.hosts["provider.test"] = "127.0.0.1"
         node = make_node(*QUICK, "--resolver", dns.endpoint).start()
         provider = provide(node, "provider.test")
-        provider.send_signal(19)
+        provider.send_signal(signal.SIGSTOP)
         until(lambda: state(node) == "unattended")
-        provider.send_signal(18)
+        provider.send_signal(signal.SIGCONT)
         until(lambda: state(node) == "up")
 
     def test_whose_name_goes_with_it_is_silent_and_leaves(self, make_node, dns, provide):
