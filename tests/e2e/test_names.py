@@ -85,6 +85,7 @@ class TestAProvider:
     def test_that_is_killed_leaves(self, make_node, dns, provide, address):
         dns.hosts["provider.test"] = "127.0.0.1"
         node = make_node(*QUICK, "--resolver", dns.endpoint).start()
+        add_companions(node)  # a list that is emptied comes without what became of each
         provider = provide(node, address)
         stream, lists = follow(node)
         assert lists["orders"].instances["o-1"]["address"] == address
