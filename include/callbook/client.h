@@ -6,11 +6,13 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "callbook/guard.h"
 #include "callbook/instance.h"
 #include "callbook/service.h"
+#include "callbook/status.h"
 
 namespace callbook {
 
@@ -34,6 +36,17 @@ struct ClientOptions {
   std::function<void(const std::string& message)> log = {};
 };
 
+/// What others have done with an instance of this process.
+struct RegistrationEvent {
+  enum class Kind : uint8_t {
+    kWithdrawn,  ///< an operator has taken it out; it stays registered, and nothing is to be done
+    kRestored,   ///< that has ended
+    kSuperseded  ///< another process has taken the id; that is final
+  };
+  Kind kind = Kind::kWithdrawn;
+  Withdrawal withdrawal = {};  ///< of kWithdrawn
+};
+
 struct RegistrationOptions {
   std::string service = {};
   std::string name_space = kDefaultNamespace;
@@ -49,11 +62,21 @@ struct RegistrationOptions {
   std::optional<Guard> guard = {};
   /// For drain() by the destructor.
   std::chrono::milliseconds drain_timeout{5'000};
+  /// What it says of itself at first. The guard becomes ready with the first Status::kUp.
+  Status status = Status::kUp;
+  /// Takes the id even from a process that lives at another address. Otherwise it waits until that
+  /// one is gone, and trouble() says so.
+  bool take_over = false;
+  /// Told of what others do with the instance, on the client's thread: it must be quick, and must
+  /// not destroy the Registration or the Client. Empty: nobody is.
+  std::function<void(const RegistrationEvent& event)> on_event = {};
 };
 
 /// Keeps an instance registered while it exists: through one connection that tells the registry at
 /// once if this process dies, again after a restart of the registry, and at another node if one is
-/// lost. Movable. Thread-safe, but for its destruction.
+/// lost. Beside it the client's thread sends heartbeats: if this process is stopped, or that thread
+/// is kept busy, the registry takes it for what it is. Movable. Thread-safe, but for its
+/// destruction.
 class Registration {
  public:
   Registration(Registration&&) noexcept;
@@ -69,6 +92,16 @@ class Registration {
   /// What stands in the way, for people; empty: nothing does. If another process has taken the id
   /// (superseded), or the registry refuses the instance, that is final.
   std::string trouble() const;
+  /// What an operator has done to take the instance out, while that lasts. It stays registered
+  /// (registered() is true), keeps its session, and comes back when the operator restores it. The
+  /// process need not end for it; a new one under the same id would end it.
+  std::optional<Withdrawal> withdrawn() const;
+
+  /// Says how the instance is from now on; consumers call it only while it is Status::kUp. The
+  /// registry believes that of every instance, the last one too. Returns at once: it is sent as
+  /// soon as the instance is registered, and again wherever it is registered anew; of several in a
+  /// row perhaps only the last. `text` is for people, to 512 bytes: more is cut off.
+  void set_status(Status status, std::string_view text = {});
 
   /// Calls are to ask it before they are served.
   Guard& guard() const;

@@ -99,8 +99,9 @@ class Service {
   /// All of the list in force, also those that can't be called, by id.
   std::vector<InstancePtr> instances() const;
   Source source() const;
-  /// How long ago the registry last confirmed the list; 0 while it is being watched; nothing if it
-  /// never has.
+  /// How long ago the registry last confirmed the list; nothing if it never has. 0 while it is
+  /// being watched, and something has come from the registry in the last 7.5 s: it speaks every 5
+  /// s.
   std::optional<std::chrono::milliseconds> age() const;
   /// Waits until a list from the cache or the registry is in force; whether there is one.
   bool wait(std::chrono::milliseconds timeout) const;

@@ -55,6 +55,7 @@ base::Result<SessionGrant> decode_session(std::string_view json) {
     reader.read_number("ttl_ms", grant.ttl_ms);
     reader.read_number("heartbeat_ms", grant.heartbeat_ms);
     reader.read_number("epoch", grant.epoch);
+    reader.read("speaks", grant.speaks);
     reader.each_item("nodes", [&](Element node) {
       reader.take_text("nodes", node, grant.nodes.emplace_back());
     });
@@ -71,6 +72,19 @@ base::Result<std::vector<std::string>> decode_leaving(std::string_view json) {
                      [&](Element node) { reader.take_text("nodes", node, nodes.emplace_back()); });
   });
   return result_of(status, std::move(nodes));
+}
+
+base::Result<WithdrawalEvent> decode_withdrawal(std::string_view json) {
+  WithdrawalEvent event;
+  const base::Status status = read_object(json, [&event](const ObjectReader& reader) {
+    reader.read("service", event.service);
+    reader.read("namespace", event.name_space);
+    reader.read("id", event.id);
+    reader.read("action", event.withdrawal.action);
+    reader.read("by", event.withdrawal.by);
+    reader.read("reason", event.withdrawal.reason);
+  });
+  return result_of(status, std::move(event));
 }
 
 base::Result<RegistrationAnswer> decode_registration(std::string_view json) {
@@ -153,7 +167,7 @@ base::Error decode_problem(int http_status, std::string_view body) {
   return error;
 }
 
-std::string encode_registration(const Instance& instance, std::string_view session) {
+std::string encode_registration(const Instance& instance, std::string_view session, Status status) {
   std::string body;
   base::JsonWriter json(body);
   json.begin_object().field("address", instance.address);
@@ -170,25 +184,38 @@ std::string encode_registration(const Instance& instance, std::string_view sessi
     for (const auto& [name, value] : instance.metadata) json.field(name, value);
     json.end_object();
   }
+  if (status != Status::kUp) json.field("status", name_of(status));
   json.field("session", session).end_object();
   return body;
 }
 
-std::string encode_session(int64_t ttl_ms, std::string_view client) {
+std::string encode_status(const ProviderStatus& status) {
   std::string body;
   base::JsonWriter json(body);
-  json.begin_object();
-  if (ttl_ms > 0) json.field("ttl_ms", ttl_ms);
-  if (!client.empty()) json.field("client", client);
+  json.begin_object().field("status", name_of(status.status));
+  if (!status.text.empty()) json.field("text", status.text);
   json.end_object();
   return body;
 }
 
-std::string encode_resumption(std::string_view session, uint32_t epoch) {
+std::string encode_session(const SessionWish& wish) {
+  std::string body;
+  base::JsonWriter json(body);
+  json.begin_object();
+  if (wish.ttl_ms > 0) json.field("ttl_ms", wish.ttl_ms);
+  if (!wish.client.empty()) json.field("client", wish.client);
+  if (wish.speaks) json.field("speaks", true);
+  if (!wish.process.empty()) json.field("process", wish.process);
+  json.end_object();
+  return body;
+}
+
+std::string encode_resumption(std::string_view session, uint32_t epoch, bool speaks) {
   std::string out;
   base::JsonWriter json(out);
   json.begin_object().field("resume", session);
   if (epoch != 0) json.field("epoch", epoch);
+  if (speaks) json.field("speaks", true);
   json.end_object();
   return out;
 }

@@ -6,6 +6,8 @@
 #include <string_view>
 #include <vector>
 
+#include "callbook/status.h"
+
 #include "base/result.h"
 #include "sdk/instance.h"
 
@@ -18,6 +20,7 @@ struct SessionGrant {
   int64_t heartbeat_ms = 0;
   uint32_t epoch = 0;              ///< grows each time that the session goes on at another node
   std::vector<std::string> nodes;  ///< "HOST:PORT" of the nodes to turn to
+  bool speaks = false;             ///< heartbeats are wanted also while a stream is attached
 };
 
 /// What a registration did.
@@ -61,6 +64,15 @@ base::Result<RemovalAnswer> decode_removal(std::string_view json);
 base::Result<ServicePage> decode_services(std::string_view json);
 base::Result<Origin> decode_origin(std::string_view json);
 
+/// The data of a `drained` or `restored` event.
+struct WithdrawalEvent {
+  std::string service;
+  std::string name_space = kDefaultNamespace;
+  std::string id;
+  Withdrawal withdrawal;
+};
+base::Result<WithdrawalEvent> decode_withdrawal(std::string_view json);
+
 /// The data of a `leaving` event: where to turn to.
 base::Result<std::vector<std::string>> decode_leaving(std::string_view json);
 
@@ -71,12 +83,23 @@ base::Result<uint64_t> decode_number(std::string_view json, std::string_view fie
 /// status says if the body is none.
 base::Error decode_problem(int status, std::string_view body);
 
-/// Body of PUT /v1/services/{service}/instances/{id}.
-std::string encode_registration(const Instance& instance, std::string_view session);
-/// Body of POST /v1/sessions; a `ttl_ms` of 0 leaves it to the server.
-std::string encode_session(int64_t ttl_ms, std::string_view client);
+/// Body of PUT /v1/services/{service}/instances/{id}; of a status that is `up` it says nothing.
+std::string encode_registration(const Instance& instance, std::string_view session,
+                                Status status = Status::kUp);
+/// Body of PUT /v1/services/{service}/instances/{id}/status.
+std::string encode_status(const ProviderStatus& status);
+
+/// What is asked of a new session.
+struct SessionWish {
+  int64_t ttl_ms = 0;   ///< 0: the server's choice
+  std::string client;   ///< how the process is called in the registry
+  bool speaks = false;  ///< heartbeats are promised also while a stream is attached
+  std::string process;  ///< process_id(); empty: left out
+};
+/// Body of POST /v1/sessions.
+std::string encode_session(const SessionWish& wish);
 /// The same, for a session that is taken over; an `epoch` of 0 is not known.
-std::string encode_resumption(std::string_view session, uint32_t epoch);
+std::string encode_resumption(std::string_view session, uint32_t epoch, bool speaks);
 
 /// What an operator wants of an instance in place of what its provider says.
 struct Override {

@@ -22,6 +22,22 @@ TEST(AnswerCodec, ReadsASession) {
   }
 }
 
+TEST(AnswerCodec, ReadsWhetherASessionSpeaks) {
+  EXPECT_FALSE(decode_session(R"({"session":"x","heartbeat_ms":1})")->speaks);
+  EXPECT_TRUE(decode_session(R"({"session":"x","heartbeat_ms":1,"speaks":true})")->speaks);
+}
+
+TEST(AnswerCodec, ReadsWhatAnOperatorHasDone) {
+  const auto event = decode_withdrawal(
+      R"({"service":"orders","id":"o-1","action":"drain","by":"alice","reason":"bad disk"})");
+  ASSERT_TRUE(event.ok());
+  EXPECT_EQ(event->service, "orders");
+  EXPECT_EQ(event->name_space, "default");
+  EXPECT_EQ(event->id, "o-1");
+  EXPECT_EQ(event->withdrawal, (Withdrawal{"drain", "alice", "bad disk"}));
+  EXPECT_EQ(decode_withdrawal(R"({"service":"s","namespace":"n","id":"i"})")->name_space, "n");
+}
+
 TEST(AnswerCodec, ReadsProblemsByTitleThenByStatus) {
   const base::Error limit = decode_problem(
       422, R"({"title":"limit_exceeded","status":422,"field":"metadata","limit":64,"detail":"d"})");
@@ -61,14 +77,22 @@ TEST(AnswerCodec, ReadsPagesOfServices) {
 }
 
 TEST(AnswerCodec, WritesWhatTheServerAsksFor) {
-  EXPECT_EQ(encode_session(0, ""), "{}");
-  EXPECT_EQ(encode_session(6000, "a@b"), R"({"ttl_ms":6000,"client":"a@b"})");
+  EXPECT_EQ(encode_session({}), "{}");
+  EXPECT_EQ(encode_session({6000, "a@b", true, "0af9"}),
+            R"({"ttl_ms":6000,"client":"a@b","speaks":true,"process":"0af9"})");
+  EXPECT_EQ(encode_resumption("s", 0, false), R"({"resume":"s"})");
+  EXPECT_EQ(encode_resumption("s", 3, true), R"({"resume":"s","epoch":3,"speaks":true})");
+  EXPECT_EQ(encode_status({Status::kUp, ""}), R"({"status":"up"})");
+  EXPECT_EQ(encode_status({Status::kNotReady, "a \"b\""}),
+            R"({"status":"not_ready","text":"a \"b\""})");
   Instance instance{"o-1", "10.0.0.7", 8080, {{"grpc", 1}}, "a", 5, {{"v", "\""}}, "up"};
   EXPECT_EQ(encode_registration(instance, "s"),
             R"({"address":"10.0.0.7","port":8080,"ports":{"grpc":1},"zone":"a","weight":5,)"
             R"("metadata":{"v":"\""},"session":"s"})");
   instance = Instance{"o-1", "h", 0, {}, "", kDefaultWeight, {}, "up"};
   EXPECT_EQ(encode_registration(instance, "s"), R"({"address":"h","session":"s"})");
+  EXPECT_EQ(encode_registration(instance, "s", Status::kStarting),
+            R"({"address":"h","status":"starting","session":"s"})");
   EXPECT_EQ(encode_watch({{"a", 0}, {"b", std::nullopt}}),
             R"({"services":[{"service":"a","digest":"AAAAAAAAAAA"},{"service":"b"}]})");
 }

@@ -86,10 +86,9 @@ Service Client::service(const std::string& name, ServiceOptions options) {
 Registration Client::register_instance(RegistrationOptions options) {
   require_service(options.name_space, options.service);
   Guard guard = guard_of(options);
-  Instance instance = completed(std::move(options.instance), options.service, core_->place());
-  return Registration(std::make_unique<sdk::RegistrationState>(
-      core_, sdk::ServiceName{options.name_space, options.service}, std::move(instance),
-      options.ttl_ms, std::move(guard), options.drain_timeout));
+  options.instance = completed(std::move(options.instance), options.service, core_->place());
+  return Registration(
+      std::make_unique<sdk::RegistrationState>(core_, std::move(options), std::move(guard)));
 }
 
 // --- Service ---
@@ -113,7 +112,7 @@ Source Service::source() const {
 }
 
 std::optional<std::chrono::milliseconds> Service::age() const {
-  return state_->age();
+  return state_->age(net::SystemClock().now());
 }
 
 bool Service::wait(std::chrono::milliseconds timeout) const {
@@ -163,6 +162,14 @@ bool Registration::wait(std::chrono::milliseconds timeout) const {
 
 std::string Registration::trouble() const {
   return state_->trouble();
+}
+
+std::optional<Withdrawal> Registration::withdrawn() const {
+  return state_->withdrawn();
+}
+
+void Registration::set_status(Status status, std::string_view text) {
+  state_->set_status(status, text);
 }
 
 Guard& Registration::guard() const {

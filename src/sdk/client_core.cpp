@@ -44,7 +44,7 @@ ClientCore::~ClientCore() {
   thread_.join();
   cache_.write_all();
   for (const auto& [key, state] : states_) {
-    state->set_confirmed(0, false);
+    state->set_confirmed(0, 0);
     state->set_trouble("the client that followed it is gone");
   }
 }
@@ -77,7 +77,7 @@ std::shared_ptr<ServiceState> ClientCore::follow(const ServiceName& name, Servic
   }
   // Before the client's thread has it, it is this one's.
   if (!known.list.empty()) follower->take(known.list, source_of(known));
-  state->set_confirmed(known.current_wall_ms, false);
+  state->set_confirmed(known.current_wall_ms, 0);
   state->set_trouble("no registry has answered yet");
   door_->post([this, key, follower = std::move(follower), known = std::move(known)]() mutable {
     add(key, std::move(follower), std::move(known));

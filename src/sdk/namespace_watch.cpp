@@ -63,7 +63,7 @@ void NamespaceWatch::on_change(const Directory& directory, const std::vector<Cha
   if (directory.can_resume()) {
     links_.cache.put(follower.state().name(), directory.instances(), current_wall_ms);
   }
-  follower.state().set_confirmed(current_wall_ms, true);
+  follower.state().set_confirmed(current_wall_ms, watcher_ ? watcher_->heard_mono_ms() : 0);
 }
 
 void NamespaceWatch::on_connected() {
@@ -96,7 +96,8 @@ void NamespaceWatch::confirm() {
     const Directory* directory = watcher_->find(service);
     if (directory == nullptr) continue;
     const int64_t current_wall_ms = watcher_->current_wall_ms(service);
-    follower->state().set_confirmed(current_wall_ms, connected_ && directory->whole());
+    const bool watching = connected_ && directory->whole();
+    follower->state().set_confirmed(current_wall_ms, watching ? watcher_->heard_mono_ms() : 0);
     links_.cache.confirm(follower->state().name(), current_wall_ms);
   }
 }

@@ -70,10 +70,18 @@ NativeClient::NativeClient(net::EventLoop& loop, const Endpoint& endpoint, int64
 template <typename T, typename Decode>
 void NativeClient::call(Method method, std::string target, std::string body, Callback<T> done,
                         Decode decode, int64_t wait_ms) {
+  // The server may take `wait_ms` before it answers.
+  call_within(timeout_ms_ + wait_ms, method, std::move(target), std::move(body), std::move(done),
+              std::move(decode));
+}
+
+template <typename T, typename Decode>
+void NativeClient::call_within(int64_t timeout_ms, Method method, std::string target,
+                               std::string body, Callback<T> done, Decode decode) {
   net::ClientRequest request;
   request.method = method;
   request.target = std::move(target);
-  request.timeout_ms = timeout_ms_ + wait_ms;  // the server may take so long before it answers
+  request.timeout_ms = timeout_ms;
   add_json_body(request, std::move(body));
   if (stamp_ && !stamp_->empty() && method != Method::kGet) {
     request.headers.emplace_back(kStampHeader, *stamp_);
@@ -96,22 +104,22 @@ void NativeClient::call(Method method, std::string target, std::string body, Cal
   });
 }
 
-void NativeClient::open_session(int64_t ttl_ms, const std::string& client,
-                                Callback<SessionGrant> done) {
-  call<SessionGrant>(Method::kPost, "/v1/sessions", encode_session(ttl_ms, client), std::move(done),
+void NativeClient::open_session(const SessionWish& wish, Callback<SessionGrant> done) {
+  call<SessionGrant>(Method::kPost, "/v1/sessions", encode_session(wish), std::move(done),
                      decode_session);
 }
 
-void NativeClient::resume_session(const std::string& session, uint32_t epoch,
+void NativeClient::resume_session(const std::string& session, uint32_t epoch, bool speaks,
                                   Callback<SessionGrant> done) {
-  call<SessionGrant>(Method::kPost, "/v1/sessions", encode_resumption(session, epoch),
+  call<SessionGrant>(Method::kPost, "/v1/sessions", encode_resumption(session, epoch, speaks),
                      std::move(done), decode_session);
 }
 
-void NativeClient::heartbeat(const std::string& session, uint32_t epoch, Callback<uint64_t> done) {
-  call<uint64_t>(Method::kPut, session_target(session) + "/heartbeat" + epoch_query(epoch), {},
-                 std::move(done),
-                 [](std::string_view body) { return decode_number(body, "heartbeat_ms"); });
+void NativeClient::heartbeat(const std::string& session, uint32_t epoch, int64_t timeout_ms,
+                             Callback<uint64_t> done) {
+  call_within<uint64_t>(
+      timeout_ms, Method::kPut, session_target(session) + "/heartbeat" + epoch_query(epoch), {},
+      std::move(done), [](std::string_view body) { return decode_number(body, "heartbeat_ms"); });
 }
 
 void NativeClient::close_session(const std::string& session, Callback<uint64_t> done) {
@@ -120,11 +128,22 @@ void NativeClient::close_session(const std::string& session, Callback<uint64_t> 
 }
 
 void NativeClient::register_instance(const ServiceName& service, const Instance& instance,
-                                     const std::string& session,
+                                     const RegistrationTerms& terms,
                                      Callback<RegistrationAnswer> done) {
-  call<RegistrationAnswer>(Method::kPut, instance_target(service, instance.id),
-                           encode_registration(instance, session), std::move(done),
-                           decode_registration);
+  std::string target = instance_target(service, instance.id);
+  if (terms.take_over) add_query(target, "take_over", "true");
+  call<RegistrationAnswer>(Method::kPut, std::move(target),
+                           encode_registration(instance, terms.session, terms.status),
+                           std::move(done), decode_registration);
+}
+
+void NativeClient::set_status(const ServiceName& service, const std::string& id,
+                              const std::string& session, const ProviderStatus& status,
+                              Callback<uint64_t> done) {
+  std::string target = instance_target(service, id, "/status");
+  add_query(target, "session", session);
+  call<uint64_t>(Method::kPut, std::move(target), encode_status(status), std::move(done),
+                 [](std::string_view body) { return decode_number(body, "version"); });
 }
 
 void NativeClient::remove(const ServiceName& service, const std::string& id, const Operator& who,
@@ -220,9 +239,10 @@ void NativeClient::nodes(Callback<std::string> done) {
                     [](const std::string& body) { return base::Result<std::string>(body); });
 }
 
-net::ClientRequest attach_request(const std::string& session, uint32_t epoch) {
+net::ClientRequest attach_request(const std::string& session, uint32_t epoch, bool speaks) {
   net::ClientRequest request;
   request.target = session_target(session) + "/attach" + epoch_query(epoch);
+  if (speaks) add_query(request.target, "speaks", "true");
   return request;
 }
 

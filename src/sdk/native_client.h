@@ -44,6 +44,13 @@ struct Removal {
   bool until_seen = false;  ///< answer when every watcher was sent it, or the wait is over
 };
 
+/// Under what an instance is registered.
+struct RegistrationTerms {
+  std::string session;
+  Status status = Status::kUp;  ///< at first, or anew
+  bool take_over = false;       ///< also if another process that lives holds the id
+};
+
 /// The snapshot of a service, and the document it was read from.
 struct ServiceDocument {
   SnapshotPart snapshot;
@@ -68,16 +75,22 @@ class NativeClient {
   /// it up to date: what is said at one node is then later than what was said at another before.
   void carry_stamp(std::shared_ptr<std::string> stamp) { stamp_ = std::move(stamp); }
 
-  void open_session(int64_t ttl_ms, const std::string& client, Callback<SessionGrant> done);
+  void open_session(const SessionWish& wish, Callback<SessionGrant> done);
   /// Takes over a session that was opened here or at another node.
-  void resume_session(const std::string& session, uint32_t epoch, Callback<SessionGrant> done);
-  /// Yields the heartbeat interval in milliseconds.
-  void heartbeat(const std::string& session, uint32_t epoch, Callback<uint64_t> done);
+  void resume_session(const std::string& session, uint32_t epoch, bool speaks,
+                      Callback<SessionGrant> done);
+  /// Yields the heartbeat interval in milliseconds. Given up after `timeout_ms`, for the next one
+  /// waits behind it.
+  void heartbeat(const std::string& session, uint32_t epoch, int64_t timeout_ms,
+                 Callback<uint64_t> done);
   /// Yields how many instances left with it.
   void close_session(const std::string& session, Callback<uint64_t> done);
 
   void register_instance(const ServiceName& service, const Instance& instance,
-                         const std::string& session, Callback<RegistrationAnswer> done);
+                         const RegistrationTerms& terms, Callback<RegistrationAnswer> done);
+  /// What the provider says of an instance that `session` holds. Yields the version of the change.
+  void set_status(const ServiceName& service, const std::string& id, const std::string& session,
+                  const ProviderStatus& status, Callback<uint64_t> done);
   /// Takes the instance out. The provider itself does so without `who`; an operator's act lasts.
   void remove(const ServiceName& service, const std::string& id, const Operator& who,
               const Removal& how, Callback<RemovalAnswer> done);
@@ -112,6 +125,9 @@ class NativeClient {
   template <typename T, typename Decode>
   void call(net::Method method, std::string target, std::string body, Callback<T> done,
             Decode decode, int64_t wait_ms = 0);
+  template <typename T, typename Decode>
+  void call_within(int64_t timeout_ms, net::Method method, std::string target, std::string body,
+                   Callback<T> done, Decode decode);
 
   const int64_t timeout_ms_;
   std::shared_ptr<std::string> stamp_;  ///< none: stamps are passed over
@@ -120,7 +136,7 @@ class NativeClient {
 
 // The streams of the native API, for EventStream.
 
-net::ClientRequest attach_request(const std::string& session, uint32_t epoch);
+net::ClientRequest attach_request(const std::string& session, uint32_t epoch, bool speaks);
 net::ClientRequest watch_request(const std::string& name_space, const std::string& datacenter,
                                  const std::vector<WatchedService>& services);
 

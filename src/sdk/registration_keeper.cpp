@@ -3,7 +3,10 @@
 #include <algorithm>
 #include <utility>
 
+#include <fmt/format.h>
+
 #include "base/check.h"
+#include "sdk/process_id.h"
 
 namespace callbook::sdk {
 namespace {
@@ -14,6 +17,8 @@ using Kind = PlanAction::Kind;
 constexpr int64_t kRequestTimeoutMs = 5'000;
 /// The stream says that it is alive every heartbeat; a session lives for three.
 constexpr int64_t kSilentHeartbeats = 3;
+/// However short the interval, an answer may take so long.
+constexpr int64_t kShortestTimeoutMs = 500;
 
 /// Whether another server may do better.
 bool is_the_servers_fault(base::ErrorCode code) {
@@ -34,6 +39,7 @@ class RegistrationKeeper::StreamReader final : public EventStream::Reader {
   explicit StreamReader(RegistrationKeeper& keeper) : keeper_(keeper) {}
   void on_event(const ServerEvent& event) override { keeper_.on_event(event); }
   void on_closed(const base::Error& error) override {
+    if (keeper_.turns_out_old(error)) return keeper_.attach(keeper_.attached_for_);
     keeper_.perform(keeper_.plan_.detached(error));
   }
 
@@ -50,6 +56,7 @@ RegistrationKeeper::RegistrationKeeper(net::EventLoop& loop, Options options, Ra
       plan_(options_.entries.size(), std::move(random)),
       reader_(std::make_unique<StreamReader>(*this)) {
   CALLBOOK_CHECK(!options_.entries.empty());
+  for (const Entry& entry : options_.entries) statuses_.push_back({entry.status, {}});
   if (registries_.is_waiting()) {
     listener_ = std::make_shared<std::function<void()>>([this] { begin(); });
     registries_.when_looked_up(listener_);
@@ -95,18 +102,31 @@ void RegistrationKeeper::open_session(const PlanAction& action) {
     retry_ = loop_.after(0, [this, error] { perform(plan_.opened(error)); });
     return;
   }
-  const auto opened = [this](base::Result<SessionGrant> result) {
+  const auto opened = [this, action](base::Result<SessionGrant> result) {
+    if (!result.ok() && turns_out_old(result.error())) return open_session(action);
     if (result.ok()) {
-      silence_ms_ = result->heartbeat_ms * kSilentHeartbeats;
+      heartbeat_ms_ = result->heartbeat_ms;
       registries_.learned(result->nodes, *endpoint_);
     }
     perform(plan_.opened(std::move(result)));
   };
+  const bool speaks = takes_today();
   if (action.session.empty()) {
-    client_->open_session(options_.ttl_ms, options_.client, opened);
+    const std::string process = speaks ? process_id() : std::string();
+    client_->open_session({options_.ttl_ms, options_.client, speaks, process}, opened);
   } else {
-    client_->resume_session(action.session, action.epoch, opened);
+    client_->resume_session(action.session, action.epoch, speaks, opened);
   }
+}
+
+/// Whether the registry has refused a field or parameter because its release does not know it. Then
+/// the same is to be asked of it without.
+bool RegistrationKeeper::turns_out_old(const base::Error& error) {
+  const bool is_new = error.field == "speaks" || error.field == "process" ||
+                      error.field == "status" || error.field == "take_over";
+  if (error.code != base::ErrorCode::kInvalid || !is_new || !takes_today()) return false;
+  registries_.found_old(*endpoint_);
+  return true;
 }
 
 void RegistrationKeeper::perform(RegistrationPlan::Actions actions) {
@@ -121,6 +141,9 @@ void RegistrationKeeper::perform(const PlanAction& action) {
     case Kind::kRegister:
       send_registration(action);
       return;
+    case Kind::kSendStatus:
+      send_status(action);
+      return;
     case Kind::kAttach:
       attach(action);
       return;
@@ -128,9 +151,7 @@ void RegistrationKeeper::perform(const PlanAction& action) {
       stream_.reset();
       return;
     case Kind::kHeartbeat:
-      client_->heartbeat(action.session, action.epoch, [this](const auto& result) {
-        perform(plan_.heartbeat_answered(status_of(result)));
-      });
+      send_heartbeat(action);
       return;
     case Kind::kCloseSession:
       client_->close_session(
@@ -147,6 +168,8 @@ void RegistrationKeeper::perform(const PlanAction& action) {
       return;
     case Kind::kTellRegistered:
     case Kind::kTellTrouble:
+    case Kind::kTellRestored:
+    case Kind::kTellStatusRefused:
     case Kind::kTellFinished:
       tell(action);
       return;
@@ -156,6 +179,10 @@ void RegistrationKeeper::perform(const PlanAction& action) {
 void RegistrationKeeper::tell(const PlanAction& action) {
   if (action.kind == Kind::kTellRegistered) return owner_.on_registered();
   if (action.kind == Kind::kTellTrouble) return tell_trouble(*action.error);
+  if (action.kind == Kind::kTellRestored) return owner_.on_restored(action.index);
+  if (action.kind == Kind::kTellStatusRefused) {
+    return owner_.on_status_refused(action.index, *action.error);
+  }
   owner_.on_finished(action.error ? base::Status(*action.error) : base::Status());
 }
 
@@ -171,34 +198,86 @@ void RegistrationKeeper::tell_trouble(base::Error error) {
   owner_.on_trouble(error);
 }
 
+void RegistrationKeeper::send_heartbeat(const PlanAction& action) {
+  const int64_t timeout_ms = std::clamp(heartbeat_ms_, kShortestTimeoutMs, kRequestTimeoutMs);
+  client_->heartbeat(action.session, action.epoch, timeout_ms, [this](const auto& result) {
+    perform(plan_.heartbeat_answered(status_of(result)));
+  });
+}
+
 void RegistrationKeeper::send_registration(const PlanAction& action) {
   const Entry& entry = options_.entries[action.index];
+  RegistrationTerms terms{action.session, Status::kUp, false};
+  if (takes_today()) {
+    terms.status = statuses_[action.index].status;
+    terms.take_over = options_.take_over;
+  }
   client_->register_instance(
-      entry.service, entry.instance, action.session,
-      [this, round = action.round, index = action.index](const auto& result) {
-        perform(plan_.registered(round, index, status_of(result)));
+      entry.service, entry.instance, terms, [this, action](const auto& result) {
+        if (!result.ok() && turns_out_old(result.error())) {
+          return send_registration(action);
+        }
+        perform(plan_.registered(action.round, action.index, status_of(result)));
       });
 }
 
+void RegistrationKeeper::set_status(size_t index, ProviderStatus status) {
+  statuses_[index] = std::move(status);
+  perform(plan_.status_changed(index));
+}
+
+void RegistrationKeeper::send_status(const PlanAction& action) {
+  const auto answered = [this, action](const base::Status& result) {
+    perform(plan_.status_answered(action.round, action.index, result));
+  };
+  if (!takes_today()) {
+    const auto detail =
+        fmt::format("{} is of a release that takes no status", endpoint_->to_string());
+    return answered(base::Error{base::ErrorCode::kInvalid, "status", detail, {}});
+  }
+  const Entry& entry = options_.entries[action.index];
+  client_->set_status(entry.service, entry.instance.id, action.session, statuses_[action.index],
+                      [answered](const auto& result) { answered(status_of(result)); });
+}
+
 void RegistrationKeeper::attach(const PlanAction& action) {
-  net::ClientRequest request = attach_request(action.session, action.epoch);
+  attached_for_ = action;
+  net::ClientRequest request = attach_request(action.session, action.epoch, takes_today());
   request.timeout_ms = kRequestTimeoutMs;
-  stream_ =
-      std::make_unique<EventStream>(loop_, *endpoint_, std::move(request), silence_ms_, *reader_);
+  stream_ = std::make_unique<EventStream>(loop_, *endpoint_, std::move(request),
+                                          heartbeat_ms_ * kSilentHeartbeats, *reader_);
 }
 
 void RegistrationKeeper::on_event(const ServerEvent& event) {
   if (event.name == "attached") {
     const auto grant = decode_session(event.data);
     if (grant.ok()) registries_.learned(grant->nodes, *endpoint_);
-    perform(plan_.attached(grant.ok() ? grant->epoch : 0));
+    perform(grant.ok() ? plan_.attached(grant->epoch, grant->speaks) : plan_.attached());
   } else if (event.name == "alive") {
     registries_.succeeded(*endpoint_);
     perform(plan_.alive());
-  } else if (event.name == "ended") {
-    perform(plan_.ended(decode_problem(409, event.data)));
+  } else if (event.name == "ended" || event.name == "superseded") {
+    base::Error error = decode_problem(409, event.data);
+    if (event.name == "superseded") error.code = base::ErrorCode::kSuperseded;
+    perform(plan_.ended(error));
+  } else if (event.name == "drained" || event.name == "restored") {
+    take_withdrawal(event);
   } else if (event.name == "leaving") {
     send_away(event.data);
+  }
+}
+
+void RegistrationKeeper::take_withdrawal(const ServerEvent& event) {
+  const auto read = decode_withdrawal(event.data);
+  if (!read.ok()) return;  // for people: nothing depends on it
+  for (size_t i = 0; i < options_.entries.size(); ++i) {
+    const Entry& entry = options_.entries[i];
+    const bool is_meant = entry.instance.id == read->id && entry.service.service == read->service &&
+                          entry.service.name_space == read->name_space;
+    if (!is_meant) continue;
+    if (event.name == "restored") return perform(plan_.restored(i));
+    perform(plan_.withdrawn(i));
+    return owner_.on_withdrawn(i, read->withdrawal);
   }
 }
 

@@ -28,23 +28,32 @@ class RegistrationKeeper {
     virtual ~Owner() = default;
     /// All instances are registered; again after each trouble.
     virtual void on_registered() = 0;
-    /// Something stands in the way; it goes on trying.
+    /// Something stands in the way; it goes on trying. kConflict: another process that lives holds
+    /// the id of an instance of ours.
     virtual void on_trouble(const base::Error& error) = 0;
+    /// An operator has taken the instance `index` out. It stays registered, and so it is not listed
+    /// until that ends; nothing is to be done.
+    virtual void on_withdrawn(size_t /*index*/, const Withdrawal& /*withdrawal*/) {}
+    virtual void on_restored(size_t /*index*/) {}
+    /// The registry does not take the status of the instance `index`; it keeps what it had.
+    virtual void on_status_refused(size_t /*index*/, const base::Error& /*error*/) {}
     /// The last call. ok: stopped and closed. kSuperseded: another process holds an instance of
-    /// ours. kInvalid, kLimit, kConflict: the registry refuses what we announce. Anything
-    /// else: stopped, but the session could not be closed and will expire.
+    /// ours. kInvalid, kLimit: the registry refuses what we announce. Anything else: stopped, but
+    /// the session could not be closed and will expire.
     virtual void on_finished(const base::Status& status) = 0;
   };
 
   struct Entry {
     ServiceName service;
     Instance instance;
+    Status status = Status::kUp;  ///< at first
   };
   struct Options {
     RegistryPoolPtr registries;
     std::string client;  ///< how this process is called in the registry: "orders@host-7"
     std::vector<Entry> entries;
-    int64_t ttl_ms = 0;  ///< 0: the server chooses
+    int64_t ttl_ms = 0;      ///< 0: the server chooses
+    bool take_over = false;  ///< ids that other processes hold, also if they live
   };
 
   /// Begins at once. Borrows `loop` and `owner`; calls nothing before the loop runs.
@@ -57,6 +66,9 @@ class RegistrationKeeper {
   /// Closes the session, so that the instances leave at once; ends with on_finished() within
   /// RegistrationPlan::kCloseTimeoutMs.
   void stop();
+  /// What the provider says of the instance `index` from now on: sent as soon as it is registered,
+  /// and again wherever it is registered anew. Of several in a row only the last needs to be sent.
+  void set_status(size_t index, ProviderStatus status);
   /// on_finished() has been called.
   bool finished() const { return plan_.finished(); }
 
@@ -68,12 +80,17 @@ class RegistrationKeeper {
   void follow_pool();
   void retry();
   void open_session(const PlanAction& action);
+  bool takes_today() const { return !registries_.is_old(*endpoint_); }
+  bool turns_out_old(const base::Error& error);
+  void send_heartbeat(const PlanAction& action);
   void send_away(std::string_view data);
   void perform(RegistrationPlan::Actions actions);
   void perform(const PlanAction& action);
   void tell(const PlanAction& action);
   void tell_trouble(base::Error error);
   void send_registration(const PlanAction& action);
+  void send_status(const PlanAction& action);
+  void take_withdrawal(const ServerEvent& event);
   void attach(const PlanAction& action);
   void on_event(const ServerEvent& event);
 
@@ -88,7 +105,9 @@ class RegistrationKeeper {
   bool left_ = true;                  ///< endpoint_ has failed: on to whoever is next
   std::unique_ptr<NativeClient> client_;
   RegistryPool::Listener listener_;
-  int64_t silence_ms_ = 0;
+  int64_t heartbeat_ms_ = 0;
+  std::vector<ProviderStatus> statuses_;  ///< by index
+  PlanAction attached_for_;               ///< what the stream was opened by
   std::unique_ptr<StreamReader> reader_;
   std::unique_ptr<EventStream> stream_;
   std::unique_ptr<net::EventLoop::Timer> retry_;

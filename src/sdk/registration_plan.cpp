@@ -15,6 +15,17 @@ bool asks_to_resume(const base::Error& error) {
   return error.code == ErrorCode::kConflict && error.field == "session";
 }
 
+/// The id of an instance is held by another process that lives, elsewhere.
+bool is_held_by_another(const base::Error& error) {
+  return error.code == ErrorCode::kConflict && error.field != "session";
+}
+
+/// Whether the same request may be answered otherwise in a while.
+bool is_passing(ErrorCode code) {
+  return code == ErrorCode::kIo || code == ErrorCode::kOverloaded || code == ErrorCode::kNotReady ||
+         code == ErrorCode::kAppliedNotLogged;
+}
+
 /// Whether the same request would be refused again.
 bool is_final(ErrorCode code) {
   return code == ErrorCode::kInvalid || code == ErrorCode::kLimit || code == ErrorCode::kConflict ||
@@ -24,7 +35,10 @@ bool is_final(ErrorCode code) {
 }  // namespace
 
 RegistrationPlan::RegistrationPlan(size_t instances, Random random)
-    : backoff_(std::move(random)), registrations_(instances, Registration::kOwed) {}
+    : random_(random),
+      backoff_(random),
+      conflict_backoff_(std::move(random), kFirstConflictMs, kLargestConflictMs),
+      entries_(instances) {}
 
 RegistrationPlan::Actions RegistrationPlan::start() {
   advance();
@@ -55,8 +69,8 @@ RegistrationPlan::Actions RegistrationPlan::opened(base::Result<SessionGrant> re
     session_ = std::move(*result);
     resume_ = false;
     resend_ = false;
-    owe_all();
-    if (!std::exchange(beat_pending_, true)) add_timer(Kind::kStartBeat, session_->heartbeat_ms);
+    owe(true);
+    if (!std::exchange(beat_pending_, true)) add_timer(Kind::kStartBeat, beat_ms());
     advance();
   }
   return flush();
@@ -66,28 +80,99 @@ RegistrationPlan::Actions RegistrationPlan::registered(uint64_t round, size_t in
                                                        const base::Status& result) {
   if (phase_ != Phase::kRunning || round != round_) return {};
   if (!result.ok()) {
-    registrations_[index] = Registration::kOwed;
-    react(result.error());
+    entries_[index].registration = Progress::kOwed;
+    if (is_held_by_another(result.error())) {
+      retry_after(conflict_backoff_.next_ms(), result.error());
+    } else {
+      react(result.error());
+    }
     return flush();
   }
-  registrations_[index] = Registration::kDone;
-  const auto done = [](Registration state) { return state == Registration::kDone; };
-  if (std::all_of(registrations_.begin(), registrations_.end(), done)) add(Kind::kTellRegistered);
+  entries_[index].registration = Progress::kDone;
+  tell_if_registered();
+  send_statuses();
   return flush();
 }
 
-RegistrationPlan::Actions RegistrationPlan::attached(uint32_t epoch) {
+void RegistrationPlan::tell_if_registered() {
+  const auto done = [](const Entry& entry) { return entry.registration == Progress::kDone; };
+  if (!std::all_of(entries_.begin(), entries_.end(), done)) return;
+  conflict_backoff_.reset();
+  add(Kind::kTellRegistered);
+}
+
+RegistrationPlan::Actions RegistrationPlan::attached(uint32_t epoch, bool speaks) {
   if (phase_ != Phase::kRunning || !session_) return {};
   session_->epoch = std::max(session_->epoch, epoch);
+  session_->speaks = speaks;
   stream_ = Stream::kAttached;
-  if (std::exchange(resend_, false)) owe_all();
+  missed_beats_ = 0;
+  for (Entry& entry : entries_) entry.confirmed = false;
+  if (std::exchange(resend_, false)) {
+    owe(false);
+    tell_if_registered();  // where there is nothing to send
+  }
   advance();
   return flush();
 }
 
 RegistrationPlan::Actions RegistrationPlan::alive() {
+  if (phase_ != Phase::kRunning) return {};
   backoff_.reset();
+  bool any = false;
+  for (size_t i = 0; i < entries_.size(); ++i) {
+    Entry& entry = entries_[i];
+    if (!entry.withdrawn || entry.confirmed) continue;
+    // It ended while there was no stream, or this server knows nothing of it.
+    entry.withdrawn = false;
+    entry.registration = Progress::kOwed;
+    add_for(Kind::kTellRestored, i);
+    any = true;
+  }
+  if (any) advance();
+  return flush();
+}
+
+RegistrationPlan::Actions RegistrationPlan::withdrawn(size_t index) {
+  entries_[index].withdrawn = true;
+  entries_[index].confirmed = true;
   return {};
+}
+
+RegistrationPlan::Actions RegistrationPlan::restored(size_t index) {
+  if (phase_ != Phase::kRunning || !entries_[index].withdrawn) return {};
+  entries_[index].withdrawn = false;
+  add_for(Kind::kTellRestored, index);
+  return flush();
+}
+
+RegistrationPlan::Actions RegistrationPlan::status_changed(size_t index) {
+  entries_[index].status = Progress::kOwed;
+  if (phase_ == Phase::kRunning && session_ && !resume_ && !resend_) send_statuses();
+  return flush();
+}
+
+RegistrationPlan::Actions RegistrationPlan::status_answered(uint64_t round, size_t index,
+                                                            const base::Status& result) {
+  if (phase_ != Phase::kRunning || round != round_) return {};
+  Entry& entry = entries_[index];
+  entry.sending = false;
+  if (result.ok()) {
+    if (entry.status == Progress::kSent) entry.status = Progress::kDone;
+    send_statuses();
+    return flush();
+  }
+  if (entry.status != Progress::kSent) return flush();  // another is owed already
+  const ErrorCode code = result.error().code;
+  // That the instance or its session is gone is told in other ways, and then it is sent again.
+  entry.status = Progress::kDone;
+  if (code == ErrorCode::kInvalid || code == ErrorCode::kLimit) {
+    add_for(Kind::kTellStatusRefused, index);
+    actions_.back().error = result.error();
+  } else if (is_passing(code)) {
+    entry.status = Progress::kOwed;  // with the next heartbeat
+  }
+  return flush();
 }
 
 RegistrationPlan::Actions RegistrationPlan::ended(const base::Error& error) {
@@ -109,12 +194,25 @@ RegistrationPlan::Actions RegistrationPlan::detached(const base::Error& error) {
 
 RegistrationPlan::Actions RegistrationPlan::heartbeat_answered(const base::Status& result) {
   beating_ = false;
-  // A heartbeat that found no server changes nothing: the stream's retries say that.
-  if (phase_ == Phase::kRunning && !result.ok() &&
-      (result.error().code == ErrorCode::kNotFound || is_final(result.error().code))) {
+  if (phase_ != Phase::kRunning) return {};
+  if (result.ok()) {
+    missed_beats_ = 0;
+  } else if (result.error().code == ErrorCode::kNotFound || is_final(result.error().code)) {
     react(result.error());
+  } else {
+    miss_beat(result.error());
   }
   return flush();
+}
+
+/// Without a stream a heartbeat that found no server changes nothing: the stream's retries say
+/// that. With one, this server hears what was opened long ago, but no more.
+void RegistrationPlan::miss_beat(const base::Error& error) {
+  if (stream_ != Stream::kAttached || !session_->speaks || servers_ < 2) return;
+  if (++missed_beats_ < kMissedBeats) return;
+  drop_stream();
+  resend_ = true;
+  retry_later(error);
 }
 
 RegistrationPlan::Actions RegistrationPlan::closed(const base::Status& result) {
@@ -134,10 +232,21 @@ RegistrationPlan::Actions RegistrationPlan::retry_due() {
 RegistrationPlan::Actions RegistrationPlan::beat_due() {
   beat_pending_ = false;
   if (phase_ != Phase::kRunning || !session_) return {};
-  if (stream_ != Stream::kAttached && !std::exchange(beating_, true)) add(Kind::kHeartbeat);
+  const bool spoken = stream_ == Stream::kAttached && !session_->speaks;
+  if (!spoken && !std::exchange(beating_, true)) add(Kind::kHeartbeat);
+  if (!resume_ && !resend_) send_statuses();
   beat_pending_ = true;
-  add_timer(Kind::kStartBeat, session_->heartbeat_ms);
+  add_timer(Kind::kStartBeat, beat_ms());
   return flush();
+}
+
+/// What is promised within each interval is sent in less than that, and not by all clients of a
+/// server at once.
+int64_t RegistrationPlan::beat_ms() {
+  if (!session_->speaks) return session_->heartbeat_ms;
+  const double share = 0.6 + 0.3 * random_();
+  return std::max<int64_t>(
+      static_cast<int64_t>(share * static_cast<double>(session_->heartbeat_ms)), 1);
 }
 
 RegistrationPlan::Actions RegistrationPlan::deadline_due() {
@@ -156,7 +265,7 @@ RegistrationPlan::Actions RegistrationPlan::moved() {
   drop_stream();
   opening_ = false;
   beating_ = false;
-  owe_all();
+  owe(true);
   resend_ =
       session_.has_value();  // only once that server has shown, by attaching, that it knows it
   return flush();
@@ -173,25 +282,43 @@ void RegistrationPlan::advance() {
     add(Kind::kAttach);
   }
   if (resend_) return;
-  for (size_t i = 0; i < registrations_.size(); ++i) {
-    if (registrations_[i] != Registration::kOwed) continue;
-    registrations_[i] = Registration::kSent;
-    add(Kind::kRegister);
-    actions_.back().index = i;
-    actions_.back().round = round_;
+  for (size_t i = 0; i < entries_.size(); ++i) {
+    if (entries_[i].registration != Progress::kOwed) continue;
+    entries_[i].registration = Progress::kSent;
+    add_for(Kind::kRegister, i);
+  }
+  send_statuses();
+}
+
+/// The latest of each instance that is registered, one at a time.
+void RegistrationPlan::send_statuses() {
+  for (size_t i = 0; i < entries_.size(); ++i) {
+    Entry& entry = entries_[i];
+    const bool due = entry.status == Progress::kOwed && !entry.sending;
+    if (!due || entry.registration != Progress::kDone) continue;
+    entry.status = Progress::kSent;
+    entry.sending = true;
+    add_for(Kind::kSendStatus, i);
   }
 }
 
-void RegistrationPlan::owe_all() {
-  ++round_;
-  std::fill(registrations_.begin(), registrations_.end(), Registration::kOwed);
+void RegistrationPlan::owe(bool withdrawn_too) {
+  ++round_;  // also makes the answers under way worthless
+  for (Entry& entry : entries_) {
+    const bool was_sending = std::exchange(entry.sending, false);
+    const bool kept = entry.withdrawn && !withdrawn_too && entry.registration == Progress::kDone;
+    if (!kept) entry.registration = Progress::kOwed;
+    if (entry.status != Progress::kNothing && (was_sending || !kept)) {
+      entry.status = Progress::kOwed;
+    }
+  }
 }
 
 void RegistrationPlan::react(const base::Error& error) {
   if (asks_to_resume(error) && session_) {
     drop_stream();
     resume_ = true;
-    owe_all();
+    owe(true);
     return retry_later(error);
   }
   if (is_final(error.code)) {
@@ -203,7 +330,7 @@ void RegistrationPlan::react(const base::Error& error) {
     drop_stream();
     session_.reset();
     resume_ = false;
-    owe_all();  // also makes the answers under way worthless
+    owe(true);
   }
   retry_later(error);
 }
@@ -213,8 +340,12 @@ void RegistrationPlan::drop_stream() {
 }
 
 void RegistrationPlan::retry_later(const base::Error& error) {
+  if (!retry_pending_) retry_after(backoff_.next_ms(servers_), error);
+}
+
+void RegistrationPlan::retry_after(int64_t delay_ms, const base::Error& error) {
   if (std::exchange(retry_pending_, true)) return;
-  add_timer(Kind::kStartRetry, backoff_.next_ms(servers_));
+  add_timer(Kind::kStartRetry, delay_ms);
   add_error(Kind::kTellTrouble, error);
 }
 
@@ -242,6 +373,12 @@ void RegistrationPlan::add(Kind kind) {
   if (!session_) return;
   action.session = session_->id;
   action.epoch = session_->epoch;
+}
+
+void RegistrationPlan::add_for(Kind kind, size_t index) {
+  add(kind);
+  actions_.back().index = index;
+  actions_.back().round = round_;
 }
 
 void RegistrationPlan::add_timer(Kind kind, int64_t delay_ms) {

@@ -25,6 +25,8 @@ std::string text(const PlanAction& action) {
                  : fmt::format("resume {} of epoch {}", action.session, action.epoch);
     case Kind::kRegister:
       return fmt::format("register {} {} #{}", action.session, action.index, action.round);
+    case Kind::kSendStatus:
+      return fmt::format("status {} {} #{}", action.session, action.index, action.round);
     case Kind::kAttach:
       return "attach " + action.session;
     case Kind::kDetach:
@@ -43,6 +45,10 @@ std::string text(const PlanAction& action) {
       return "told registered";
     case Kind::kTellTrouble:
       return fmt::format("told trouble {}", code());
+    case Kind::kTellRestored:
+      return fmt::format("told restored {}", action.index);
+    case Kind::kTellStatusRefused:
+      return fmt::format("told status refused {} {}", action.index, code());
     case Kind::kTellFinished:
       return fmt::format("told finished {}", code());
   }
@@ -69,9 +75,17 @@ const auto kRetryDue = [](RegistrationPlan& p) { return p.retry_due(); };
 const auto kBeatDue = [](RegistrationPlan& p) { return p.beat_due(); };
 const auto kDeadlineDue = [](RegistrationPlan& p) { return p.deadline_due(); };
 
+const auto kAttachedSpeaking = [](RegistrationPlan& p) { return p.attached(1, true); };
+
 auto opened(std::string session) {
   return [session](RegistrationPlan& p) {
     return p.opened(SessionGrant{session, 6000, 2000, 1, {}});
+  };
+}
+/// At a server that wants heartbeats also while a stream is attached.
+auto opened_speaking(std::string session) {
+  return [session](RegistrationPlan& p) {
+    return p.opened(SessionGrant{session, 6000, 2000, 1, {}, true});
   };
 }
 auto open_failed(ErrorCode code) {
@@ -92,6 +106,20 @@ auto ended(ErrorCode code) {
 auto beat_answered(std::optional<ErrorCode> code) {
   return [code](RegistrationPlan& p) {
     return p.heartbeat_answered(code ? base::Status(error(*code)) : base::Status());
+  };
+}
+auto withdrawn(size_t index) {
+  return [=](RegistrationPlan& p) { return p.withdrawn(index); };
+}
+auto restored(size_t index) {
+  return [=](RegistrationPlan& p) { return p.restored(index); };
+}
+auto status_changed(size_t index) {
+  return [=](RegistrationPlan& p) { return p.status_changed(index); };
+}
+auto status_answered(uint64_t round, size_t index, std::optional<ErrorCode> code = std::nullopt) {
+  return [=](RegistrationPlan& p) {
+    return p.status_answered(round, index, code ? base::Status(error(*code)) : base::Status());
   };
 }
 auto closed(std::optional<ErrorCode> code) {
@@ -168,6 +196,86 @@ TEST(RegistrationPlan, HeartbeatsOnlyWithoutAStream) {
                        {"no server", beat_answered(ErrorCode::kIo), ""}}));
 }
 
+const std::vector<Step> kSpeaking = {
+    {"start", kStart, "open"},
+    {"opened", opened_speaking("s1"), "beat 1500, attach s1, register s1 0 #1"},
+    {"attached", kAttachedSpeaking, ""},
+    {"registered", registered(1, 0), "told registered"}};
+
+std::vector<Step> speaking_then(std::vector<Step> steps) {
+  steps.insert(steps.begin(), kSpeaking.begin(), kSpeaking.end());
+  return steps;
+}
+
+TEST(RegistrationPlan, SpeaksBesideItsStreamWithinEachInterval) {
+  run(1, speaking_then({{"beat", kBeatDue, "heartbeat s1, beat 1500"},
+                        {"beat before the answer", kBeatDue, "beat 1500"},
+                        {"answered", beat_answered(std::nullopt), ""},
+                        {"beat", kBeatDue, "heartbeat s1, beat 1500"}}));
+  for (const double random : {0.0, 0.999'999}) {
+    RegistrationPlan plan(1, [random] { return random; });
+    plan.start();
+    const Actions actions = opened_speaking("s1")(plan);
+    ASSERT_EQ(actions[0].kind, Kind::kStartBeat);
+    EXPECT_GE(actions[0].delay_ms, 1'200);
+    EXPECT_LE(actions[0].delay_ms, 1'800);
+  }
+}
+
+TEST(RegistrationPlan, WhetherItSpeaksIsSaidAnewByEachStream) {
+  run(1, settled_then({{"beat, attached", kBeatDue, "beat 2000"},
+                       {"lost", detached(ErrorCode::kIo), "retry 50, told trouble io_error"},
+                       {"retry", kRetryDue, "attach s1"},
+                       {"a later release", kAttachedSpeaking, "register s1 0 #2"},
+                       {"beat, attached", kBeatDue, "heartbeat s1, beat 1500"},
+                       {"answered", beat_answered(std::nullopt), ""},
+                       {"lost", detached(ErrorCode::kIo), "retry 100, told trouble io_error"},
+                       {"retry", kRetryDue, "attach s1"},
+                       {"release 0.1", kAttached, "register s1 0 #3"},
+                       {"beat, attached", kBeatDue, "beat 2000"}}));
+}
+
+TEST(RegistrationPlan, HeartbeatsBesideTheStreamMeanWhatOthersMean) {
+  run(1, speaking_then(
+             {{"beat", kBeatDue, "heartbeat s1, beat 1500"},
+              {"superseded", beat_answered(ErrorCode::kSuperseded), "close s1, deadline 2000"}}));
+  run(1, speaking_then({{"beat", kBeatDue, "heartbeat s1, beat 1500"},
+                        {"unknown", beat_answered(ErrorCode::kNotFound),
+                         "detach, retry 50, told trouble not_found"},
+                        {"retry", kRetryDue, "open"}}));
+  run(1, speaking_then(
+             {{"beat", kBeatDue, "heartbeat s1, beat 1500"},
+              {"gone on elsewhere",
+               [](RegistrationPlan& p) {
+                 return p.heartbeat_answered(base::Error{ErrorCode::kConflict, "session", {}, {}});
+               },
+               "detach, retry 50, told trouble conflict"},
+              {"retry", kRetryDue, "resume s1 of epoch 1"}}));
+}
+
+// A registry that hears what was opened long ago, but lets in nothing new.
+TEST(RegistrationPlan, TwoHeartbeatsWithoutAnAnswerLeadToAnotherServerIfThereIsOne) {
+  const auto two_servers = [](RegistrationPlan& p) {
+    p.set_servers(2);
+    return Actions{};
+  };
+  const Step beat{"beat", kBeatDue, "heartbeat s1, beat 1500"};
+  const Step missed{"missed", beat_answered(ErrorCode::kIo), ""};
+  run(1, speaking_then({beat, missed, beat, missed, beat, missed}));
+  run(1, speaking_then({{"two servers", two_servers, ""},
+                        beat,
+                        missed,
+                        beat,
+                        {"answered", beat_answered(std::nullopt), ""},
+                        beat,
+                        missed,
+                        beat,
+                        {"missed twice", beat_answered(ErrorCode::kIo),
+                         "detach, retry 50, told trouble io_error"},
+                        {"retry", kRetryDue, "attach s1"},
+                        {"attached", kAttachedSpeaking, "register s1 0 #2"}}));
+}
+
 TEST(RegistrationPlan, AfterALossItAttachesThenSendsAllAgain) {
   run(1, settled_then({{"lost", detached(ErrorCode::kIo), "retry 50, told trouble io_error"},
                        {"retry", kRetryDue, "attach s1"},
@@ -232,6 +340,126 @@ TEST(RegistrationPlan, SupersededStopsForGood) {
                          {"beat", kBeatDue, ""},
                          {"closed", closed(std::nullopt), "detach, told finished superseded"}}));
   }
+}
+
+TEST(RegistrationPlan, AnIdThatAnotherProcessHoldsIsWaitedFor) {
+  const auto held = [](uint64_t round) {
+    return [round](RegistrationPlan& p) {
+      return p.registered(round, 0, base::Error{ErrorCode::kConflict, "id", {}, {}});
+    };
+  };
+  run(1, {{"start", kStart, "open"},
+          {"opened", opened("s1"), "beat 2000, attach s1, register s1 0 #1"},
+          {"attached", kAttached, ""},
+          {"held", held(1), "retry 500, told trouble conflict"},
+          {"alive", kAlive, ""},
+          {"retry", kRetryDue, "register s1 0 #1"},
+          {"held", held(1), "retry 1000, told trouble conflict"},
+          {"retry", kRetryDue, "register s1 0 #1"},
+          {"free", registered(1, 0), "told registered"}});
+}
+
+// --- What operators do ---
+
+TEST(RegistrationPlan, OneThatIsWithdrawnIsNotRegisteredAgainByItself) {
+  run(1, settled_then({{"withdrawn", withdrawn(0), ""},
+                       {"alive", kAlive, ""},
+                       {"beat, attached", kBeatDue, "beat 2000"},
+                       {"lost", detached(ErrorCode::kIo), "retry 50, told trouble io_error"},
+                       {"retry", kRetryDue, "attach s1"},
+                       {"attached", kAttached, "told registered"},
+                       {"still withdrawn", withdrawn(0), ""},
+                       {"alive", kAlive, ""},
+                       {"restored", restored(0), "told restored 0"},
+                       {"restored again", restored(0), ""},
+                       {"alive", kAlive, ""},
+                       {"lost", detached(ErrorCode::kIo), "retry 50, told trouble io_error"},
+                       {"retry", kRetryDue, "attach s1"},
+                       {"attached", kAttached, "register s1 0 #3"}}));
+}
+
+TEST(RegistrationPlan, AWithdrawalThatTheServerSaysNoMoreIsOver) {
+  run(2, {{"start", kStart, "open"},
+          {"opened", opened("s1"), "beat 2000, attach s1, register s1 0 #1, register s1 1 #1"},
+          {"attached", kAttached, ""},
+          {"one", registered(1, 0), ""},
+          {"other", registered(1, 1), "told registered"},
+          {"withdrawn", withdrawn(1), ""},
+          {"lost", detached(ErrorCode::kIo), "retry 50, told trouble io_error"},
+          {"retry", kRetryDue, "attach s1"},
+          {"attached", kAttached, "register s1 0 #2"},
+          {"registered", registered(2, 0), "told registered"},
+          {"alive", kAlive, "told restored 1, register s1 1 #2"},
+          {"registered", registered(2, 1), "told registered"},
+          {"alive", kAlive, ""}});
+}
+
+TEST(RegistrationPlan, ANewSessionCarriesWhatIsWithdrawnToo) {
+  run(1, settled_then(
+             {{"withdrawn", withdrawn(0), ""},
+              {"ended", ended(ErrorCode::kNotFound), "detach, retry 50, told trouble not_found"},
+              {"retry", kRetryDue, "open"},
+              {"opened", opened("s2"), "attach s2, register s2 0 #3"}}));
+  run(1, settled_then({{"withdrawn", withdrawn(0), ""},
+                       {"moved", [](RegistrationPlan& p) { return p.moved(); }, "detach"},
+                       {"retry", kRetryDue, "attach s1"},
+                       {"attached", kAttached, "register s1 0 #3"}}));
+}
+
+// --- What the provider says of itself ---
+
+TEST(RegistrationPlan, AStatusIsSentOnceItsInstanceIsRegistered) {
+  run(1, {{"start", kStart, "open"},
+          {"status", status_changed(0), ""},
+          {"opened", opened("s1"), "beat 2000, attach s1, register s1 0 #1"},
+          {"status", status_changed(0), ""},
+          {"attached", kAttached, ""},
+          {"registered", registered(1, 0), "told registered, status s1 0 #1"},
+          {"answered", status_answered(1, 0), ""},
+          {"beat, attached", kBeatDue, "beat 2000"}});
+}
+
+TEST(RegistrationPlan, OfSeveralStatusesTheLastIsSentWhenTheOneUnderWayIsAnswered) {
+  run(1, settled_then({{"one", status_changed(0), "status s1 0 #1"},
+                       {"two", status_changed(0), ""},
+                       {"three", status_changed(0), ""},
+                       {"answered", status_answered(1, 0), "status s1 0 #1"},
+                       {"answered", status_answered(1, 0), ""}}));
+}
+
+TEST(RegistrationPlan, AStatusIsSentAgainAfterEachRegistration) {
+  run(1, settled_then({{"status", status_changed(0), "status s1 0 #1"},
+                       {"lost", detached(ErrorCode::kIo), "retry 50, told trouble io_error"},
+                       {"its answer", status_answered(1, 0, ErrorCode::kIo), ""},
+                       {"another", status_changed(0), ""},
+                       {"beat", kBeatDue, "heartbeat s1, beat 2000"},
+                       {"retry", kRetryDue, "attach s1"},
+                       {"attached", kAttached, "register s1 0 #2"},
+                       {"registered", registered(2, 0), "told registered, status s1 0 #2"},
+                       {"answered", status_answered(2, 0), ""},
+                       {"moved", [](RegistrationPlan& p) { return p.moved(); }, "detach"},
+                       {"retry", kRetryDue, "attach s1"},
+                       {"attached", kAttached, "register s1 0 #4"},
+                       {"an old answer", status_answered(2, 0, ErrorCode::kInvalid), ""},
+                       {"registered", registered(4, 0), "told registered, status s1 0 #4"}}));
+}
+
+TEST(RegistrationPlan, AStatusThatFindsNoServerGoesWithTheNextHeartbeat) {
+  run(1, settled_then({{"status", status_changed(0), "status s1 0 #1"},
+                       {"overloaded", status_answered(1, 0, ErrorCode::kOverloaded), ""},
+                       {"beat", kBeatDue, "status s1 0 #1, beat 2000"},
+                       {"answered", status_answered(1, 0), ""},
+                       {"beat", kBeatDue, "beat 2000"}}));
+}
+
+TEST(RegistrationPlan, AStatusThatIsRefusedIsToldAndNotRepeated) {
+  run(1, settled_then({{"status", status_changed(0), "status s1 0 #1"},
+                       {"refused", status_answered(1, 0, ErrorCode::kInvalid),
+                        "told status refused 0 invalid"},
+                       {"beat", kBeatDue, "beat 2000"},
+                       {"status", status_changed(0), "status s1 0 #1"},
+                       {"its instance is gone", status_answered(1, 0, ErrorCode::kNotFound), ""},
+                       {"beat", kBeatDue, "beat 2000"}}));
 }
 
 TEST(RegistrationPlan, WhatIsRefusedForGoodEndsIt) {

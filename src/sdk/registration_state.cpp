@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "sdk/native_client.h"
+#include "sdk/status_text.h"
 #include "sdk/system_random.h"
 
 namespace callbook::sdk {
@@ -22,6 +23,13 @@ constexpr milliseconds kLongestDrain{3'600'000};
 /// is cut off when the connections end.
 constexpr milliseconds kFarewell{500};
 
+/// "an operator has taken it out (drain by alice: bad disk)".
+std::string text_of(const Withdrawal& withdrawal) {
+  const std::string why = withdrawal.reason.empty() ? "" : ": " + withdrawal.reason;
+  return fmt::format("an operator has taken it out ({} by {}{}); `callbook restore` ends that",
+                     withdrawal.action, withdrawal.by, why);
+}
+
 milliseconds left_until(Clock::time_point end) {
   return std::max(std::chrono::duration_cast<milliseconds>(end - Clock::now()), milliseconds(0));
 }
@@ -35,6 +43,8 @@ struct RegistrationState::Shared {
   bool registered = false;
   bool finished = false;
   std::string trouble = "no registry has answered yet";
+  std::string status_trouble;
+  std::optional<Withdrawal> withdrawn;
 
   template <typename Change>
   void set(Change&& change) {
@@ -47,8 +57,10 @@ struct RegistrationState::Shared {
 /// The side on the client's thread.
 class RegistrationState::Keeper final : public RegistrationKeeper::Owner {
  public:
-  Keeper(ClientCore& core, std::shared_ptr<Shared> shared)
-      : core_(core), shared_(std::move(shared)) {}
+  using OnEvent = std::function<void(const RegistrationEvent&)>;
+
+  Keeper(ClientCore& core, std::shared_ptr<Shared> shared, OnEvent on_event)
+      : core_(core), shared_(std::move(shared)), on_event_(std::move(on_event)) {}
 
   void begin(RegistrationKeeper::Options options) {
     keeper_ = std::make_unique<RegistrationKeeper>(core_.loop(), std::move(options),
@@ -61,6 +73,9 @@ class RegistrationState::Keeper final : public RegistrationKeeper::Owner {
   void end() {
     keeper_.reset();
     client_.reset();
+  }
+  void set_status(ProviderStatus status) {
+    if (keeper_ != nullptr) keeper_->set_status(0, std::move(status));
   }
 
   /// Asks for the drain at the registry that is in use.
@@ -89,6 +104,21 @@ class RegistrationState::Keeper final : public RegistrationKeeper::Owner {
       shared_->trouble = error.to_string();
     });
   }
+  void on_withdrawn(size_t, const Withdrawal& withdrawal) override {
+    core_.log(fmt::format("registration: {}", text_of(withdrawal)));
+    shared_->set([&] { shared_->withdrawn = withdrawal; });
+    tell({RegistrationEvent::Kind::kWithdrawn, withdrawal});
+  }
+  void on_restored(size_t) override {
+    core_.log("registration: it is no longer kept out by an operator");
+    shared_->set([&] { shared_->withdrawn.reset(); });
+    tell({RegistrationEvent::Kind::kRestored, {}});
+  }
+  void on_status_refused(size_t, const base::Error& error) override {
+    const std::string what = "its status is not taken: " + error.to_string();
+    core_.log(fmt::format("registration: {}", what));
+    shared_->set([&] { shared_->status_trouble = what; });
+  }
   void on_finished(const base::Status& status) override {
     if (!status.ok()) core_.log(fmt::format("registration: {}", status.error().to_string()));
     shared_->set([&] {
@@ -96,32 +126,38 @@ class RegistrationState::Keeper final : public RegistrationKeeper::Owner {
       shared_->finished = true;
       if (!status.ok()) shared_->trouble = status.error().to_string();
     });
+    const bool superseded = !status.ok() && status.error().code == base::ErrorCode::kSuperseded;
+    if (superseded) tell({RegistrationEvent::Kind::kSuperseded, {}});
+  }
+  void tell(const RegistrationEvent& event) const {
+    if (on_event_) on_event_(event);
   }
 
   ClientCore& core_;
   const std::shared_ptr<Shared> shared_;
+  const OnEvent on_event_;
   std::unique_ptr<RegistrationKeeper> keeper_;
   std::unique_ptr<NativeClient> client_;
 };
 
-RegistrationState::RegistrationState(std::shared_ptr<ClientCore> core, ServiceName service,
-                                     Instance instance, int64_t ttl_ms, Guard guard,
-                                     milliseconds drain_timeout)
+RegistrationState::RegistrationState(std::shared_ptr<ClientCore> core, RegistrationOptions options,
+                                     Guard guard)
     : core_(std::move(core)),
-      service_(std::move(service)),
-      instance_(std::move(instance)),
-      drain_timeout_(drain_timeout),
+      service_{options.name_space, options.service},
+      instance_(std::move(options.instance)),
+      drain_timeout_(options.drain_timeout),
       guard_(std::move(guard)),
       shared_(std::make_shared<Shared>()),
-      keeper_(std::make_shared<Keeper>(*core_, shared_)) {
-  guard_.set_ready();
-  RegistrationKeeper::Options options;
-  options.registries = core_->registries();
-  options.client = core_->options().name;
-  options.entries = {{service_, instance_}};
-  options.ttl_ms = ttl_ms;
-  core_->door()->post([keeper = keeper_, options = std::move(options)]() mutable {
-    keeper->begin(std::move(options));
+      keeper_(std::make_shared<Keeper>(*core_, shared_, std::move(options.on_event))) {
+  if (options.status == Status::kUp) guard_.set_ready();
+  RegistrationKeeper::Options wanted;
+  wanted.registries = core_->registries();
+  wanted.client = core_->options().name;
+  wanted.entries = {{service_, instance_, options.status}};
+  wanted.ttl_ms = options.ttl_ms;
+  wanted.take_over = options.take_over;
+  core_->door()->post([keeper = keeper_, wanted = std::move(wanted)]() mutable {
+    keeper->begin(std::move(wanted));
   });
 }
 
@@ -152,7 +188,27 @@ bool RegistrationState::wait(milliseconds timeout) const {
 
 std::string RegistrationState::trouble() const {
   const std::lock_guard<std::mutex> lock(shared_->mutex);
-  return shared_->trouble;
+  std::string all = shared_->trouble;
+  const auto add = [&all](const std::string& what) {
+    if (!what.empty()) all += (all.empty() ? "" : "; ") + what;
+  };
+  if (shared_->withdrawn) add(text_of(*shared_->withdrawn));
+  add(shared_->status_trouble);
+  return all;
+}
+
+std::optional<Withdrawal> RegistrationState::withdrawn() const {
+  const std::lock_guard<std::mutex> lock(shared_->mutex);
+  return shared_->withdrawn;
+}
+
+void RegistrationState::set_status(Status status, std::string_view text) {
+  if (status == Status::kUp) guard_.set_ready();
+  shared_->set([this] { shared_->status_trouble.clear(); });
+  ProviderStatus wanted{status, status_text(text)};
+  core_->door()->post([keeper = keeper_, wanted = std::move(wanted)]() mutable {
+    keeper->set_status(std::move(wanted));
+  });
 }
 
 Registration::Drained RegistrationState::drain(milliseconds timeout) {

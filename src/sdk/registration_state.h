@@ -4,7 +4,9 @@
 #include <condition_variable>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
+#include <string_view>
 
 #include "callbook/client.h"
 
@@ -17,8 +19,8 @@ namespace callbook::sdk {
 /// thread that holds it. Thread-safe, but for its destruction, which drains nothing.
 class RegistrationState {
  public:
-  RegistrationState(std::shared_ptr<ClientCore> core, ServiceName service, Instance instance,
-                    int64_t ttl_ms, Guard guard, std::chrono::milliseconds drain_timeout);
+  /// `options.instance` is complete; `options.guard` and `options.served` have become `guard`.
+  RegistrationState(std::shared_ptr<ClientCore> core, RegistrationOptions options, Guard guard);
   ~RegistrationState();
   RegistrationState(const RegistrationState&) = delete;
   RegistrationState& operator=(const RegistrationState&) = delete;
@@ -29,6 +31,8 @@ class RegistrationState {
   bool registered() const;
   bool wait(std::chrono::milliseconds timeout) const;
   std::string trouble() const;
+  std::optional<Withdrawal> withdrawn() const;
+  void set_status(Status status, std::string_view text);
   bool drained() const { return drained_; }
   Registration::Drained drain(std::chrono::milliseconds timeout);
 

@@ -113,6 +113,7 @@ RegistryPoolPtr single_registry(const Endpoint& endpoint) {
 
 void RegistryPool::failed(const Endpoint& used, const base::Error& error) {
   std::erase_if(failures_, [&](const Failure& failure) { return failure.endpoint == used; });
+  std::erase(old_, used);
   failures_.push_back({used, error.detail});
   if (order_.empty() || order_[turn_] != used) return;
   turn_ = (turn_ + 1) % order_.size();
@@ -126,6 +127,14 @@ void RegistryPool::found_none() {
 void RegistryPool::succeeded(const Endpoint& used) {
   if (!order_.empty() && order_[turn_] == used) failures_in_row_ = 0;
   failures_.clear();
+}
+
+void RegistryPool::found_old(const Endpoint& used) {
+  if (!is_old(used)) old_.push_back(used);
+}
+
+bool RegistryPool::is_old(const Endpoint& endpoint) const {
+  return std::find(old_.begin(), old_.end(), endpoint) != old_.end();
 }
 
 std::string RegistryPool::tried() const {

@@ -79,6 +79,12 @@ class RegistryPool {
   void found_none();
   /// A call to `used` succeeded for good.
   void succeeded(const Endpoint& used);
+
+  /// The registry at `used` is of release 0.1: it refuses what it does not know of today's requests
+  /// (docs/native-api.md, "Sessions"). Remembered until it fails, since it may come back as
+  /// another.
+  void found_old(const Endpoint& used);
+  bool is_old(const Endpoint& endpoint) const;
   /// What failed since one last succeeded: "a:7070: Connection refused; b:7070: ..." .
   std::string tried() const;
   /// Why there is nobody to call; REQUIRES that current() is null.
@@ -108,6 +114,7 @@ class RegistryPool {
   size_t turn_ = 0;
   size_t failures_in_row_ = 0;
   std::vector<Failure> failures_;  ///< the last of each, in the order of time
+  Endpoints old_;
   bool looking_ = false;
   std::string lookup_error_;
   std::vector<std::weak_ptr<std::function<void()>>> listeners_;

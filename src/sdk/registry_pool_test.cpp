@@ -195,6 +195,18 @@ TEST(RegistryPool, AnAnswerMayComeTooLate) {
   questions.answer(Endpoints{at("a")});
 }
 
+TEST(RegistryPool, ThatARegistryIsOldIsKnownUntilItFails) {
+  RegistryPool pool(Endpoints{at("a"), at("b")}, in_order);
+  pool.found_old(at("a"));
+  pool.found_old(at("a"));
+  EXPECT_TRUE(pool.is_old(at("a")));
+  EXPECT_FALSE(pool.is_old(at("b")));
+  pool.failed(at("b"), kRefused);
+  EXPECT_TRUE(pool.is_old(at("a")));
+  pool.failed(at("a"), kRefused);
+  EXPECT_FALSE(pool.is_old(at("a")));
+}
+
 TEST(Backoff, GrowsWhenAllOfThePoolHaveFailed) {
   Backoff backoff([] { return 0.5; });
   std::vector<int64_t> waits_ms;

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "net/event_loop.h"
 #include "sdk/fast_random.h"
 
 namespace callbook {
@@ -130,12 +129,13 @@ uint32_t ServiceState::next_turn() const {
   return view_.read([](const View& view) { return view.selection.next_turn(); });
 }
 
-std::optional<std::chrono::milliseconds> ServiceState::age() const {
+std::optional<std::chrono::milliseconds> ServiceState::age(base::Now now) const {
   const int64_t confirmed_ms = confirmed_wall_ms_.load();
   if (confirmed_ms == 0) return std::nullopt;
-  if (watching_.load()) return std::chrono::milliseconds(0);
-  const int64_t now_ms = net::SystemClock().now().wall_ms;
-  return std::chrono::milliseconds(std::max<int64_t>(now_ms - confirmed_ms, 0));
+  const int64_t heard_ms = heard_mono_ms_.load();
+  const bool is_current = heard_ms != 0 && now.mono_ms - heard_ms <= kLongestSilenceMs;
+  if (is_current) return std::chrono::milliseconds(0);
+  return std::chrono::milliseconds(std::max<int64_t>(now.wall_ms - confirmed_ms, 0));
 }
 
 bool ServiceState::wait(std::chrono::milliseconds timeout) const {
@@ -195,9 +195,9 @@ void ServiceState::set_trouble(std::string trouble) {
   trouble_ = std::move(trouble);
 }
 
-void ServiceState::set_confirmed(int64_t wall_ms, bool watching) {
+void ServiceState::set_confirmed(int64_t wall_ms, int64_t heard_mono_ms) {
   if (wall_ms != 0) confirmed_wall_ms_.store(wall_ms);
-  watching_.store(watching);
+  heard_mono_ms_.store(heard_mono_ms);
 }
 
 }  // namespace callbook::sdk

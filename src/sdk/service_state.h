@@ -13,6 +13,7 @@
 
 #include "callbook/service.h"
 
+#include "base/time.h"
 #include "sdk/native_client.h"
 #include "sdk/read_mostly.h"
 #include "sdk/retry_budget.h"
@@ -40,6 +41,8 @@ class ServiceState : public std::enable_shared_from_this<ServiceState> {
     Source source = Source::kNone;
     std::string none_is_callable;  ///< why; empty: some are
   };
+  /// A registry says that it is alive every 5 s. Heard of no later than this ago, it is.
+  static constexpr int64_t kLongestSilenceMs = 7'500;
   /// Takes what picks say to the client's thread, as long as there is one. Thread-safe.
   using TellClient = std::function<void(Feedback)>;
 
@@ -52,7 +55,7 @@ class ServiceState : public std::enable_shared_from_this<ServiceState> {
   std::optional<Pick> pick(const PickOptions& options);
   std::vector<InstancePtr> instances() const;
   Source source() const;
-  std::optional<std::chrono::milliseconds> age() const;
+  std::optional<std::chrono::milliseconds> age(base::Now now) const;
   bool wait(std::chrono::milliseconds timeout) const;
   std::string trouble() const;
   std::shared_ptr<void> on_change(std::function<void()> changed);
@@ -65,8 +68,9 @@ class ServiceState : public std::enable_shared_from_this<ServiceState> {
   uint32_t next_turn() const;
   void call_subscribers();
   void set_trouble(std::string trouble);
-  /// When the registry last confirmed the list; `watching`: it still does.
-  void set_confirmed(int64_t wall_ms, bool watching);
+  /// When the registry last confirmed the list (0: as before), and when it was last heard on the
+  /// stream that keeps it current, by the monotonic clock (0: there is none).
+  void set_confirmed(int64_t wall_ms, int64_t heard_mono_ms);
 
  private:
   struct Subscriber {
@@ -83,7 +87,7 @@ class ServiceState : public std::enable_shared_from_this<ServiceState> {
   RetryBudget budget_;
   ReadMostly<View> view_;
   std::atomic<int64_t> confirmed_wall_ms_{0};  ///< 0: never
-  std::atomic<bool> watching_{false};
+  std::atomic<int64_t> heard_mono_ms_{0};      ///< 0: the list is not being watched
   mutable std::mutex mutex_;
   mutable std::condition_variable known_;
   std::string trouble_;                                   // under mutex_

@@ -125,5 +125,25 @@ TEST(ServiceState, TroubleSaysWhyNoneMayBeCalledAndWhatIsWrongWithTheRegistry) {
   EXPECT_EQ(scene.state->trouble(), "none may be called");
 }
 
+TEST(ServiceState, AListIsCurrentWhileTheRegistryIsHeard) {
+  const Scene scene(1);
+  const ServiceState& state = *scene.state;
+  constexpr int64_t kWallMs = 1'700'000'000'000;
+  const auto age_ms = [&](int64_t later_ms) -> int64_t {
+    const auto age = state.age({10'000 + later_ms, kWallMs + later_ms});
+    return age ? age->count() : -1;
+  };
+  EXPECT_EQ(age_ms(0), -1);
+  scene.state->set_confirmed(kWallMs, 0);  // from the cache
+  EXPECT_EQ(age_ms(1'000), 1'000);
+  scene.state->set_confirmed(kWallMs, 10'000);
+  EXPECT_EQ(age_ms(0), 0);
+  EXPECT_EQ(age_ms(7'500), 0);
+  EXPECT_EQ(age_ms(7'501), 7'501);
+  EXPECT_EQ(age_ms(12'000), 12'000);
+  scene.state->set_confirmed(0, 0);  // the stream is gone
+  EXPECT_EQ(age_ms(3'000), 3'000);
+}
+
 }  // namespace
 }  // namespace callbook::sdk

@@ -103,6 +103,7 @@ WatchedService Watcher::wanted(const std::string& service, Followed& followed,
 }
 
 void Watcher::on_event(const ServerEvent& event) {
+  heard_mono_ms_ = clock_.now().mono_ms;
   if (!std::exchange(connected_, true)) observer_.on_connected();
   const bool alive = event.name == "alive";
   const bool has_id = event.last_id != last_id_;

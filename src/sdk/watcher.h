@@ -77,6 +77,8 @@ class Watcher {
   const Directory* find(const std::string& service) const;
   /// When the list in force was last known to be current; 0: never. For the cache.
   int64_t current_wall_ms(const std::string& service) const;
+  /// When something last came on a stream, by the monotonic clock; 0: never.
+  int64_t heard_mono_ms() const { return heard_mono_ms_; }
 
  private:
   class StreamReader;
@@ -117,6 +119,7 @@ class Watcher {
   std::map<std::string, Followed> followed_;
   std::optional<Endpoint> endpoint_;  ///< of the stream
   bool connected_ = false;
+  int64_t heard_mono_ms_ = 0;
   std::string last_id_;  ///< of an event on this stream
   std::optional<int64_t> good_since_ms_;
   bool complete_ = false;         ///< the stream has brought all lists up to date once

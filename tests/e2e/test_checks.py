@@ -389,7 +389,7 @@ class TestBadInput:
         assert state(node, "db", "db-1") is None
 
     def test_only_single_hosts_are_checked(self, node):
-        for address in ("169.254.169.254", "0.0.0.0", "224.0.0.1", "fe80::1", "db.example"):
+        for address in ("169.254.169.254", "168.63.129.16", "0.0.0.0", "224.0.0.1", "fe80::1"):
             answer = node.call("PUT", "/v1/services/db/instances/db-1",
                                {"address": address, "port": 80, "check": {"tcp": {}}})
             assert_problem(answer, 400, "invalid", "address")

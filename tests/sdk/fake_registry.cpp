@@ -88,6 +88,7 @@ void FakeRegistry::handle(const net::HttpRequest& request, net::HttpExchange exc
       return exchange.respond(problem(wanted.status, wanted.title));
     }
   }
+  if (auto refused = refuse_as_unknown(request)) return exchange.respond(std::move(*refused));
   const auto path = net::split_path(request.path);
   if (!path.ok()) return exchange.respond(problem(400, "invalid"));
   if (auto response = answer(request, path.value())) return exchange.respond(std::move(*response));
@@ -96,6 +97,7 @@ void FakeRegistry::handle(const net::HttpRequest& request, net::HttpExchange exc
     return open_stream(std::move(exchange), on_watch(watch_bodies.back()));
   }
   const std::string& session = path.value()[2];
+  if (request.target.find("speaks=true") != std::string::npos) speaking_.insert(session);
   open_stream(std::move(exchange),
               fmt::format("event:attached\ndata:{}\n\n", session_json(session)));
 }
@@ -104,7 +106,11 @@ void FakeRegistry::handle(const net::HttpRequest& request, net::HttpExchange exc
 std::optional<HttpResponse> FakeRegistry::answer(const net::HttpRequest& request,
                                                  const std::vector<std::string>& path) {
   if (path.size() == 2 && path[1] == "watch") return std::nullopt;
-  if (path.size() == 2 && path[1] == "sessions") return open_session();
+  if (path.size() == 2 && path[1] == "sessions") return open_session(std::string(request.body));
+  if (path.size() == 6 && path[1] == "services" && path[5] == "status") {
+    statuses.emplace_back(request.body);
+    return ok(R"({"version":2})");
+  }
   if (path.size() == 5 && path[1] == "services") {
     return register_instance(path[2] + "/" + path[4], std::string(request.body));
   }
@@ -121,9 +127,26 @@ HttpResponse FakeRegistry::refuse(int status, const base::Error& error) {
   return problem(status, std::string(base::name_of(error.code)));
 }
 
-HttpResponse FakeRegistry::open_session() {
+/// As release 0.1 does it: the first field or parameter that it does not know.
+std::optional<HttpResponse> FakeRegistry::refuse_as_unknown(const net::HttpRequest& request) const {
+  if (!is_of_release_0_1) return std::nullopt;
+  for (const char* name : {"speaks", "process", "status", "take_over"}) {
+    const bool in_body = request.body.find(fmt::format("\"{}\":", name)) != std::string::npos;
+    const bool in_query = request.target.find(fmt::format("{}=", name)) != std::string::npos;
+    if (!in_body && !in_query) continue;
+    HttpResponse response = problem(400, "invalid");
+    response.body = fmt::format(
+        R"({{"title":"invalid","status":400,"field":"{0}","detail":"unknown field '{0}'"}})", name);
+    return response;
+  }
+  return std::nullopt;
+}
+
+HttpResponse FakeRegistry::open_session(const std::string& body) {
+  session_bodies.push_back(body);
   const std::string session = fmt::format("s{}", ++opened_);
   sessions.insert(session);
+  if (body.find(R"("speaks":true)") != std::string::npos) speaking_.insert(session);
   return ok(session_json(session), 201);
 }
 
@@ -157,8 +180,12 @@ void FakeRegistry::open_stream(net::HttpExchange exchange, std::string first) {
 
 std::string FakeRegistry::session_json(const std::string& session) const {
   const std::string named = nodes.empty() ? "" : fmt::format("\"{}\"", fmt::join(nodes, "\",\""));
-  return fmt::format(R"({{"session":"{}","ttl_ms":6000,"heartbeat_ms":{},"nodes":[{}]}})", session,
-                     heartbeat_ms, named);
+  const std::string speaks =
+      is_of_release_0_1
+          ? ""
+          : fmt::format(R"("speaks":{},)", speaking_.contains(session) ? "true" : "false");
+  return fmt::format(R"({{"session":"{}","ttl_ms":6000,"heartbeat_ms":{},{}"nodes":[{}]}})",
+                     session, heartbeat_ms, speaks, named);
 }
 
 }  // namespace callbook::sdk::testing

@@ -41,6 +41,9 @@ class FakeRegistry final : public net::HttpHandler {
 
   std::set<std::string> sessions;
   std::map<std::string, std::string> instances;  ///< bodies by "service/id"
+  std::vector<std::string> session_bodies;       ///< of what was opened or resumed
+  std::vector<std::string> statuses;             ///< bodies, in the order in which they came
+  bool is_of_release_0_1 = false;                ///< refuses what it does not know
   std::map<std::string, Problem> problems;       ///< by a part of the request line
   std::vector<std::string> watch_bodies;
   /// What a new watch is sent first, by the body that asked for it.
@@ -58,16 +61,18 @@ class FakeRegistry final : public net::HttpHandler {
   net::HttpResponse refuse(int status, const base::Error& error) override;
   std::optional<net::HttpResponse> answer(const net::HttpRequest& request,
                                           const std::vector<std::string>& path);
-  net::HttpResponse open_session();
+  net::HttpResponse open_session(const std::string& body);
   net::HttpResponse close_session(const std::string& session);
   net::HttpResponse register_instance(const std::string& name, const std::string& body);
   void open_stream(net::HttpExchange exchange, std::string first);
+  std::optional<net::HttpResponse> refuse_as_unknown(const net::HttpRequest& request) const;
   std::string session_json(const std::string& session) const;
 
   net::EventLoop& loop_;
   Log log_;
   uint16_t port_ = 0;
   int opened_ = 0;
+  std::set<std::string> speaking_;  ///< of the sessions
   std::vector<std::string> requests_;
   struct Open {
     std::weak_ptr<std::deque<std::string>> queue;
