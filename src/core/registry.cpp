@@ -291,9 +291,15 @@ std::string Registry::sections_for(const RegisterInstance& input, const KeyState
     sections = with_section(sections, kExtrasSection, stamp, extras);
   }
   const bool said = find_section(sections, kStatusSection).has_value();
-  if (input.status || (said && !is_same_process(present, input.registration.holder))) {
+  const Holder& holder = input.registration.holder;
+  if (input.status || (said && !is_same_process(present, holder))) {
     const ProviderStatus status{input.status.value_or(ProviderState::kUp), {}};
-    sections = with_section(sections, kStatusSection, stamp, encode(status));
+    sections = with_section(sections, kStatusSection, stamp, encode(status, holder.session));
+  } else if (said && present.holder.session != holder.session) {
+    // The same process under another session.
+    const ProviderStatus* shown = catalog_.find(input.key.service)->find_status(input.key.id);
+    const ProviderStatus status = shown == nullptr ? ProviderStatus() : *shown;
+    sections = with_section(sections, kStatusSection, stamp, encode(status, holder.session));
   }
   return sections;
 }
@@ -325,7 +331,8 @@ Result<Reply> Registry::apply(const SetStatus& input, Now now, Outputs& out) {
   clock_.observe(input.after.hlc);
   const Stamp stamp = clock_.next(now);
   const std::string sections =
-      with_section({}, kStatusSection, stamp, encode(ProviderStatus{input.status, input.text}));
+      with_section({}, kStatusSection, stamp,
+                   encode(ProviderStatus{input.status, input.text}, present.holder.session));
   InstanceRecord record;
   record.service = service->key();
   record.id = input.key.id;

@@ -99,6 +99,20 @@ def test_what_a_provider_says_of_itself(mixed, held, present):
     assert shown["state"] == "failing" and "disk full" in str(shown), shown
 
 
+def test_a_status_ends_when_another_process_registers_the_id_at_the_old_node(mixed, held, present):
+    old, new = mixed.nodes
+    put(new, "orders", "o-1", session=opened(new, process="p-1"), **held[0].body())
+    answer = new.call("PUT", path_of("orders", "o-1") + "/status", {"status": "failing"})
+    assert answer.status == 200, answer.body
+    until_listed(old, "orders", {"o-1"})
+    mixed.settle()
+    put(old, "orders", "o-1", session=opened(old), **held[1].body())
+    comes_to("the other process at the new node", lambda: new.call(
+        "GET", path_of("orders", "o-1")).json["port"] == held[1].port)
+    comes_to("the end of the status", lambda: listed(new, "orders") == {"o-1": "up"})
+    upgrade(mixed, old, present)
+    assert listed(old, "orders") == {"o-1": "up"}
+
 
 def test_what_a_client_says_of_its_process(mixed, held, present):
     old, new = mixed.nodes
@@ -161,6 +175,16 @@ def test_several_checks_of_an_instance(mixed, held, present):
              lambda: checks(old, "checked").get(("c-1", "web")) == "passing")
     comes_to("the state that they make", lambda: listed(old, "checked") == {"c-1": "down"})
 
+
+def test_a_kind_of_check_that_the_old_node_does_not_know(mixed, held, present):
+    old, new = mixed.nodes
+    put(new, "checked", "u-1", **held[0].body(
+        check={"udp": {"payload": "ping"}, "interval_ms": 1000, "timeout_ms": 200}))
+    until_listed(old, "checked", {"u-1"})
+    for node in mixed.nodes:
+        comes_to(f"failure at {node.name}", lambda: listed(node, "checked")["u-1"] == "down")
+    upgrade_alone(mixed, old, present)
+    comes_to("the check from the own disk", lambda: ("u-1", "check") in checks(old, "checked"))
 
 
 def test_what_the_silence_of_an_instance_means(mixed, held, present):
@@ -316,3 +340,13 @@ def test_an_old_client_believes_a_list_that_became_empty_while_it_was_away(
         comes_to("its departure at the client", lambda: follows.instances("orders") == {})
     finally:
         follows.close()
+
+
+def test_an_old_client_lets_go_of_what_has_lapsed_by_its_own_rule(mixed, held, watcher):
+    _, new = mixed.nodes
+    follows = watcher("timed")
+    put(new, "timed", "t-1", ttl_ms=1000, lapse={"down_after_ms": 1000, "remove_after_ms": 2000,
+                                                 "probe": False}, **held[0].body())
+    comes_to("it at the client", lambda: len(follows.instances("timed")) == 1)
+    comes_to("its removal", lambda: listed(new, "timed") == {})
+    comes_to("its removal at the client", lambda: follows.instances("timed") == {})
