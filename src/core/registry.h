@@ -277,6 +277,7 @@ class Registry {
   void remove_failing(uint32_t slot, base::Now now, Outputs& out);
   base::Result<Reply> apply(const ReadChecks& input, base::Now now, Outputs& out);
   void report_checks(const Instance& instance, base::Now now, std::vector<CheckReport>& out);
+  void note_word_ended(const Service& service, std::string_view id, Outputs& out) const;
   std::string name_of_node(NodeId node) const;
 
   // Refusal to believe in mass death: registry_breaker.cpp.
