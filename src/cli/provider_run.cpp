@@ -22,7 +22,11 @@ bool child_was_interrupted_too(int number) {
 }  // namespace
 
 ProviderRun::ProviderRun(net::EventLoop& loop, Options options)
-    : loop_(loop), options_(std::move(options)) {}
+    : loop_(loop),
+      options_(std::move(options)),
+      refused_(sdk::system_random(), kFirstRefusedMs, kLargestRefusedMs),
+      contest_(loop, options_.registries, options_.service, options_.instance.id,
+               sdk::system_random()) {}
 
 int ProviderRun::run() {
   signals_ = loop_.on_signals({SIGINT, SIGTERM, SIGHUP, SIGCHLD},
@@ -44,7 +48,7 @@ base::Status ProviderRun::begin() {
     return {};
   }
   // Before any connection is opened, which the child would inherit.
-  const bool wait = options_.wait_for_port && instance().port != 0;
+  const bool wait = options_.wait_for_port && options_.instance.port != 0;
   if (wait) {
     const base::Status waiting = wait_for_port();
     if (!waiting.ok()) return waiting;
@@ -56,9 +60,10 @@ base::Status ProviderRun::begin() {
 
 base::Status ProviderRun::start_command() {
   std::vector<std::pair<std::string, std::string>> environment = {
-      {"CALLBOOK_SERVICE", options_.registration.entries[0].service.service},
-      {"CALLBOOK_INSTANCE", instance().id}};
-  if (instance().port != 0) environment.emplace_back("PORT", std::to_string(instance().port));
+      {"CALLBOOK_SERVICE", options_.service.service}, {"CALLBOOK_INSTANCE", options_.instance.id}};
+  if (options_.instance.port != 0) {
+    environment.emplace_back("PORT", std::to_string(options_.instance.port));
+  }
   auto child = ChildProcess::start(options_.command, environment);
   if (!child.ok()) return child.error();
   child_ = *child;
@@ -66,11 +71,11 @@ base::Status ProviderRun::start_command() {
 }
 
 base::Status ProviderRun::wait_for_port() {
-  const auto address = sdk::resolve(instance().address, instance().port);
+  const auto address = sdk::resolve(options_.instance.address, options_.instance.port);
   if (!address.ok()) return base::invalid("address", address.error().detail);
   wait_timeout_ = loop_.after(options_.wait_timeout_ms, [this] {
-    complain(fmt::format("nothing listens on {}:{} after {} ms; stopping the command",
-                         instance().address, instance().port, options_.wait_timeout_ms));
+    complain(fmt::format("nothing listens on {} after {} ms; stopping the command", place(),
+                         options_.wait_timeout_ms));
     exit_code_ = kFailed;
     probe_.reset();
     terminate_child();
@@ -83,8 +88,7 @@ base::Status ProviderRun::wait_for_port() {
 }
 
 void ProviderRun::register_instance() {
-  keeper_ = std::make_unique<sdk::RegistrationKeeper>(loop_, options_.registration,
-                                                      sdk::system_random(), *this);
+  hold_ = options_.make_hold(!ever_registered_, *this);
 }
 
 void ProviderRun::on_signal(int number) {
@@ -112,43 +116,90 @@ void ProviderRun::terminate_child() {
 
 /// Leaves the registry, if we are in it, and then the loop.
 void ProviderRun::end() {
-  if (keeper_ && !keeper_->finished()) {
-    keeper_->stop();
+  ending_ = true;
+  contest_.cancel();
+  retry_.reset();
+  if (hold_ && !hold_->finished()) {
+    hold_->stop();
   } else {
     loop_.stop();
   }
 }
 
 void ProviderRun::on_registered() {
+  ever_registered_ = true;
+  contest_.registered();
+  refused_.reset();
   if (std::exchange(registered_, true)) return;
-  last_trouble_.clear();
-  const std::string port = instance().port == 0 ? "" : fmt::format(":{}", instance().port);
-  complain(fmt::format("registered {} at {}{}", instance_name(), instance().address, port));
+  last_complaint_.clear();
+  complain(fmt::format("registered {} at {}", instance_name(), place()));
 }
 
 void ProviderRun::on_trouble(const base::Error& error) {
   registered_ = false;
-  const std::string message = describe(error) + "; trying again";
-  if (message != last_trouble_) complain(message);
-  last_trouble_ = message;
+  complain_once(describe(error) + "; trying again");
 }
 
 void ProviderRun::on_finished(const base::Status& status) {
-  const bool child_runs = child_ && !child_->exit_status();
-  if (!status.ok()) {
-    complain(describe(status.error()));
-    if (!child_ || child_runs) exit_code_ = kFailed;
+  registered_ = false;
+  if (ending_) {
+    if (!status.ok()) complain(describe(status.error()));
+    if (!status.ok() && !child_) exit_code_ = kFailed;
+    return loop_.stop();
   }
-  // What the registry does not want to be known must not go on as if it were.
-  if (child_runs) {
+  const base::Error& error = status.error();  // a hold that was not stopped ends with one
+  if (error.code == base::ErrorCode::kSuperseded) {
+    if (options_.stop_when_superseded) return give_up(error);
+    return contend(Reclaim::Why::kSuperseded, error);
+  }
+  if (error.code == base::ErrorCode::kConflict && error.field == "id") {
+    return contend(Reclaim::Why::kRefused, error);
+  }
+  // A mistake in what is registered shows at once; later it is the registry that has changed.
+  if (!ever_registered_) return give_up(error);
+  complain_once(describe(error) + "; going on unregistered, and trying again now and then");
+  retry_ = loop_.after(kFirstRefusedMs + refused_.next_ms(), [this] { register_instance(); });
+}
+
+/// The id is another process's. The command does not have to know.
+void ProviderRun::contend(Reclaim::Why why, const base::Error& error) {
+  if (why == Reclaim::Why::kSuperseded) {
+    complain_once(
+        fmt::format("{} has been taken by another process: {}; going on unregistered "
+                    "until that one has left",
+                    instance_name(), error.detail));
+  } else {
+    complain_once(
+        fmt::format("{} is not registered: {}; waiting until it is free (--take-over "
+                    "insists)",
+                    instance_name(), error.detail));
+  }
+  contest_.begin(why, [this] { register_instance(); });
+}
+
+void ProviderRun::give_up(const base::Error& error) {
+  complain(describe(error, options_.field_flags));
+  exit_code_ = kFailed;
+  if (child_runs()) {
+    complain("stopping the command");
     terminate_child();
   } else {
     loop_.stop();
   }
 }
 
+void ProviderRun::complain_once(const std::string& message) {
+  if (message != last_complaint_) complain(message);
+  last_complaint_ = message;
+}
+
 std::string ProviderRun::instance_name() const {
-  return options_.registration.entries[0].service.service + "/" + instance().id;
+  return options_.service.service + "/" + options_.instance.id;
+}
+
+std::string ProviderRun::place() const {
+  if (options_.instance.port == 0) return options_.instance.address;
+  return sdk::Endpoint{options_.instance.address, options_.instance.port}.to_string();
 }
 
 }  // namespace callbook::cli

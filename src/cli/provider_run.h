@@ -1,30 +1,49 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "cli/child_process.h"
+#include "cli/hold.h"
+#include "cli/id_contest.h"
 #include "cli/port_probe.h"
+#include "cli/registry_options.h"
 #include "net/event_loop.h"
-#include "sdk/registration_keeper.h"
+#include "sdk/backoff.h"
 
 namespace callbook::cli {
 
 /// One run of `callbook register`: keeps an instance registered until a signal says stop, or as
 /// long as a wrapped command runs. Loop's thread only.
-class ProviderRun final : public sdk::RegistrationKeeper::Owner {
+///
+/// An id that another process holds is waited for, and one that was registered and is refused now
+/// is tried again: what the registry says ends no service that runs. Only a first registration that
+/// is refused, or a later process if that is wanted (`stop_when_superseded`), stops the command.
+class ProviderRun final : private Hold::Owner {
  public:
+  /// Makes what keeps the instance registered. `first`: it has not been registered in this run.
+  using MakeHold = std::function<std::unique_ptr<Hold>(bool first, Hold::Owner& owner)>;
+
   struct Options {
-    sdk::RegistrationKeeper::Options registration;  ///< of one instance
-    std::vector<std::string> command;               ///< to wrap; may be empty
-    bool wait_for_port = true;                      ///< before registering a wrapped command
+    MakeHold make_hold;
+    sdk::RegistryPoolPtr registries;
+    sdk::ServiceName service;
+    sdk::Instance instance;
+    std::vector<std::string> command;  ///< to wrap; may be empty
+    bool wait_for_port = true;         ///< before registering a wrapped command
     int64_t wait_timeout_ms = 30'000;
+    bool stop_when_superseded = false;  ///< the command; else it goes on, unregistered
+    FieldFlags field_flags;             ///< for what the registry refuses
   };
 
   static constexpr int64_t kKillDelayMs = 10'000;  ///< between SIGTERM and SIGKILL
+  /// Between attempts of what was registered and is refused now; the wait doubles.
+  static constexpr int64_t kFirstRefusedMs = 2'000;
+  static constexpr int64_t kLargestRefusedMs = 60'000;
 
   /// Borrows `loop`.
   ProviderRun(net::EventLoop& loop, Options options);
@@ -41,25 +60,35 @@ class ProviderRun final : public sdk::RegistrationKeeper::Owner {
   base::Status start_command();
   base::Status wait_for_port();
   void register_instance();
+  void contend(Reclaim::Why why, const base::Error& error);
+  void give_up(const base::Error& error);
   void on_signal(int number);
   void on_child_ended();
   void terminate_child();
   void end();
 
-  const sdk::Instance& instance() const { return options_.registration.entries[0].instance; }
+  void complain_once(const std::string& message);
+  bool child_runs() { return child_ && !child_->exit_status(); }
   std::string instance_name() const;
+  /// "10.0.0.7:8080", or the address alone if there is no port.
+  std::string place() const;
 
   net::EventLoop& loop_;
   const Options options_;
   int exit_code_ = 0;
   bool registered_ = false;
-  std::string last_trouble_;
+  bool ever_registered_ = false;
+  bool ending_ = false;
+  std::string last_complaint_;
   std::optional<ChildProcess> child_;
   std::unique_ptr<net::EventLoop::Timer> signals_;
   std::unique_ptr<net::EventLoop::Timer> wait_timeout_;
   std::unique_ptr<net::EventLoop::Timer> kill_timer_;
+  std::unique_ptr<net::EventLoop::Timer> retry_;
   std::unique_ptr<PortProbe> probe_;
-  std::unique_ptr<sdk::RegistrationKeeper> keeper_;
+  sdk::Backoff refused_;
+  IdContest contest_;
+  std::unique_ptr<Hold> hold_;
 };
 
 }  // namespace callbook::cli

@@ -1,13 +1,13 @@
-#include <charconv>
 #include <memory>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
 #include "cli/commands.h"
-#include "cli/name_value.h"
+#include "cli/own_hold.h"
 #include "cli/provider_run.h"
-#include "cli/registry_options.h"
+#include "cli/register_options.h"
+#include "cli/session_hold.h"
 #include "sdk/local_address.h"
 #include "sdk/registry_lookup.h"
 #include "sdk/system_random.h"
@@ -15,97 +15,94 @@
 namespace callbook::cli {
 namespace {
 
-struct RegisterOptions : RegistryOptions {
-  std::string service;
-  uint16_t port = 0;
-  std::string id;
-  std::string address;
-  std::string zone;
-  uint32_t weight = sdk::kDefaultWeight;
-  std::vector<std::string> metadata;     ///< "k=v"
-  std::vector<std::string> named_ports;  ///< "name=port"
-  int64_t ttl_ms = 0;
-  bool wait_for_port = true;
-  double wait_timeout_s = 30;
+struct Wanted {
+  sdk::ServiceName service;
+  sdk::Instance instance;
+  Announcement announcement;
 };
 
-std::optional<uint16_t> parse_port(const std::string& text) {
-  uint16_t port = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), port);
-  if (error != std::errc() || end != text.data() + text.size() || port == 0) return std::nullopt;
-  return port;
+base::Result<Wanted> wanted_of(const RegisterOptions& options) {
+  const auto registries = registries_of(options);
+  if (!registries.ok()) return registries.error();
+  auto instance = instance_of(options, registries->front());
+  if (!instance.ok()) return instance.error();
+  auto announcement = announcement_of(options, *instance);
+  if (!announcement.ok()) return announcement.error();
+  return Wanted{
+      {options.name_space, options.service}, std::move(*instance), std::move(*announcement)};
 }
 
-std::string is_named_port(const std::string& text) {
-  const bool good = is_name_value(text).empty() && parse_port(name_value(text).second);
-  return good ? "" : "'" + text + "' is no NAME=PORT";
+/// What a person reads of what the registry asks.
+std::string checked_by(const Announcement& announcement) {
+  std::string text;
+  for (const CheckSpec& check : announcement.checks) {
+    text += (text.empty() ? "" : ", ") + text_of(check);
+  }
+  return text.empty() ? "it stays until `callbook deregister`"
+                      : fmt::format("the registry checks it by {}", text);
 }
 
-base::Result<sdk::Instance> instance_of(const RegisterOptions& options,
-                                        const sdk::Endpoint& endpoint) {
-  sdk::Instance instance;
-  instance.id = options.id.empty()
-                    ? fmt::format("{}-{}-{}", options.service, sdk::host_name(), options.port)
-                    : options.id;
-  instance.address = options.address;
-  if (instance.address.empty()) {
-    auto address = sdk::local_address_towards(endpoint);
-    if (!address.ok()) return address.error();
-    instance.address = std::move(*address);
+/// Registers what does not run here.
+int register_at_once(const RegisterOptions& options, const Wanted& wanted) {
+  const auto answer =
+      ask<sdk::RegistrationAnswer>(options, [&](sdk::NativeClient& client, auto done) {
+        client.put_instance(wanted.service, wanted.instance.id,
+                            encode_own(wanted.instance, wanted.announcement, true),
+                            options.take_over, std::move(done));
+      });
+  if (!answer.ok()) return report(answer.error(), register_flags());
+  fmt::print("{}/{} is registered at {} ({}); {}\n", options.service, wanted.instance.id,
+             sdk::Endpoint{wanted.instance.address, wanted.instance.port}.to_string(),
+             answer->result, checked_by(wanted.announcement));
+  return kOk;
+}
+
+ProviderRun::MakeHold hold_maker(net::EventLoop& loop, const RegisterOptions& options,
+                                 const Wanted& wanted, const sdk::RegistryPoolPtr& registries) {
+  if (!wanted.announcement.by_session()) {
+    const OwnHold::Options own{registries, wanted.service, wanted.instance, wanted.announcement};
+    return [&loop, own](bool first, Hold::Owner& owner) {
+      OwnHold::Options now = own;
+      now.first = first;
+      return std::make_unique<OwnHold>(loop, std::move(now), sdk::system_random(), owner);
+    };
   }
-  instance.port = options.port;
-  instance.zone = options.zone;
-  instance.weight = options.weight;
-  for (const std::string& entry : options.metadata) instance.metadata.insert(name_value(entry));
-  for (const std::string& entry : options.named_ports) {
-    const auto [name, port] = name_value(entry);
-    instance.ports.emplace(name, *parse_port(port));
-  }
-  return instance;
+  sdk::RegistrationKeeper::Options session;
+  session.registries = registries;
+  session.client = fmt::format("{}@{}", options.service, sdk::host_name());
+  session.entries = {{wanted.service, wanted.instance}};
+  session.ttl_ms = options.session_ttl_ms;
+  return [&loop, session](bool, Hold::Owner& owner) {
+    return std::make_unique<SessionHold>(loop, session, owner);
+  };
 }
 
 int run_register(const RegisterOptions& options, const std::vector<std::string>& wrapped) {
+  if (options.at_once() && !wrapped.empty()) {
+    complain("--external and --persistent register what does not run here: they take no command");
+    return kUsage;
+  }
   const auto place = sdk::parse_registry_place(options.registry);
   if (!place.ok()) return report(place.error());
-  const auto registries = registries_of(options);
-  if (!registries.ok()) return report(registries.error());
-  const auto instance = instance_of(options, registries.value().front());
-  if (!instance.ok()) return report(instance.error());
-  net::EventLoop loop;
+  const auto wanted = wanted_of(options);
+  if (!wanted.ok()) {
+    report(wanted.error(), register_flags());
+    return wanted.error().field.starts_with("--") ? kUsage : kFailed;
+  }
+  if (options.at_once()) return register_at_once(options, *wanted);
 
+  net::EventLoop loop;
   ProviderRun::Options run;
-  run.registration.registries = sdk::make_registry_pool(loop, place.value(), sdk::system_random());
-  run.registration.client = fmt::format("{}@{}", options.service, sdk::host_name());
-  run.registration.entries = {{{options.name_space, options.service}, instance.value()}};
-  run.registration.ttl_ms = options.ttl_ms;
+  run.registries = sdk::make_registry_pool(loop, place.value(), sdk::system_random());
+  run.make_hold = hold_maker(loop, options, *wanted, run.registries);
+  run.service = wanted->service;
+  run.instance = wanted->instance;
   run.command = wrapped;
   run.wait_for_port = options.wait_for_port;
   run.wait_timeout_ms = static_cast<int64_t>(options.wait_timeout_s * 1000);
+  run.stop_when_superseded = options.on_superseded == "stop";
+  run.field_flags = register_flags();
   return ProviderRun(loop, std::move(run)).run();
-}
-
-void add_instance_options(CLI::App& verb, RegisterOptions& options) {
-  verb.add_option("service", options.service, "The service")->required()->type_name("SERVICE");
-  verb.add_option("--port", options.port, "Where the instance listens; 0: no port")
-      ->required()
-      ->type_name("PORT");
-  verb.add_option("--id", options.id, "Its id; SERVICE-HOSTNAME-PORT if not given")
-      ->type_name("ID");
-  verb.add_option("--address", options.address,
-                  "Its address; if not given, 127.0.0.1 or the one that reaches the registry")
-      ->type_name("ADDRESS");
-  verb.add_option("--named-port", options.named_ports, "A further port (repeatable)")
-      ->type_name("NAME=PORT")
-      ->check(is_named_port)
-      ->allow_extra_args(false);
-  verb.add_option("--zone", options.zone, "The zone that it is in")->type_name("ZONE");
-  verb.add_option("--weight", options.weight, "Its share of the traffic")
-      ->type_name("WEIGHT")
-      ->capture_default_str();
-  verb.add_option("--meta", options.metadata, "An entry of its metadata (repeatable)")
-      ->type_name("NAME=VALUE")
-      ->check(is_name_value)
-      ->allow_extra_args(false);
 }
 
 }  // namespace
@@ -113,25 +110,15 @@ void add_instance_options(CLI::App& verb, RegisterOptions& options) {
 void add_register_command(CLI::App& app, const std::vector<std::string>& wrapped, int& exit_code) {
   CLI::App& verb = *app.add_subcommand("register", "Keep an instance registered");
   auto options = std::make_shared<RegisterOptions>();
-  add_instance_options(verb, *options);
-  verb.add_option("--ttl-ms", options->ttl_ms,
-                  "How long the session outlives a lost connection; 0: the registry chooses")
-      ->type_name("MS");
-  verb.add_flag("--wait-port,!--no-wait-port", options->wait_for_port,
-                "With a command: register once its port accepts connections (the default)");
-  verb.add_option("--wait-timeout", options->wait_timeout_s,
-                  "Give up and stop the command if it does not within this time")
-      ->type_name("SECONDS")
-      ->check(CLI::Range(0.0, 86'400.0))
-      ->capture_default_str();
-  add_namespace_option(verb, *options);
-  add_registry_option(verb, *options);
+  add_register_options(verb, *options);
   verb.footer(
       "With `-- COMMAND [ARGS...]` it runs the command, with CALLBOOK_SERVICE, CALLBOOK_INSTANCE\n"
       "and PORT in its environment, passes SIGINT, SIGTERM and SIGHUP on to it, and ends with its\n"
       "status (128 + signal when it was killed). Otherwise it runs until SIGINT or SIGTERM.\n"
       "Either way the instance leaves the registry at once. While the registry cannot be reached\n"
-      "it goes on trying.");
+      "it goes on trying. An id that another process holds is waited for; one that a later "
+      "process\n"
+      "takes is registered again when that one has left for a while.");
   verb.callback([options, &wrapped, &exit_code] { exit_code = run_register(*options, wrapped); });
 }
 

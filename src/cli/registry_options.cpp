@@ -85,6 +85,7 @@ std::string describe(const base::Error& error, const FieldFlags& flags) {
   if (error.code == base::ErrorCode::kIo) {
     return fmt::format("cannot reach the registry at {}", error.detail);
   }
+  if (error.field.starts_with("--")) return error.field + " " + error.detail;
   std::string marks{base::name_of(error.code)};
   if (!error.field.empty()) marks += fmt::format(", field {}", error.field);
   const std::string_view whole = std::string_view(error.field).substr(0, error.field.find('.'));

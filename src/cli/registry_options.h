@@ -39,7 +39,8 @@ void complain(std::string_view message);
 /// "metadata".
 using FieldFlags = std::vector<std::pair<std::string_view, std::string_view>>;
 /// What to tell a person of `error`: its detail with the field, the flag that it comes from and the
-/// limit, or that the registry cannot be reached.
+/// limit, or that the registry cannot be reached. A field that is a flag itself ("--check") begins
+/// the sentence.
 std::string describe(const base::Error& error, const FieldFlags& flags = {});
 /// Complains of `error`; returns the exit code for it.
 int report(const base::Error& error, const FieldFlags& flags = {});

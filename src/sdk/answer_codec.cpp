@@ -2,7 +2,6 @@
 
 #include <utility>
 
-#include "base/json_writer.h"
 #include "sdk/json_reader_impl.h"
 #include "sdk/list_digest.h"
 
@@ -167,10 +166,8 @@ base::Error decode_problem(int http_status, std::string_view body) {
   return error;
 }
 
-std::string encode_registration(const Instance& instance, std::string_view session, Status status) {
-  std::string body;
-  base::JsonWriter json(body);
-  json.begin_object().field("address", instance.address);
+void append_instance(base::JsonWriter& json, const Instance& instance) {
+  json.field("address", instance.address);
   if (instance.port != 0) json.field("port", uint32_t{instance.port});
   if (!instance.ports.empty()) {
     json.key("ports").begin_object();
@@ -184,6 +181,13 @@ std::string encode_registration(const Instance& instance, std::string_view sessi
     for (const auto& [name, value] : instance.metadata) json.field(name, value);
     json.end_object();
   }
+}
+
+std::string encode_registration(const Instance& instance, std::string_view session, Status status) {
+  std::string body;
+  base::JsonWriter json(body);
+  json.begin_object();
+  append_instance(json, instance);
   if (status != Status::kUp) json.field("status", name_of(status));
   json.field("session", session).end_object();
   return body;

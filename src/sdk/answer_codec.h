@@ -8,6 +8,7 @@
 
 #include "callbook/status.h"
 
+#include "base/json_writer.h"
 #include "base/result.h"
 #include "sdk/instance.h"
 
@@ -83,6 +84,8 @@ base::Result<uint64_t> decode_number(std::string_view json, std::string_view fie
 /// status says if the body is none.
 base::Error decode_problem(int status, std::string_view body);
 
+/// The fields of a registration that consumers see, but for its id and state.
+void append_instance(base::JsonWriter& json, const Instance& instance);
 /// Body of PUT /v1/services/{service}/instances/{id}; of a status that is `up` it says nothing.
 std::string encode_registration(const Instance& instance, std::string_view session,
                                 Status status = Status::kUp);

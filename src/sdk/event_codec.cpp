@@ -162,6 +162,16 @@ base::Result<SnapshotPart> decode_snapshot(std::string_view json) {
   return part;
 }
 
+base::Result<Instance> decode_instance(std::string_view json) {
+  Instance instance;
+  const base::Status status = read_object(json, [&instance](const ObjectReader& reader) {
+    reader.read("id", instance.id);
+    read_instance(reader, instance);
+  });
+  if (!status.ok()) return status.error();
+  return instance;
+}
+
 base::Result<Delta> decode_delta(std::string_view json) {
   Delta delta;
   const base::Status status = read_object(json, [&delta](const ObjectReader& reader) {

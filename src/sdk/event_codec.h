@@ -14,6 +14,9 @@ namespace callbook::sdk {
 /// A snapshot: an event's data, or the document of GET /v1/services/{service}.
 base::Result<SnapshotPart> decode_snapshot(std::string_view json);
 
+/// The document of GET /v1/services/{service}/instances/{id}.
+base::Result<Instance> decode_instance(std::string_view json);
+
 /// The data of a `delta` event.
 base::Result<Delta> decode_delta(std::string_view json);
 

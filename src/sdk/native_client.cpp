@@ -146,6 +146,25 @@ void NativeClient::set_status(const ServiceName& service, const std::string& id,
                  [](std::string_view body) { return decode_number(body, "version"); });
 }
 
+void NativeClient::put_instance(const ServiceName& service, const std::string& id, std::string body,
+                                bool take_over, Callback<RegistrationAnswer> done) {
+  std::string target = instance_target(service, id);
+  if (take_over) add_query(target, "take_over", "true");
+  call<RegistrationAnswer>(Method::kPut, std::move(target), std::move(body), std::move(done),
+                           decode_registration);
+}
+
+void NativeClient::refresh_instance(const ServiceName& service, const std::string& id,
+                                    Callback<uint64_t> done) {
+  call<uint64_t>(Method::kPut, instance_target(service, id, "/heartbeat"), {}, std::move(done),
+                 [](std::string_view body) { return decode_number(body, "ttl_ms"); });
+}
+
+void NativeClient::get_instance(const ServiceName& service, const std::string& id,
+                                Callback<Instance> done) {
+  call<Instance>(Method::kGet, instance_target(service, id), {}, std::move(done), decode_instance);
+}
+
 void NativeClient::remove(const ServiceName& service, const std::string& id, const Operator& who,
                           const Removal& how, Callback<RemovalAnswer> done) {
   std::string target = instance_target(service, id);

@@ -91,6 +91,13 @@ class NativeClient {
   /// What the provider says of an instance that `session` holds. Yields the version of the change.
   void set_status(const ServiceName& service, const std::string& id, const std::string& session,
                   const ProviderStatus& status, Callback<uint64_t> done);
+  /// Registers with a body of the caller's own an instance that no session holds.
+  void put_instance(const ServiceName& service, const std::string& id, std::string body,
+                    bool take_over, Callback<RegistrationAnswer> done);
+  /// A heartbeat of an instance with a TTL of its own, which it yields in milliseconds.
+  void refresh_instance(const ServiceName& service, const std::string& id, Callback<uint64_t> done);
+  /// kNotFound if it is not listed.
+  void get_instance(const ServiceName& service, const std::string& id, Callback<Instance> done);
   /// Takes the instance out. The provider itself does so without `who`; an operator's act lasts.
   void remove(const ServiceName& service, const std::string& id, const Operator& who,
               const Removal& how, Callback<RemovalAnswer> done);

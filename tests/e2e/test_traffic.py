@@ -202,7 +202,7 @@ def test_the_verbs(shared_node):
     assert callbook(shared_node, "isolate", "verbs", "--by", "alice").returncode == 2
     assert callbook(shared_node, "drain", "verbs/o-1", "--for", "10").returncode == 2
     done = callbook(shared_node, "drain", "verbs/o-1", "--for", "10s")
-    assert done.returncode == 0 and "every watcher has been told" in done.stdout, done
+    assert done.returncode == 0 and "every watcher has been sent it" in done.stdout, done
     assert instance_of(shared_node, "verbs", "o-1")["state"] == "draining"
 
 

@@ -1,0 +1,157 @@
+#include "cli/own_hold.h"
+
+#include <algorithm>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "sdk/endpoint.h"
+
+namespace callbook::cli {
+namespace {
+
+using base::ErrorCode;
+
+/// A request is given up before it delays the heartbeats behind it for too long.
+constexpr int64_t kRequestTimeoutMs = 5'000;
+constexpr int64_t kHeartbeatsInTtl = 3;
+
+bool is_the_servers_fault(ErrorCode code) {
+  return code == ErrorCode::kIo || code == ErrorCode::kOverloaded || code == ErrorCode::kNotReady;
+}
+
+}  // namespace
+
+OwnHold::OwnHold(net::EventLoop& loop, Options options, sdk::Random random, Hold::Owner& owner)
+    : loop_(loop),
+      options_(std::move(options)),
+      owner_(owner),
+      backoff_(std::move(random)),
+      first_(options_.first) {
+  if (options_.registries->is_waiting()) {
+    listener_ = std::make_shared<std::function<void()>>([this] { after(0); });
+    options_.registries->when_looked_up(listener_);
+  } else {
+    after(0);
+  }
+}
+
+int64_t OwnHold::period_ms() const {
+  const int64_t ttl_ms = options_.announcement.ttl_ms;
+  return ttl_ms > 0 ? std::min(ttl_ms / kHeartbeatsInTtl, kLookMs) : kLookMs;
+}
+
+void OwnHold::after(int64_t delay_ms) {
+  timer_ = loop_.after(delay_ms, [this] { act(); });
+}
+
+/// Turns to the registry whose turn it is; says whether there is one.
+bool OwnHold::connect() {
+  const sdk::Endpoint* const current = options_.registries->current();
+  if (current == nullptr) return false;
+  if (endpoint_ != *current) {
+    endpoint_ = *current;
+    client_ = std::make_unique<sdk::NativeClient>(loop_, *endpoint_, kRequestTimeoutMs);
+  }
+  return true;
+}
+
+void OwnHold::act() {
+  if (phase_ != Phase::kRegistering && phase_ != Phase::kHeld) return;
+  if (!connect()) {
+    const base::Error error = options_.registries->nobody();
+    options_.registries->found_none();
+    return on_error(error);
+  }
+  if (phase_ == Phase::kRegistering) return send_registration();
+  if (options_.announcement.ttl_ms > 0) return send_heartbeat();
+  look();
+}
+
+void OwnHold::send_registration() {
+  client_->put_instance(options_.service, options_.instance.id,
+                        encode_own(options_.instance, options_.announcement, first_),
+                        first_ && options_.announcement.take_over,
+                        [this](const base::Result<sdk::RegistrationAnswer>& answer) {
+                          if (phase_ != Phase::kRegistering) return;
+                          if (!answer.ok()) return on_error(answer.error());
+                          phase_ = Phase::kHeld;
+                          first_ = false;
+                          troubled_ = false;
+                          backoff_.reset();
+                          options_.registries->succeeded(*endpoint_);
+                          after(period_ms());
+                          owner_.on_registered();
+                        });
+}
+
+void OwnHold::send_heartbeat() {
+  client_->refresh_instance(
+      options_.service, options_.instance.id, [this](const base::Result<uint64_t>& answer) {
+        if (phase_ != Phase::kHeld) return;
+        // Held otherwise by now: a look says by what.
+        const bool conflict = !answer.ok() && answer.error().code == ErrorCode::kConflict;
+        if (!answer.ok() && !conflict) return on_error(answer.error());
+        look();
+      });
+}
+
+void OwnHold::look() {
+  client_->get_instance(options_.service, options_.instance.id,
+                        [this](const base::Result<sdk::Instance>& listed) { on_listed(listed); });
+}
+
+void OwnHold::on_listed(const base::Result<sdk::Instance>& listed) {
+  if (phase_ != Phase::kHeld) return;
+  if (!listed.ok()) return on_error(listed.error());
+  const sdk::Instance& own = options_.instance;
+  if (listed->address != own.address || listed->port != own.port) {
+    return finish(base::Error{ErrorCode::kSuperseded, "id",
+                              fmt::format("'{}' is registered at {} by another process", own.id,
+                                          sdk::Endpoint{listed->address, listed->port}.to_string()),
+                              std::nullopt});
+  }
+  backoff_.reset();
+  options_.registries->succeeded(*endpoint_);
+  after(period_ms());
+  if (std::exchange(troubled_, false)) owner_.on_registered();
+}
+
+void OwnHold::on_error(const base::Error& error) {
+  if (error.code == ErrorCode::kNotFound && phase_ == Phase::kHeld) {
+    phase_ = Phase::kRegistering;  // it was forgotten, or has lapsed
+    return after(0);               // not at once: this is a call of the client's
+  }
+  if (!is_the_servers_fault(error.code)) return finish(error);
+  if (endpoint_) options_.registries->failed(*endpoint_, error);
+  troubled_ = true;
+  after(backoff_.next_ms(std::max<size_t>(options_.registries->size(), 1)));
+  owner_.on_trouble(error);
+}
+
+void OwnHold::stop() {
+  if (phase_ == Phase::kStopping || phase_ == Phase::kFinished) return;
+  const bool held = phase_ == Phase::kHeld && client_ != nullptr;
+  phase_ = Phase::kStopping;
+  timer_.reset();
+  if (!held) return finish({});
+  deadline_ = loop_.after(kStopTimeoutMs, [this] {
+    finish(base::Error{
+        ErrorCode::kOverloaded, {}, "the registry did not take the instance out in time", {}});
+  });
+  client_->remove(options_.service, options_.instance.id, {}, {},
+                  [this](const base::Result<sdk::RemovalAnswer>& answer) {
+                    if (phase_ != Phase::kStopping) return;
+                    const bool gone = answer.ok() || answer.error().code == ErrorCode::kNotFound;
+                    finish(gone ? base::Status() : base::Status(answer.error()));
+                  });
+}
+
+void OwnHold::finish(const base::Status& status) {
+  phase_ = Phase::kFinished;
+  timer_.reset();
+  deadline_.reset();
+  owner_.on_finished(status);
+}
+
+}  // namespace callbook::cli
