@@ -257,10 +257,8 @@ Result<Reply> Registry::apply(const RegisterInstance& input, Now now, Outputs& o
   Service& service = catalog_.find_or_add(input.key.service);
   catalog_.merge(service, present, record, version, now);
   version_ = version;
-  if (!body.check.empty()) {
-    begin_checks(service.find_body(input.key.id)->holder_slot, out);
-  } else if (body.holder.kind == HolderKind::kTtl) {
-    catalog_.renew_ttl(*service.find_body(input.key.id), !stood_still(now), version_, now.mono_ms);
+  if (body.holder.kind == HolderKind::kTtl) {
+    begin_own_life(*service.find_body(input.key.id), now, out);
   }
   RecordBatch& batch = out.records;
   batch.begin(version);
@@ -279,6 +277,12 @@ Result<Reply> Registry::apply(const RegisterInstance& input, Now now, Outputs& o
     note_local(service, input.key.id);
   }
   return Reply(InstanceRegistered{effect, version, stamp, options_.clustered ? version : 0});
+}
+
+/// Of an instance that no session holds: has it checked, or waits for its heartbeats.
+void Registry::begin_own_life(const Instance& instance, Now now, Outputs& out) {
+  if (is_checked(instance)) return begin_checks(instance.holder_slot, out);
+  catalog_.renew_ttl(instance, !stood_still(now), version_, now.mono_ms);
 }
 
 /// The sections of the record that a registration makes. What an earlier one said besides, and what
