@@ -20,8 +20,9 @@ class IdContest {
   IdContest(net::EventLoop& loop, sdk::RegistryPoolPtr registries, sdk::ServiceName service,
             std::string id, sdk::Random random);
 
-  /// The id is another's. Calls `free` once, when it may be tried, unless cancelled before.
-  void begin(Reclaim::Why why, std::function<void()> free);
+  /// A later process has taken the id. Calls `free` once, when it may be tried, unless cancelled
+  /// before.
+  void lost(std::function<void()> free);
   void cancel();
   /// It is ours.
   void registered();

@@ -2,13 +2,12 @@
 
 #include <algorithm>
 #include <array>
-#include <utility>
 
 namespace callbook::cli {
 namespace {
 
 /// States of an instance whose process does not speak. (What its process says of itself, and what
-/// an operator wants of it, is said of one that lives.)
+/// an operator wants of it, is said of one that lives; `suspect` lasts seconds.)
 constexpr std::array<std::string_view, 3> kLifeless = {"down", "protected", "unattended"};
 
 bool is_lifeless(std::string_view state) {
@@ -17,19 +16,14 @@ bool is_lifeless(std::string_view state) {
 
 }  // namespace
 
-void Reclaim::begin(Why why, int64_t now_ms) {
+void Reclaim::lost(int64_t now_ms) {
   const auto registered_since_ms = std::exchange(registered_since_ms_, std::nullopt);
-  // Refused again and again, it asks less and less often.
-  if (registered_since_ms || why != why_) look_ms_ = kFirstLookMs;
   if (registered_since_ms && now_ms - *registered_since_ms >= kSettledMs) {
     next_calm_ms_ = kFirstCalmMs;
   }
-  calm_ms_ = 0;
-  if (why == Why::kSuperseded) {
-    calm_ms_ = next_calm_ms_;
-    next_calm_ms_ = std::min(next_calm_ms_ * 2, kLargestCalmMs);
-  }
-  why_ = why;
+  calm_ms_ = next_calm_ms_;
+  next_calm_ms_ = std::min(next_calm_ms_ * 2, kLargestCalmMs);
+  look_ms_ = kFirstLookMs;
   free_since_ms_.reset();
 }
 
@@ -38,7 +32,7 @@ void Reclaim::registered(int64_t now_ms) {
 }
 
 int64_t Reclaim::next_look_ms() {
-  // Never at once: what is refused now is refused in a moment too.
+  // Spread, but never at once: what is listed now is listed in a moment too.
   const double share = 0.5 + random_() / 2;
   const auto wait_ms = static_cast<int64_t>(share * static_cast<double>(look_ms_));
   look_ms_ = std::min(look_ms_ * 2, kLargestLookMs);
@@ -46,15 +40,13 @@ int64_t Reclaim::next_look_ms() {
 }
 
 bool Reclaim::should_try(std::optional<std::string_view> state, int64_t now_ms) {
-  const bool in_doubt = state == "suspect" && why_ == Why::kRefused;
-  const bool free = !state || is_lifeless(*state) || in_doubt;
-  if (!free) {
+  if (state && !is_lifeless(*state)) {
     free_since_ms_.reset();
     return false;
   }
   if (!free_since_ms_) {
     free_since_ms_ = now_ms;
-    if (calm_ms_ > 0) look_ms_ = kFirstLookMs;  // to see a holder that restarts meanwhile
+    look_ms_ = kFirstLookMs;  // to see a holder that restarts meanwhile
   }
   return now_ms - *free_since_ms_ >= calm_ms_;
 }

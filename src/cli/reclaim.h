@@ -9,29 +9,24 @@
 
 namespace callbook::cli {
 
-/// Decides when a process whose id another one holds may try to register it again (decision 0052).
-/// It looks at what is listed under the id, at growing intervals, and tries once that has left or
-/// does not live:
-/// - refused (409): as soon as a look shows so. The registry has the last word, and refuses again
-///   while the holder lives;
-/// - superseded: only after a calm time, which doubles with each loss up to a minute, so that the
-///   holder can restart, and two processes in restart loops do not take turns.
-/// Knows no socket and no clock; not thread-safe.
+/// Decides when a process whose id a later one has taken may register it again (decision 0052). It
+/// looks at what is listed under the id, at growing intervals, and tries once that has left, or has
+/// not lived, for a calm time. This doubles with each loss up to a minute, so that the holder can
+/// restart, and two processes in restart loops do not take turns. Knows no socket and no clock; not
+/// thread-safe.
 class Reclaim {
  public:
-  enum class Why : uint8_t { kRefused, kSuperseded };
-
   static constexpr int64_t kFirstLookMs = 1'000;
   static constexpr int64_t kLargestLookMs = 15'000;
   static constexpr int64_t kFirstCalmMs = 5'000;
   static constexpr int64_t kLargestCalmMs = 60'000;
-  /// Who has held the id for so long begins anew.
+  /// A process that has held the id for so long begins anew.
   static constexpr int64_t kSettledMs = 300'000;
 
   explicit Reclaim(sdk::Random random) : random_(std::move(random)) {}
 
   /// The id is another's.
-  void begin(Why why, int64_t now_ms);
+  void lost(int64_t now_ms);
   /// It is ours.
   void registered(int64_t now_ms);
 
@@ -42,9 +37,8 @@ class Reclaim {
 
  private:
   sdk::Random random_;
-  Why why_ = Why::kRefused;
   int64_t look_ms_ = kFirstLookMs;
-  int64_t calm_ms_ = 0;  ///< the holder must have been away for so long
+  int64_t calm_ms_ = kFirstCalmMs;  ///< the holder must have been away for so long
   int64_t next_calm_ms_ = kFirstCalmMs;
   std::optional<int64_t> registered_since_ms_;
   std::optional<int64_t> free_since_ms_;

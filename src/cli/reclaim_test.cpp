@@ -5,33 +5,14 @@
 namespace callbook::cli {
 namespace {
 
-using Why = Reclaim::Why;
-
 sdk::Random always(double number) {
   return [number] { return number; };
 }
 
-TEST(Reclaim, TheRefusedTriesWhenItsHolderIsGoneOrDoesNotLive) {
-  for (const char* state :
-       {"up", "draining", "out_of_service", "starting", "not_ready", "failing"}) {
-    Reclaim reclaim(always(0));
-    reclaim.begin(Why::kRefused, 0);
-    EXPECT_FALSE(reclaim.should_try(state, 100'000)) << state;
-  }
-  for (const char* state : {"suspect", "down", "protected", "unattended"}) {
-    Reclaim reclaim(always(0));
-    reclaim.begin(Why::kRefused, 0);
-    EXPECT_TRUE(reclaim.should_try(state, 0)) << state;
-  }
-  Reclaim reclaim(always(0));
-  reclaim.begin(Why::kRefused, 0);
-  EXPECT_TRUE(reclaim.should_try(std::nullopt, 0));
-}
-
-TEST(Reclaim, TheSupersededWaitsUntilTheIdHasBeenFreeForAWhile) {
+TEST(Reclaim, WaitsUntilTheIdHasBeenFreeForAWhile) {
   Reclaim reclaim(always(0));
   reclaim.registered(0);
-  reclaim.begin(Why::kSuperseded, 1'000);
+  reclaim.lost(1'000);
   EXPECT_FALSE(reclaim.should_try("suspect", 2'000));
   EXPECT_FALSE(reclaim.should_try(std::nullopt, 3'000));
   EXPECT_FALSE(reclaim.should_try("up", 7'000)) << "its holder has restarted";
@@ -40,8 +21,23 @@ TEST(Reclaim, TheSupersededWaitsUntilTheIdHasBeenFreeForAWhile) {
   EXPECT_TRUE(reclaim.should_try(std::nullopt, 14'000));
 }
 
-/// How long the id must have been free after each of several losses, none of which it held for
-/// long.
+TEST(Reclaim, OnlyAHolderThatDoesNotLiveIsGone) {
+  for (const char* state :
+       {"up", "suspect", "draining", "out_of_service", "starting", "not_ready", "failing"}) {
+    Reclaim reclaim(always(0));
+    reclaim.lost(0);
+    reclaim.should_try(state, 0);
+    EXPECT_FALSE(reclaim.should_try(state, 100'000)) << state;
+  }
+  for (const char* state : {"down", "protected", "unattended"}) {
+    Reclaim reclaim(always(0));
+    reclaim.lost(0);
+    EXPECT_FALSE(reclaim.should_try(state, 0)) << state;
+    EXPECT_TRUE(reclaim.should_try(state, Reclaim::kFirstCalmMs)) << state;
+  }
+}
+
+/// How long the id must have been free after each of several losses.
 TEST(Reclaim, EachLossDoublesTheWhileUntilTheIdIsHeldForLong) {
   Reclaim reclaim(always(0));
   int64_t now_ms = 0;
@@ -49,7 +45,7 @@ TEST(Reclaim, EachLossDoublesTheWhileUntilTheIdIsHeldForLong) {
     reclaim.registered(now_ms);
     now_ms += held_ms;
     reclaim.registered(now_ms);  // again, after some trouble
-    reclaim.begin(Why::kSuperseded, now_ms);
+    reclaim.lost(now_ms);
     int64_t calm_ms = 0;
     while (!reclaim.should_try(std::nullopt, now_ms + calm_ms)) calm_ms += 1'000;
     now_ms += calm_ms;
@@ -64,21 +60,15 @@ TEST(Reclaim, EachLossDoublesTheWhileUntilTheIdIsHeldForLong) {
 
 TEST(Reclaim, LooksGrowRareAndAreSpread) {
   Reclaim reclaim(always(0));
-  reclaim.begin(Why::kRefused, 0);
+  reclaim.lost(0);
   for (const int64_t expected : {500, 1'000, 2'000, 4'000, 7'500, 7'500}) {
     EXPECT_EQ(reclaim.next_look_ms(), expected);
   }
-  reclaim.begin(Why::kRefused, 60'000);
-  EXPECT_EQ(reclaim.next_look_ms(), 7'500) << "refused again";
-  reclaim.registered(70'000);
-  reclaim.begin(Why::kSuperseded, 80'000);
-  EXPECT_EQ(reclaim.next_look_ms(), 500) << "another matter";
-  EXPECT_EQ(reclaim.next_look_ms(), 1'000);
   EXPECT_FALSE(reclaim.should_try(std::nullopt, 90'000));
   EXPECT_EQ(reclaim.next_look_ms(), 500) << "it may be free soon";
 
   Reclaim other(always(0.999));
-  other.begin(Why::kRefused, 0);
+  other.lost(0);
   EXPECT_EQ(other.next_look_ms(), 999);
 }
 

@@ -183,12 +183,14 @@ void append_instance(base::JsonWriter& json, const Instance& instance) {
   }
 }
 
-std::string encode_registration(const Instance& instance, std::string_view session, Status status) {
+std::string encode_registration(const Instance& instance, std::string_view session, Status status,
+                                bool shares_port) {
   std::string body;
   base::JsonWriter json(body);
   json.begin_object();
   append_instance(json, instance);
   if (status != Status::kUp) json.field("status", name_of(status));
+  if (shares_port) json.field("shares_port", true);
   json.field("session", session).end_object();
   return body;
 }

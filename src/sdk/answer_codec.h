@@ -88,7 +88,7 @@ base::Error decode_problem(int status, std::string_view body);
 void append_instance(base::JsonWriter& json, const Instance& instance);
 /// Body of PUT /v1/services/{service}/instances/{id}; of a status that is `up` it says nothing.
 std::string encode_registration(const Instance& instance, std::string_view session,
-                                Status status = Status::kUp);
+                                Status status = Status::kUp, bool shares_port = false);
 /// Body of PUT /v1/services/{service}/instances/{id}/status.
 std::string encode_status(const ProviderStatus& status);
 

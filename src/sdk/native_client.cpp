@@ -132,9 +132,10 @@ void NativeClient::register_instance(const ServiceName& service, const Instance&
                                      Callback<RegistrationAnswer> done) {
   std::string target = instance_target(service, instance.id);
   if (terms.take_over) add_query(target, "take_over", "true");
-  call<RegistrationAnswer>(Method::kPut, std::move(target),
-                           encode_registration(instance, terms.session, terms.status),
-                           std::move(done), decode_registration);
+  call<RegistrationAnswer>(
+      Method::kPut, std::move(target),
+      encode_registration(instance, terms.session, terms.status, terms.shares_port),
+      std::move(done), decode_registration);
 }
 
 void NativeClient::set_status(const ServiceName& service, const std::string& id,

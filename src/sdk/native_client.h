@@ -30,6 +30,14 @@ struct InstanceFilter {
   bool failover = false;   ///< of the first data center that has somebody to call
 };
 
+/// Under what an instance is registered.
+struct RegistrationTerms {
+  std::string session;
+  Status status = Status::kUp;  ///< at first, or anew
+  bool take_over = false;       ///< also if another process that lives holds the id
+  bool shares_port = false;     ///< others may have its address and port too
+};
+
 /// An operator, for what outlives the provider; none if `by` is empty.
 struct Operator {
   std::string by;
@@ -42,13 +50,6 @@ struct Removal {
 
   int64_t drain_ms = 0;     ///< it stays listed as draining for so long; 0: it leaves at once
   bool until_seen = false;  ///< answer when every watcher was sent it, or the wait is over
-};
-
-/// Under what an instance is registered.
-struct RegistrationTerms {
-  std::string session;
-  Status status = Status::kUp;  ///< at first, or anew
-  bool take_over = false;       ///< also if another process that lives holds the id
 };
 
 /// The snapshot of a service, and the document it was read from.
@@ -91,7 +92,7 @@ class NativeClient {
   /// What the provider says of an instance that `session` holds. Yields the version of the change.
   void set_status(const ServiceName& service, const std::string& id, const std::string& session,
                   const ProviderStatus& status, Callback<uint64_t> done);
-  /// Registers with a body of the caller's own an instance that no session holds.
+  /// The same with a body of the caller's own, of an instance that no session holds.
   void put_instance(const ServiceName& service, const std::string& id, std::string body,
                     bool take_over, Callback<RegistrationAnswer> done);
   /// A heartbeat of an instance with a TTL of its own, which it yields in milliseconds.

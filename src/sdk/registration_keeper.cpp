@@ -56,7 +56,10 @@ RegistrationKeeper::RegistrationKeeper(net::EventLoop& loop, Options options, Ra
       plan_(options_.entries.size(), std::move(random)),
       reader_(std::make_unique<StreamReader>(*this)) {
   CALLBOOK_CHECK(!options_.entries.empty());
-  for (const Entry& entry : options_.entries) statuses_.push_back({entry.status, {}});
+  for (const Entry& entry : options_.entries) {
+    statuses_.push_back({entry.status, {}});
+    announced_.push_back(false);
+  }
   if (registries_.is_waiting()) {
     listener_ = std::make_shared<std::function<void()>>([this] { begin(); });
     registries_.when_looked_up(listener_);
@@ -123,7 +126,8 @@ void RegistrationKeeper::open_session(const PlanAction& action) {
 /// the same is to be asked of it without.
 bool RegistrationKeeper::turns_out_old(const base::Error& error) {
   const bool is_new = error.field == "speaks" || error.field == "process" ||
-                      error.field == "status" || error.field == "take_over";
+                      error.field == "status" || error.field == "take_over" ||
+                      error.field == "shares_port";
   if (error.code != base::ErrorCode::kInvalid || !is_new || !takes_today()) return false;
   registries_.found_old(*endpoint_);
   return true;
@@ -207,16 +211,20 @@ void RegistrationKeeper::send_heartbeat(const PlanAction& action) {
 
 void RegistrationKeeper::send_registration(const PlanAction& action) {
   const Entry& entry = options_.entries[action.index];
-  RegistrationTerms terms{action.session, Status::kUp, false};
+  RegistrationTerms terms{action.session};
   if (takes_today()) {
-    terms.status = statuses_[action.index].status;
-    terms.take_over = options_.take_over;
+    const bool announced = announced_[action.index];
+    if (!announced || !entry.status_once) terms.status = statuses_[action.index].status;
+    // Who has taken the id since is not to be thrown out because a connection broke.
+    terms.take_over = options_.take_over && !announced;
+    terms.shares_port = entry.shares_port;
   }
   client_->register_instance(
       entry.service, entry.instance, terms, [this, action](const auto& result) {
         if (!result.ok() && turns_out_old(result.error())) {
           return send_registration(action);
         }
+        if (result.ok()) announced_[action.index] = true;
         perform(plan_.registered(action.round, action.index, status_of(result)));
       });
 }

@@ -47,13 +47,16 @@ class RegistrationKeeper {
     ServiceName service;
     Instance instance;
     Status status = Status::kUp;  ///< at first
+    /// Whoever else is of this process says how it is from then on: `status` is said once.
+    bool status_once = false;
+    bool shares_port = false;  ///< others may have its address and port too
   };
   struct Options {
     RegistryPoolPtr registries;
     std::string client;  ///< how this process is called in the registry: "orders@host-7"
     std::vector<Entry> entries;
     int64_t ttl_ms = 0;      ///< 0: the server chooses
-    bool take_over = false;  ///< ids that other processes hold, also if they live
+    bool take_over = false;  ///< ids that other processes hold, also if they live; insists once
   };
 
   /// Begins at once. Borrows `loop` and `owner`; calls nothing before the loop runs.
@@ -107,6 +110,7 @@ class RegistrationKeeper {
   RegistryPool::Listener listener_;
   int64_t heartbeat_ms_ = 0;
   std::vector<ProviderStatus> statuses_;  ///< by index
+  std::vector<bool> announced_;           ///< by index: it has been registered
   PlanAction attached_for_;               ///< what the stream was opened by
   std::unique_ptr<StreamReader> reader_;
   std::unique_ptr<EventStream> stream_;
