@@ -18,8 +18,8 @@ SETUP := build/.setup-$(shell sha256sum packages.txt | cut -c1-12)
 CONFIGURE := cmake -S . -G Ninja
 SANITIZED := base core store nats peer directory
 
-.PHONY: help setup build run install test test-bus test-chaos test-upgrade test-sanitize lint format bench fuzz sim sim-long sim-planted \
-        demo demo-chaos clean
+.PHONY: help setup build run install test test-bus test-chaos test-upgrade test-sanitize lint format bench fuzz sim sim-new \
+        sim-long sim-planted demo demo-chaos clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-15s %s\n", $$1, $$2}' Makefile
@@ -90,6 +90,12 @@ sim: build/release/build.ninja ## simulate seeds 1-1000 (SEEDS= for others), or 
 	@cmake --build build/release -j $(JOBS) --target callbook-sim
 	@build/release/bin/callbook-sim \
 	  $(if $(SEED),--seed $(SEED),--seeds $(or $(SEEDS),1-1000) --jobs $(JOBS)) $(ARGS)
+
+sim-new: build/release/build.ninja ## simulate 2,000 seeds that were never run before: a window of its own for each commit
+	@cmake --build build/release -j $(JOBS) --target callbook-sim
+	@first=$$((1000000 + 16#$$(git rev-parse HEAD | cut -c1-8) * 2000)); last=$$((first + 1999)); \
+	  echo "commit $$(git rev-parse --short HEAD): seeds $$first-$$last"; \
+	  build/release/bin/callbook-sim --seeds $$first-$$last --jobs $(JOBS) $(ARGS)
 
 sim-long: build/release/build.ninja ## simulate seeds 1-100000
 	@cmake --build build/release -j $(JOBS) --target callbook-sim

@@ -6,10 +6,11 @@
 #include <string>
 #include <string_view>
 
-#include "base/check.h"
 #include "probe/grpc_exchange.h"
 #include "probe/grpc_health.h"
 #include "probe/request.h"
+
+#include "base/check.h"
 
 using namespace callbook;
 

@@ -21,6 +21,7 @@
 #include "load/poller.h"
 #include "load/process.h"
 #include "load/socket.h"
+#include "probe/prober.h"
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <sys/prctl.h>
@@ -29,7 +30,6 @@
 #include <unistd.h>
 
 #include "net/event_loop.h"
-#include "net/prober.h"
 
 namespace callbook::load {
 namespace {
@@ -129,7 +129,7 @@ struct Plan {
 /// Asks for what is due at each beat, and counts what came of it. On the loop's thread.
 class Rounds {
  public:
-  Rounds(const Plan& plan, uint16_t port) : plan_(plan), port_(port), prober_(loop_, {}) {}
+  Rounds(const Plan& plan, uint16_t port) : plan_(plan), port_(port), prober_(loop_, clock_, {}) {}
 
   void run(int64_t beat_ms) {
     began_ns_ = now_ns();
@@ -151,12 +151,13 @@ class Rounds {
         static_cast<uint64_t>(elapsed_ms) * plan_.targets / static_cast<uint64_t>(plan_.every_ms);
     for (; asked_ < due; ++asked_) {
       const uint64_t target = asked_ % plan_.targets;
-      net::ProbeTarget wanted{
-          fmt::format("127.{}.{}.1", 1 + target / 250, target % 250), port_, kTimeoutMs, {}};
-      if (plan_.http) wanted.http_path = "/health";
-      prober_.probe(std::move(wanted), [this](net::ProbeOutcome outcome) {
-        if (outcome != net::ProbeOutcome::kAnswered) {
-          fail("a probe came to {}", static_cast<int>(outcome));
+      probe::Request wanted{fmt::format("127.{}.{}.1", 1 + target / 250, target % 250), port_,
+                            kTimeoutMs};
+      if (plan_.http) wanted.kind = probe::Request::Kind::kHttp;
+      wanted.http.path = "/health";
+      prober_.probe(std::move(wanted), [this](const probe::Result& result) {
+        if (result.outcome != net::ProbeOutcome::kAnswered) {
+          fail("a probe came to nothing: {}", result.text);
         }
         ++finished_;
       });
@@ -179,7 +180,8 @@ class Rounds {
   const Plan plan_;
   const uint16_t port_;
   net::EventLoop loop_;
-  net::Prober prober_;
+  const net::SystemClock clock_;
+  probe::Prober prober_;
   int64_t began_ns_ = 0;
   int64_t counted_from_ns_ = 0;
   uint64_t asked_ = 0;

@@ -5,8 +5,6 @@
 namespace callbook::base {
 namespace {
 
-using namespace std::string_literals;
-
 std::string visible(std::string_view text) {
   std::string out;
   append_visible(out, text);
@@ -32,7 +30,7 @@ TEST(LogText, WhatIsNoControlCharacterStaysAsItIs) {
 
 TEST(LogText, ALineCanNotBeForged) {
   EXPECT_EQ(visible("a\n2026-01-01 info all is well"), "a\\u000a2026-01-01 info all is well");
-  EXPECT_EQ(visible("\r\x1b[2K\x7f\0x"s), "\\u000d\\u001b[2K\\u007f\\u0000x");
+  EXPECT_EQ(visible(std::string_view("\r\x1b[2K\x7f\0x", 8)), "\\u000d\\u001b[2K\\u007f\\u0000x");
   EXPECT_EQ(visible("\u0085\u009b"), "\\u0085\\u009b") << "C1: next line, CSI";
   EXPECT_EQ(visible("\u2028\u2029"), "\\u2028\\u2029") << "separators of lines and paragraphs";
 }
@@ -76,7 +74,7 @@ TEST(LogText, ALongValueIsCutBetweenCharacters) {
 
 TEST(LogText, JsonHoldsTheTextsAsTheyWere) {
   LogLine line{LogLevel::kInfo, "override_set", "say \"hi\"", {}};
-  line.fields.push_back({"reason", "a\n\"b\"\\ \u202e\xff"s});
+  line.fields.push_back({"reason", std::string("a\n\"b\"\\ \u202e\xff")});
   line.fields.push_back({"count", int64_t{-7}});
   line.fields.push_back({"first", std::vector<std::string>{"a", "b\tc"}});
   EXPECT_EQ(json(line),

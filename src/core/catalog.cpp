@@ -139,8 +139,12 @@ bool Catalog::merge(Service& service, const KeyState& present, const InstanceRec
   bool changed = false;
   if (sections_hold_more(record.sections, present.sections)) {
     remember_sections(service, record.id, merge_sections(present.sections, record.sections));
-    take_status(service, record.id);  // before the body: it must not be listed as up in between
     changed = true;
+  }
+  const bool registers = record.kind == RegistrationKind::kBody && record.stamp > present.stamp;
+  if (changed || registers) {
+    // Before the body: it must not be listed as up in between.
+    take_status(service, record.id, registers ? record.body.holder : present.holder);
   }
   changed |= merge_facets(service, present, record, version, now);
   if (changed) follow_status(service, record.id, version);
@@ -152,11 +156,12 @@ bool Catalog::merge(Service& service, const KeyState& present, const InstanceRec
   return true;
 }
 
-/// Has the service show what the sections of the instance say of its status.
-void Catalog::take_status(Service& service, std::string_view id) {
+/// Has the service show what the sections of the instance, which `holder` holds, say of its status.
+void Catalog::take_status(Service& service, std::string_view id, const Holder& holder) {
   const auto section = find_section(sections_of(service, id), kStatusSection);
-  const auto status = section ? decode_status(section->bytes) : std::nullopt;
-  service.put_status(id, status.value_or(ProviderStatus()));
+  auto said = section ? decode_status(section->bytes) : std::nullopt;
+  if (said && said->session != holder.session) said.reset();
+  service.put_status(id, said ? std::move(said->status) : ProviderStatus());
   if (service.changed()) touch(service);
 }
 
@@ -365,8 +370,10 @@ void Catalog::bury(Service& service, std::string_view id, Tombstone tombstone, u
   if (body != nullptr) {
     tombstone.replica_part = body->replica_part;
     tombstone.round = body->round;
+    // What lapsed by a rule of its own, or answered without heartbeats for too long, was `down`.
     const bool unreached =
-        tombstone.cause == Cause::kProbeTimedOut || tombstone.cause == Cause::kHeartbeatsMissed;
+        tombstone.cause == Cause::kProbeTimedOut ||
+        (tombstone.cause == Cause::kSessionExpired && is_unreachable(body->health));
     if (counted && unreached) {
       service.breaker().note_removal(PackedBody(live->packed(), interner_).zone(), now_ms_);
     }

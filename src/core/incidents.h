@@ -20,6 +20,7 @@ struct Incident {
     kSessionEnded,  ///< a session without instances lapsed
     kTakenOver,     ///< an instance's id went to another, later session
     kInherited,     ///< a session, or an own TTL, has its home here since its home was lost
+    kWordEnded,     ///< an operator's exclusion of an id is over: the id was gone for long
   };
   /// How many are named.
   static constexpr size_t kMostNamed = 10;
@@ -37,6 +38,8 @@ struct Incident {
     std::string heir_client = {};
     std::string lost_node = {};  ///< kInherited: its former home; empty if its name is not known
     uint32_t instances = 0;      ///< kInherited: how many the session holds
+    std::string by = {};         ///< kWordEnded: the operator
+    std::string reason = {};     ///< kWordEnded: that the operator gave
   };
 
   Kind kind = Kind::kRemoved;

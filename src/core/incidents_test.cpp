@@ -123,6 +123,36 @@ TEST_F(Alone, ADrainThatIsOverIsARemoval) {
   EXPECT_EQ(out_.incidents.all()[0].first[0].instance.id, "o-1");
 }
 
+TEST_F(Alone, AnOperatorsDrainThatIsOverIsARemoval) {
+  open(1, "orders@host-7");
+  put("orders", "o-1", of_session(1));
+  DeregisterInstance drain{{{kDefaultNamespace, "orders"}, "o-1"}, {}, {}, 1'000};
+  drain.by = "alice";
+  ASSERT_TRUE(step(drain).ok());
+  EXPECT_TRUE(out_.incidents.empty());
+  advance(1'200);
+  ASSERT_EQ(out_.incidents.all().size(), 1u);
+  EXPECT_EQ(out_.incidents.all()[0].cause, Cause::kDrained);
+  EXPECT_EQ(out_.incidents.all()[0].first[0].instance.id, "o-1");
+}
+
+TEST_F(Alone, AnOperatorsWordThatIsOverNamesTheOperator) {
+  put("orders", "o-1", {});
+  DeregisterInstance removal{{{kDefaultNamespace, "orders"}, "o-1"}, {}};
+  removal.by = "alice";
+  removal.reason = "bad disk";
+  ASSERT_TRUE(step(removal).ok());
+  advance(options().timing.exclusion_ms - 1'000);
+  EXPECT_TRUE(out_.incidents.empty());
+  advance(5'000);
+  ASSERT_EQ(out_.incidents.all().size(), 1u);
+  const Incident& ended = out_.incidents.all()[0];
+  EXPECT_EQ(ended.kind, Incident::Kind::kWordEnded);
+  EXPECT_EQ(ended.first[0].instance.id, "o-1");
+  EXPECT_EQ(ended.first[0].by, "alice");
+  EXPECT_EQ(ended.first[0].reason, "bad disk");
+}
+
 TEST_F(Alone, AnIdIsTakenOverByTheLaterSession) {
   open(1, "old@host-1");
   put("orders", "o-1", of_session(1));

@@ -262,7 +262,7 @@ struct ReadStamp {
 struct ReadChecks {
   ServiceKey service;
   std::string after = {};  ///< an id; empty: from the beginning
-  uint32_t most = 1'000;
+  uint32_t most = 500;
 };
 
 using Input =

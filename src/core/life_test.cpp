@@ -75,7 +75,7 @@ const Transcript kTranscripts[] = {
   6100 ms: orders: p-1[unattended] q-1 r-1
   3608100 ms: orders: p-1[suspect] q-1 r-1
   3609100 ms: orders: p-1[down] q-1 r-1
-  3639100 ms: ended heartbeats_missed instances=1
+  3639100 ms: ended session_expired instances=1
   3639100 ms: orders: q-1 r-1
 )"},
     {"AnInstanceFollowsItsOwnLapseRuleInASmallService", R"(

@@ -26,20 +26,24 @@ std::optional<ProviderState> provider_state_from(std::string_view name) {
   return std::nullopt;
 }
 
-std::string encode(const ProviderStatus& status) {
+std::string encode(const ProviderStatus& status, const SessionId& session) {
   std::string out;
   base::put_u8(out, static_cast<uint8_t>(status.state));
   base::put_string(out, status.text);
+  base::put_u64(out, session.high);
+  base::put_u64(out, session.low);
   return out;
 }
 
-std::optional<ProviderStatus> decode_status(std::string_view bytes) {
+std::optional<SaidStatus> decode_status(std::string_view bytes) {
   base::ByteReader reader(bytes);
   const uint8_t state = reader.u8();
-  ProviderStatus read;
-  read.text = reader.string();
-  if (!reader.ok() || !reader.at_end() || state >= kProviderStateCount) return std::nullopt;
-  read.state = static_cast<ProviderState>(state);
+  SaidStatus read;
+  read.status.text = reader.string();
+  read.session.high = reader.u64();
+  read.session.low = reader.u64();
+  if (!reader.ok() || state >= kProviderStateCount) return std::nullopt;
+  read.status.state = static_cast<ProviderState>(state);
   return read;
 }
 

@@ -6,6 +6,8 @@
 #include <string>
 #include <string_view>
 
+#include "core/session_id.h"
+
 namespace callbook::core {
 
 /// What a provider says of an instance of its own: a facet with a kind of writer of its own, that
@@ -33,9 +35,16 @@ using Statuses = std::map<std::string, ProviderStatus, std::less<>>;
 std::string_view name_of(ProviderState state);
 std::optional<ProviderState> provider_state_from(std::string_view name);
 
-/// As it is stored (docs/formats/records.md).
-std::string encode(const ProviderStatus& status);
-/// Nothing for bytes that encode() could not have made.
-std::optional<ProviderStatus> decode_status(std::string_view bytes);
+/// As it is stored (docs/formats/records.md). `session` held the instance when it was said; nil for
+/// other holders. A status counts only while the same session holds it: a node of release 0.1 lets
+/// another process register the id and leaves the section as it is.
+std::string encode(const ProviderStatus& status, const SessionId& session);
+
+struct SaidStatus {
+  ProviderStatus status;
+  SessionId session;
+};
+/// Nothing for bytes that no release could have made. What follows the known fields is passed over.
+std::optional<SaidStatus> decode_status(std::string_view bytes);
 
 }  // namespace callbook::core

@@ -257,10 +257,8 @@ Result<Reply> Registry::apply(const RegisterInstance& input, Now now, Outputs& o
   Service& service = catalog_.find_or_add(input.key.service);
   catalog_.merge(service, present, record, version, now);
   version_ = version;
-  if (!body.check.empty()) {
-    begin_checks(service.find_body(input.key.id)->holder_slot, out);
-  } else if (body.holder.kind == HolderKind::kTtl) {
-    catalog_.renew_ttl(*service.find_body(input.key.id), !stood_still(now), version_, now.mono_ms);
+  if (body.holder.kind == HolderKind::kTtl) {
+    begin_own_life(*service.find_body(input.key.id), now, out);
   }
   RecordBatch& batch = out.records;
   batch.begin(version);
@@ -281,6 +279,12 @@ Result<Reply> Registry::apply(const RegisterInstance& input, Now now, Outputs& o
   return Reply(InstanceRegistered{effect, version, stamp, options_.clustered ? version : 0});
 }
 
+/// Of an instance that no session holds: has it checked, or waits for its heartbeats.
+void Registry::begin_own_life(const Instance& instance, Now now, Outputs& out) {
+  if (is_checked(instance)) return begin_checks(instance.holder_slot, out);
+  catalog_.renew_ttl(instance, !stood_still(now), version_, now.mono_ms);
+}
+
 /// The sections of the record that a registration makes. What an earlier one said besides, and what
 /// another process said of itself under this id, does not stand.
 std::string Registry::sections_for(const RegisterInstance& input, const KeyState& present,
@@ -291,9 +295,15 @@ std::string Registry::sections_for(const RegisterInstance& input, const KeyState
     sections = with_section(sections, kExtrasSection, stamp, extras);
   }
   const bool said = find_section(sections, kStatusSection).has_value();
-  if (input.status || (said && !is_same_process(present, input.registration.holder))) {
+  const Holder& holder = input.registration.holder;
+  if (input.status || (said && !is_same_process(present, holder))) {
     const ProviderStatus status{input.status.value_or(ProviderState::kUp), {}};
-    sections = with_section(sections, kStatusSection, stamp, encode(status));
+    sections = with_section(sections, kStatusSection, stamp, encode(status, holder.session));
+  } else if (said && present.holder.session != holder.session) {
+    // The same process under another session.
+    const ProviderStatus* shown = catalog_.find(input.key.service)->find_status(input.key.id);
+    const ProviderStatus status = shown == nullptr ? ProviderStatus() : *shown;
+    sections = with_section(sections, kStatusSection, stamp, encode(status, holder.session));
   }
   return sections;
 }
@@ -325,7 +335,8 @@ Result<Reply> Registry::apply(const SetStatus& input, Now now, Outputs& out) {
   clock_.observe(input.after.hlc);
   const Stamp stamp = clock_.next(now);
   const std::string sections =
-      with_section({}, kStatusSection, stamp, encode(ProviderStatus{input.status, input.text}));
+      with_section({}, kStatusSection, stamp,
+                   encode(ProviderStatus{input.status, input.text}, present.holder.session));
   InstanceRecord record;
   record.service = service->key();
   record.id = input.key.id;

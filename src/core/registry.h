@@ -183,6 +183,7 @@ class Registry {
   base::Result<Reply> apply(const DetachSession& input, base::Now now, Outputs& out);
   base::Result<Reply> apply(const CloseSession& input, base::Now now, Outputs& out);
   base::Result<Reply> apply(const RegisterInstance& input, base::Now now, Outputs& out);
+  void begin_own_life(const Instance& instance, base::Now now, Outputs& out);
   base::Result<Reply> apply(const SetStatus& input, base::Now now, Outputs& out);
   std::string sections_for(const RegisterInstance& input, const KeyState& present, Stamp stamp);
   bool is_same_process(const KeyState& present, const Holder& holder);
@@ -277,6 +278,7 @@ class Registry {
   void remove_failing(uint32_t slot, base::Now now, Outputs& out);
   base::Result<Reply> apply(const ReadChecks& input, base::Now now, Outputs& out);
   void report_checks(const Instance& instance, base::Now now, std::vector<CheckReport>& out);
+  void note_word_ended(const Service& service, std::string_view id, Outputs& out) const;
   std::string name_of_node(NodeId node) const;
 
   // Refusal to believe in mass death: registry_breaker.cpp.

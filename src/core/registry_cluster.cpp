@@ -292,7 +292,11 @@ Result<Reply> Registry::apply(const ReadRecords& input, Now, Outputs&) {
 Result<Reply> Registry::apply(const ReadStamp& input, Now, Outputs&) {
   const Service* service = catalog_.find(input.key.service);
   if (service == nullptr) return Reply(StampRead{});
-  return Reply(StampRead{catalog_.state_of(*service, input.key.id).stamp, service->version()});
+  Stamp stamp = catalog_.state_of(*service, input.key.id).stamp;
+  // What an operator took out left by the override, not by a registration.
+  const Override* said = service->find_override(input.key.id);
+  if (said != nullptr && said->exclusion) stamp = std::max(stamp, said->stamp);
+  return Reply(StampRead{stamp, service->version()});
 }
 
 void Registry::begin_as_new(Now now) {

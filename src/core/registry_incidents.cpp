@@ -68,4 +68,15 @@ void Registry::note_inherited(const Instance& instance, NodeId home, Outputs& ou
                     });
 }
 
+/// Call before the override is removed.
+void Registry::note_word_ended(const Service& service, std::string_view id, Outputs& out) const {
+  out.incidents.add(Incident::Kind::kWordEnded, Cause::kOverrideRemoved, service.key(),
+                    [&](Incident::Named& named) {
+                      const Override& said = *service.find_override(id);
+                      named.instance = {ServiceKey(service.key()), std::string(id)};
+                      named.by = said.by;
+                      named.reason = said.reason;
+                    });
+}
+
 }  // namespace callbook::core

@@ -285,7 +285,9 @@ bool Registry::remove_suspect(uint64_t number, const Suspect& suspect, Now now, 
   if (!refused && (in_doubt(now) || (!exactly && !breakers_allow(suspect.owner, now))))
     return false;
   const bool by_silence = suspect.lapse || suspect.unattended_since_ms != 0;
-  const Cause unheard = by_silence ? Cause::kHeartbeatsMissed : Cause::kProbeTimedOut;
+  // A cause that clients of release 0.1 take for one of a removal: by others they do not believe
+  // that a list has become empty.
+  const Cause unheard = by_silence ? Cause::kSessionExpired : Cause::kProbeTimedOut;
   end_suspect(number, suspect, refused ? Cause::kProbeRefused : unheard, now, out);
   return true;
 }

@@ -147,6 +147,13 @@ void Registry::end_operator_drains(Now now, Outputs& out) {
   const auto& drains = catalog_.operator_drains();
   while (!drains.empty() && drains.begin()->until_wall_ms <= now.wall_ms) {
     const Catalog::Drain due = *drains.begin();
+    const Service& service = *catalog_.at(due.service);
+    const Instance* drained = service.find_live(due.id);
+    const bool told_here =
+        !options_.clustered || service.find_override(due.id)->stamp.node == node_;
+    if (drained != nullptr && drained->excluded && told_here) {
+      note_removed(*drained, Cause::kDrained, out);
+    }
     const uint64_t version = ++version_;
     catalog_.end_operator_drain(due, version);
     write_override(*catalog_.at(due.service), due.id, version, out.records);
@@ -186,6 +193,7 @@ void Registry::tend_exclusions(Now now, Outputs& out) {
     OverrideRecord record;
     record.by = "callbook";
     record.reason = "its id was gone for long";
+    note_word_ended(*catalog_.at(index), id, out);
     static_cast<void>(say({catalog_.at(index)->key(), id}, record, {}, now, out));
   }
 }

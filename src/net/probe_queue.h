@@ -90,8 +90,8 @@ class ProbeQueue {
   size_t max_at_silent_;
   Addresses addresses_;
   std::deque<Addresses::iterator> turns_;
-  std::set<ProbeAddress> doubtful_;   ///< where silent() has been told since take_concluded()
-  std::set<ProbeAddress> silent_;     ///< hosts with room for max_at_silent_
+  std::set<ProbeAddress> doubtful_;        ///< where silent() has been told since take_concluded()
+  std::set<ProbeAddress> silent_;          ///< hosts with room for max_at_silent_
   std::deque<ProbeAddress> silent_since_;  ///< the same, the oldest first; some were heard since
   uint64_t last_number_ = 0;
   size_t waiting_ = 0;

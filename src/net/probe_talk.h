@@ -8,7 +8,8 @@ namespace callbook::net {
 
 /// What came of a probe.
 enum class ProbeOutcome : uint8_t {
-  kAnswered,  ///< the connection was made; if something was to be said over it, the answer was right
+  kAnswered,  ///< the connection was made; if something was to be said over it, the answer was
+              ///< right
   kRefused,   ///< ECONNREFUSED
   kSilent,    ///< nothing within the time-out, or no host there (EHOSTUNREACH)
   kFailed,    ///< the host was there, but its answer was wrong, or the connection was broken off

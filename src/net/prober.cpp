@@ -158,8 +158,8 @@ class Prober::Impl : public std::enable_shared_from_this<Impl> {
     attempt.deadline = attempt.begun + timeout;
     if (hurry) {
       const auto least = attempt.begun + std::clamp(timeout / kLeastPart, kLeastTime, kMostTime);
-      attempt.deadline = std::min(attempt.deadline,
-                                  std::max(attempt.taken->wanted.since + timeout, least));
+      attempt.deadline =
+          std::min(attempt.deadline, std::max(attempt.taken->wanted.since + timeout, least));
     }
     deadlines_.emplace(attempt.deadline, index);
     wait_until(attempt.deadline);

@@ -31,9 +31,9 @@ struct ProbeLimits {
   size_t max_waiting = 100'000;  ///< more are untested
 };
 
-/// Makes TCP connections, many at once, to see whether anything listens, and if wanted has more said
-/// over them (ProbeTalk); or sends datagrams. Each connection is reset as soon as the outcome is
-/// known. Only IP addresses are asked, and none that names no host of its own (ProbeAddress).
+/// Makes TCP connections, many at once, to see whether anything listens, and if wanted has more
+/// said over them (ProbeTalk); or sends datagrams. Each connection is reset as soon as the outcome
+/// is known. Only IP addresses are asked, and none that names no host of its own (ProbeAddress).
 /// Addresses take turns for a place; what waits for one at a silent host is concluded with it
 /// (ProbeQueue). Lives on `loop`'s thread.
 class Prober {

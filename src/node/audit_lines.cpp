@@ -241,7 +241,10 @@ std::optional<core::OperatorAct> act_of(const core::Input& input) {
   if (const auto* released = std::get_if<core::ReleaseBreaker>(&input)) {
     return core::OperatorAct{"release", whole(released->service), released->by, released->reason};
   }
-  return std::nullopt;
+  const auto* taken_out = std::get_if<core::DeregisterInstance>(&input);
+  if (taken_out == nullptr || taken_out->by.empty()) return std::nullopt;  // a provider's own
+  return core::OperatorAct{taken_out->drain_ms > 0 ? "drain" : "deregister", taken_out->key,
+                           taken_out->by, taken_out->reason};
 }
 
 LogLine act_line(const core::Input& input, const core::Reply& reply, const core::Caller& caller) {
@@ -260,6 +263,12 @@ LogLine act_line(const core::Input& input, const core::Reply& reply, const core:
   if (std::holds_alternative<core::RemoveOverride>(input)) {
     Line line(LogLevel::kInfo, "override_removed", "override removed: " + shown);
     return finish(line.name(act->instance));
+  }
+  if (const auto* taken_out = std::get_if<core::DeregisterInstance>(&input)) {
+    Line line(LogLevel::kInfo, "instance_taken_out", "taken out: " + shown);
+    line.name(act->instance).with("act", act->name);
+    if (taken_out->drain_ms > 0) line.with_number("drain_ms", taken_out->drain_ms);
+    return finish(line);
   }
   Line line(LogLevel::kInfo, "protection_released", "protection released: " + shown);
   line.name(act->instance);
@@ -324,6 +333,12 @@ LogLine incident_line(const Incident& incident, const Incident::Named& named,
       line.session("by_session", named.heir).with("by_client", named.heir_client);
       return finish(std::move(line));
     }
+    case Incident::Kind::kWordEnded: {
+      Line line(
+          LogLevel::kInfo, "override_ended",
+          fmt::format("override ended, its id was gone for long: {}", text_of(named.instance)));
+      return line.name(named.instance).author(named.by, named.reason).take();
+    }
     case Incident::Kind::kInherited:
       break;
   }
@@ -358,6 +373,11 @@ LogLine incident_sum_line(const Incident& incident) {
     case Incident::Kind::kInherited:
       event = "sessions_inherited";
       text = fmt::format("taken over from lost nodes: {} sessions and instances", incident.count);
+      break;
+    case Incident::Kind::kWordEnded:
+      event = "overrides_ended";
+      text = fmt::format("ended {} overrides of {} whose ids were gone for long", incident.count,
+                         services);
       break;
   }
   LogLine line = sum_line(event, std::move(text), incident.count, names);

@@ -102,6 +102,39 @@ TEST(AuditLog, AnOperatorsActIsOneLineAtOnce) {
               testing::HasSubstr(R"("service":"orders","namespace":"billing","id":"o-1")"));
 }
 
+TEST(AuditLog, WhatAnOperatorTakesOutIsNoDeregistrationByItsProvider) {
+  AuditLog log(LogLevel::kInfo);
+  core::DeregisterInstance input{key("o-1"), {}, {}, 10'000};
+  input.by = "alice";
+  input.reason = "disk";
+  log.note(input, Reply(core::InstanceDeregistered{}), caller(), at(0));
+  input.drain_ms = 0;
+  log.note(input, Reply(core::InstanceDeregistered{}), caller(), at(0));
+  log.note(input, refused("no"), caller(), at(0));
+  EXPECT_THAT(texts(log.take_all(0)),
+              ElementsAre("taken out: orders/o-1 act=drain drain_ms=10000 by=alice reason=disk "
+                          "peer=10.0.0.7:4100 dialect=native",
+                          "taken out: orders/o-1 act=deregister by=alice reason=disk "
+                          "peer=10.0.0.7:4100 dialect=native",
+                          "refused: deregister of orders/o-1 error=not_found detail=\"id: no\" "
+                          "by=alice reason=disk peer=10.0.0.7:4100 dialect=native"));
+}
+
+TEST(AuditLog, AnOperatorsWordThatIsOver) {
+  AuditLog log(LogLevel::kInfo);
+  core::Incidents incidents;
+  incidents.add(Incident::Kind::kWordEnded, Cause::kOverrideRemoved, {"default", "orders"},
+                [](Incident::Named& named) {
+                  named.instance = key("o-1");
+                  named.by = "alice";
+                  named.reason = "bad disk";
+                });
+  log.note(incidents, {}, at(0));
+  EXPECT_THAT(texts(log.take(1'000)),
+              ElementsAre("override ended, its id was gone for long: orders/o-1 by=alice "
+                          "reason=\"bad disk\""));
+}
+
 TEST(AuditLog, EveryActHasItsLineHoweverManyThereAre) {
   AuditLog log(LogLevel::kInfo);
   for (int i = 0; i < 100; ++i) {

@@ -5,13 +5,13 @@
 #include <fstream>
 #include <set>
 
+#include "probe/request.h"
 #include <fmt/format.h>
 
 #include "base/address.h"
 #include "base/name.h"
 #include "bus/nats/nats_bus.h"
 #include "node/settings.h"
-#include "probe/request.h"
 
 namespace callbook::node {
 
@@ -278,8 +278,8 @@ namespace {
 
 base::Status check_probes(const Config& config) {
   if (config.limits.max_check_path_bytes > probe::kMaxPathBytes) {
-    return base::over_limit("max_check_path_bytes", fmt::format("is above {}", probe::kMaxPathBytes),
-                            probe::kMaxPathBytes);
+    return base::over_limit("max_check_path_bytes",
+                            fmt::format("is above {}", probe::kMaxPathBytes), probe::kMaxPathBytes);
   }
   const probe::ResolverOptions& resolver = config.resolver;
   if (resolver.longest_known_ms > kMaxNameCacheMs) {

@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "probe/resolver.h"
+
 #include "base/log.h"
 #include "base/siphash.h"
 #include "bus/nats/options.h"
@@ -15,7 +17,6 @@
 #include "net/http_server.h"
 #include "net/prober.h"
 #include "node/console_logger.h"
-#include "probe/resolver.h"
 #include "store/log.h"
 
 namespace callbook::node {

@@ -77,10 +77,9 @@ void Prober::probe(std::vector<core::Probe> probes, bool for_another) {
   auto held = std::make_shared<std::vector<core::Probe>>(std::move(probes));
   loop_.post([this, held, for_another] {
     for (const core::Probe& one : *held) {
-      prober_->probe(to_request(one, for_another),
-                     [this, ticket = one.ticket](const probe::Result& result) {
-                       finished(ticket, result);
-                     });
+      prober_->probe(
+          to_request(one, for_another),
+          [this, ticket = one.ticket](const probe::Result& result) { finished(ticket, result); });
     }
   });
 }

@@ -6,10 +6,11 @@
 #include <thread>
 #include <vector>
 
+#include "probe/prober.h"
+
 #include "core/input.h"
 #include "core/output.h"
 #include "net/event_loop.h"
-#include "probe/prober.h"
 
 namespace callbook::node {
 
@@ -32,7 +33,7 @@ class Prober {
   struct Stats {
     uint64_t concluded_unasked = 0;  ///< probes that were silent with their host
     uint64_t names_asked = 0;        ///< look-ups of names
-    uint64_t names_answered = 0;     ///< of them, with addresses or with the word that there are none
+    uint64_t names_answered = 0;  ///< of them, with addresses or with the word that there are none
   };
   /// Thread-safe; of the latest turn in which a probe ended.
   Stats stats() const;

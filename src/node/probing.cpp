@@ -124,8 +124,8 @@ void Probing::settle(uint64_t number) {
   const Outcome own = opinion.own ? opinion.own->outcome : Outcome::kUntested;
   const bool answered = own == Outcome::kAnswered || opinion.other == Outcome::kAnswered;
   const int64_t refused_ms = opinion.since_ms + kRefusedWaitMs;
-  const int64_t until_ms = own == Outcome::kRefused ? std::min(opinion.deadline_ms, refused_ms)
-                                                    : opinion.deadline_ms;
+  const int64_t until_ms =
+      own == Outcome::kRefused ? std::min(opinion.deadline_ms, refused_ms) : opinion.deadline_ms;
   const bool waits = !opinion.other && clock_.now().mono_ms < until_ms;
   if (!answered && (!opinion.own || waits)) return;
   if (own != Outcome::kAnswered && opinion.other == Outcome::kAnswered) {

@@ -6,11 +6,11 @@
 #include <cstring>
 #include <utility>
 
+#include "probe/grpc_health.h"
+#include "probe/http_exchange.h"
 #include <nghttp2/nghttp2.h>
 
 #include "base/check.h"
-#include "probe/grpc_health.h"
-#include "probe/http_exchange.h"
 
 namespace callbook::probe {
 namespace {
@@ -126,8 +126,8 @@ class GrpcExchange::Call {
     }
     if (*grpc_code_ != 0) {
       const std::string_view name = name_of_code(*grpc_code_);
-      return failed("gRPC " + (name.empty() ? "status " + std::to_string(*grpc_code_)
-                                            : std::string(name)));
+      return failed("gRPC " +
+                    (name.empty() ? "status " + std::to_string(*grpc_code_) : std::string(name)));
     }
     const auto serving = decode_health_response(message_);
     if (!serving) return failed("the answer is no HealthCheckResponse");

@@ -11,7 +11,12 @@ namespace callbook::probe {
 // says whether it is compressed, and its length in four bytes, the highest first.
 
 /// HealthCheckResponse.ServingStatus.
-enum class ServingStatus : uint8_t { kUnknown = 0, kServing = 1, kNotServing = 2, kServiceUnknown = 3 };
+enum class ServingStatus : uint8_t {
+  kUnknown = 0,
+  kServing = 1,
+  kNotServing = 2,
+  kServiceUnknown = 3
+};
 
 /// A framed HealthCheckRequest{service}.
 std::string encode_health_request(std::string_view service);

@@ -34,30 +34,37 @@ TEST(GrpcHealth, AResponseIsItsStatus) {
 
 TEST(GrpcHealth, FieldsThatAreNotKnownArePassedOver) {
   const std::string varint = "\x10\x96\x01";
-  const std::string fixed64 = "\x19" "12345678";
-  const std::string text = "\x22\x03" "abc";
-  const std::string fixed32 = "\x2D" "1234";
+  const std::string fixed64 =
+      "\x19"
+      "12345678";
+  const std::string text =
+      "\x22\x03"
+      "abc";
+  const std::string fixed32 =
+      "\x2D"
+      "1234";
   const std::string other_type_of_status = std::string("\x0A\x02", 2) + "ab";
-  EXPECT_EQ(decode_health_response(framed(varint + fixed64 + text + fixed32 +
-                                          other_type_of_status + "\x08\x01")),
+  EXPECT_EQ(decode_health_response(
+                framed(varint + fixed64 + text + fixed32 + other_type_of_status + "\x08\x01")),
             ServingStatus::kServing);
 }
 
 TEST(GrpcHealth, WhatIsNoResponseIsNone) {
   for (const std::string& bytes : {
-           std::string(),
-           std::string("\0\0\0\0", 4),
-           framed("\x08\x01", '\x01'),                // compressed
-           framed("\x08\x01") + "x",                  // more behind it
-           std::string("\0\0\0\0\x03\x08\x01", 7),    // cut
-           framed("\x08\x04"),                        // no such status
-           framed("\x08"),                            // no value
-           framed("\x08\x81"),                        // a value without end
-           framed("\x0A\x05" "abc"),                  // longer than the message
-           framed("\x19" "1234567"),                  // cut
-           framed("\x2D" "123"),                      // cut
-           framed("\x0B"),                            // a group
-           framed(std::string("\x00\x01", 2)),        // field 0
+           std::string(), std::string("\0\0\0\0", 4), framed("\x08\x01", '\x01'),  // compressed
+           framed("\x08\x01") + "x",                                               // more behind it
+           std::string("\0\0\0\0\x03\x08\x01", 7),                                 // cut
+           framed("\x08\x04"),                                                     // no such status
+           framed("\x08"),                                                         // no value
+           framed("\x08\x81"),  // a value without end
+           framed("\x0A\x05"
+                  "abc"),  // longer than the message
+           framed("\x19"
+                  "1234567"),  // cut
+           framed("\x2D"
+                  "123"),                                               // cut
+           framed("\x0B"),                                              // a group
+           framed(std::string("\x00\x01", 2)),                          // field 0
            framed("\x08\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\x01"),  // over ten bytes
        }) {
     EXPECT_EQ(decode_health_response(bytes), std::nullopt) << bytes.size();

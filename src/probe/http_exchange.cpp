@@ -16,8 +16,8 @@ constexpr std::array<std::string_view, 5> kMethods = {"GET", "HEAD", "POST", "PU
 
 /// They say where the request ends, or what becomes of the connection.
 constexpr std::array<std::string_view, 8> kOwnFields = {
-    "Connection", "Content-Length", "Transfer-Encoding", "Upgrade",
-    "Expect",     "Trailer",        "TE",                "Keep-Alive"};
+    "Connection", "Content-Length", "Transfer-Encoding", "Upgrade", "Expect", "Trailer",
+    "TE",         "Keep-Alive"};
 
 bool is_visible(char c) {
   return c > ' ' && c < '\x7F';
@@ -31,8 +31,9 @@ bool is_token(char c) {
 
 /// No control characters, so that it ends neither its line nor the head.
 bool is_value(std::string_view text) {
-  return std::all_of(text.begin(), text.end(),
-                     [](char c) { return c == '\t' || (static_cast<uint8_t>(c) >= ' ' && c != 127); });
+  return std::all_of(text.begin(), text.end(), [](char c) {
+    return c == '\t' || (static_cast<uint8_t>(c) >= ' ' && c != 127);
+  });
 }
 
 bool is_of(const HttpRule& rule, std::string_view field) {
@@ -146,17 +147,16 @@ std::optional<ProbeVerdict> HttpExchange::take(std::string_view bytes) {
       return ProbeVerdict{ProbeOutcome::kFailed, 0, "the answer is not HTTP/1"};
     case net::ResponseHead::State::kOpen:
       if (taken_ < kMaxAnswerBytes) return std::nullopt;
-      return ProbeVerdict{ProbeOutcome::kFailed, 0,
-                          "the answer's head is longer than " + std::to_string(kMaxAnswerBytes) +
-                              " bytes"};
+      return ProbeVerdict{
+          ProbeOutcome::kFailed, 0,
+          "the answer's head is longer than " + std::to_string(kMaxAnswerBytes) + " bytes"};
     case net::ResponseHead::State::kWhole:
       break;
   }
   const int status = head_.status();
-  const bool expected =
-      std::any_of(expect_.begin(), expect_.end(), [&](const StatusRange& range) {
-        return status >= range.first && status <= range.last;
-      });
+  const bool expected = std::any_of(expect_.begin(), expect_.end(), [&](const StatusRange& range) {
+    return status >= range.first && status <= range.last;
+  });
   return ProbeVerdict{expected ? ProbeOutcome::kAnswered : ProbeOutcome::kFailed,
                       static_cast<uint16_t>(status), status_text(status)};
 }

@@ -6,9 +6,10 @@
 #include <string>
 #include <string_view>
 
-#include "net/response_head.h"
 #include "probe/exchange.h"
 #include "probe/request.h"
+
+#include "net/response_head.h"
 
 namespace callbook::probe {
 

@@ -68,9 +68,9 @@ class NameBook {
   Name& entry(const std::string& name, int64_t now_ms);
 
   const int64_t longest_ms_;
-  Names names_;                                          ///< asked for within kJudgedWithinMs
+  Names names_;                                         ///< asked for within kJudgedWithinMs
   std::set<std::pair<int64_t, std::string>> by_asked_;  ///< all of these
-  size_t answered_ = 0;                                  ///< of these
+  size_t answered_ = 0;                                 ///< of these
 };
 
 }  // namespace callbook::probe

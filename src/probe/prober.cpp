@@ -5,12 +5,13 @@
 #include <utility>
 #include <vector>
 
-#include "net/probe_address.h"
 #include "probe/grpc_exchange.h"
 #include "probe/http_exchange.h"
 #include "probe/stream_talk.h"
 #include "probe/tls.h"
 #include "probe/udp_talk.h"
+
+#include "net/probe_address.h"
 
 namespace callbook::probe {
 namespace {
@@ -24,8 +25,8 @@ constexpr size_t kMaxNameBytes = 253;
 
 bool is_name(const std::string& host) {
   const auto is_letter = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           c == '-' || c == '_' || c == '.';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+           c == '_' || c == '.';
   };
   return !host.empty() && host.size() <= kMaxNameBytes &&
          std::all_of(host.begin(), host.end(), is_letter);
@@ -133,8 +134,8 @@ class Prober::Impl : public std::enable_shared_from_this<Impl> {
       if (allowed.size() < kMostAddresses) allowed.push_back(address);
     }
     if (allowed.empty()) {
-      return done_with(*run, untested("not asked: " + run->request.host +
-                                      " has no address that may be probed"));
+      return done_with(
+          *run, untested("not asked: " + run->request.host + " has no address that may be probed"));
     }
     run->left = allowed.size();
     const int64_t passed_ms = clock_.now().mono_ms - run->begun_ms;

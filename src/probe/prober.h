@@ -5,11 +5,12 @@
 #include <functional>
 #include <memory>
 
+#include "probe/request.h"
+#include "probe/resolver.h"
+
 #include "base/time.h"
 #include "net/event_loop.h"
 #include "net/prober.h"
-#include "probe/request.h"
-#include "probe/resolver.h"
 
 namespace callbook::probe {
 

@@ -11,6 +11,8 @@
 #include <utility>
 #include <vector>
 
+#include "probe/test_dns_server.h"
+#include "probe/test_tls_server.h"
 #include <arpa/inet.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
@@ -18,9 +20,6 @@
 #include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-#include "probe/test_dns_server.h"
-#include "probe/test_tls_server.h"
 
 namespace callbook::probe {
 namespace {
@@ -44,8 +43,7 @@ sockaddr_in at(const std::string& address, uint16_t port) {
 /// A bound socket of 127.0.0.1 or another address; nothing listens yet.
 class Port {
  public:
-  explicit Port(const std::string& address = "127.0.0.1", uint16_t port = 0,
-                int type = SOCK_STREAM)
+  explicit Port(const std::string& address = "127.0.0.1", uint16_t port = 0, int type = SOCK_STREAM)
       : socket_(::socket(AF_INET, type | SOCK_CLOEXEC, 0)) {
     sockaddr_in own = at(address, port);
     socklen_t length = sizeof own;
@@ -200,8 +198,9 @@ TEST(ProbeProber, HttpIsAskedAsTheRuleSays) {
   EXPECT_EQ(result.outcome, Outcome::kAnswered);
   EXPECT_EQ(result.status, 401);
   EXPECT_EQ(result.text, "HTTP 401 Unauthorized");
-  EXPECT_EQ(request.get_future().get().rfind("OPTIONS /health HTTP/1.1\r\nHost: shop.example\r\n", 0),
-            0U);
+  EXPECT_EQ(
+      request.get_future().get().rfind("OPTIONS /health HTTP/1.1\r\nHost: shop.example\r\n", 0),
+      0U);
 }
 
 TEST(ProbeProber, FollowsNoRedirection) {
@@ -338,8 +337,8 @@ TEST_F(ProbeTls, WhatIsWrongWithACertificateIsSaid) {
   const Result result = ask(expired, {});
   EXPECT_EQ(result.outcome, Outcome::kFailed);
   EXPECT_EQ(result.text, "TLS: certificate has expired");
-  const TestTlsServer unknown({.certificate = TestAuthority().sign("IP:127.0.0.1"),
-                               .answer = ok_after_head});
+  const TestTlsServer unknown(
+      {.certificate = TestAuthority().sign("IP:127.0.0.1"), .answer = ok_after_head});
   EXPECT_EQ(ask(unknown, {}).text, "TLS: unable to get local issuer certificate");
 }
 
@@ -487,8 +486,8 @@ TEST(ProbeNames, TheHostFieldIsTheName) {
   Request wanted = http(server.port());
   wanted.host = "shop.example";
   EXPECT_EQ(Probing(dns.endpoint()).ask(wanted).outcome, Outcome::kAnswered);
-  EXPECT_NE(request.get_future().get().find("\r\nHost: shop.example:" +
-                                            std::to_string(server.port()) + "\r\n"),
+  EXPECT_NE(request.get_future().get().find(
+                "\r\nHost: shop.example:" + std::to_string(server.port()) + "\r\n"),
             std::string::npos);
 }
 

@@ -32,8 +32,8 @@ struct HttpRule {
   std::string path = "/";
   /// Further fields, kMaxHeaders. Not those that frame a message or end the connection.
   std::vector<std::pair<std::string, std::string>> headers = {};
-  std::string host = {};                      ///< the field Host; empty: host and port of the target
-  std::vector<StatusRange> expect = {{}};     ///< any of these passes
+  std::string host = {};                   ///< the field Host; empty: host and port of the target
+  std::vector<StatusRange> expect = {{}};  ///< any of these passes
 };
 
 /// grpc.health.v1.Health/Check, which must say SERVING.

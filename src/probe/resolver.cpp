@@ -37,10 +37,10 @@ using AddressesPtr = std::unique_ptr<ares_addrinfo, FreeAddresses>;
 
 std::string text_of(const sockaddr& address) {
   std::array<char, INET6_ADDRSTRLEN> text{};
-  const void* bytes = address.sa_family == AF_INET
-                          ? static_cast<const void*>(
-                                &reinterpret_cast<const sockaddr_in&>(address).sin_addr)
-                          : &reinterpret_cast<const sockaddr_in6&>(address).sin6_addr;
+  const void* bytes =
+      address.sa_family == AF_INET
+          ? static_cast<const void*>(&reinterpret_cast<const sockaddr_in&>(address).sin_addr)
+          : &reinterpret_cast<const sockaddr_in6&>(address).sin6_addr;
   return ::inet_ntop(address.sa_family, bytes, text.data(), text.size()) == nullptr ? ""
                                                                                     : text.data();
 }
@@ -156,9 +156,8 @@ class Resolver::Impl : public std::enable_shared_from_this<Impl> {
     const uint64_t number = ++last_number_;
     Wait& wait = waits_[name][number];
     wait.done = std::move(done);
-    wait.timer = loop_.after(std::max<int64_t>(patience_ms, 1), [this, name, number] {
-      give_up(name, number);
-    });
+    wait.timer = loop_.after(std::max<int64_t>(patience_ms, 1),
+                             [this, name, number] { give_up(name, number); });
     begin(name);
   }
 
@@ -235,7 +234,7 @@ class Resolver::Impl : public std::enable_shared_from_this<Impl> {
   void settle() {
     will_settle_ = false;
     const int64_t now_ms = clock_.now().mono_ms;
-    std::vector<std::string> names;
+    std::map<std::string, Lookup> results;
     // All of them first: what one of them says of the resolver holds for the others.
     for (Found& found : std::exchange(found_, {})) {
       --under_way_;
@@ -246,10 +245,10 @@ class Resolver::Impl : public std::enable_shared_from_this<Impl> {
       if (lookup.outcome == Outcome::kAddresses || lookup.outcome == Outcome::kNoSuchName) {
         ++stats_.answered;
       }
-      results_.insert_or_assign(found.name, lookup);
+      results.insert_or_assign(found.name, lookup);
       book_.finish(found.name, std::move(lookup), ttl_s, now_ms);
     }
-    for (auto& [name, lookup] : std::exchange(results_, {})) {
+    for (const auto& [name, lookup] : results) {
       auto waits = waits_.extract(name);
       if (waits.empty()) continue;
       for (auto& [number, wait] : waits.mapped()) {
@@ -315,7 +314,8 @@ class Resolver::Impl : public std::enable_shared_from_this<Impl> {
 
   ConfigState config_state() const {
     struct stat file {};
-    const std::string path = options_.resolv_conf.empty() ? "/etc/resolv.conf" : options_.resolv_conf;
+    const std::string path =
+        options_.resolv_conf.empty() ? "/etc/resolv.conf" : options_.resolv_conf;
     if (::stat(path.c_str(), &file) != 0) return {};
     return {int64_t{file.st_mtim.tv_sec} * 1'000'000'000 + file.st_mtim.tv_nsec, file.st_ino,
             file.st_size};
@@ -347,14 +347,14 @@ class Resolver::Impl : public std::enable_shared_from_this<Impl> {
 
   void take_events() {
     std::array<epoll_event, kEventsAtOnce> events;
-    const int count =
-        ::epoll_wait(epoll_, events.data(), static_cast<int>(events.size()), 0);
+    const int count = ::epoll_wait(epoll_, events.data(), static_cast<int>(events.size()), 0);
     for (int i = 0; i < count && channel_ != nullptr; ++i) {
       const int socket = events[i].data.fd;
       const uint32_t ready = events[i].events;
       const bool reads = (ready & (EPOLLIN | EPOLLERR | EPOLLHUP)) != 0;
       const bool writes = (ready & EPOLLOUT) != 0;
-      ares_process_fd(channel_, reads ? socket : ARES_SOCKET_BAD, writes ? socket : ARES_SOCKET_BAD);
+      ares_process_fd(channel_, reads ? socket : ARES_SOCKET_BAD,
+                      writes ? socket : ARES_SOCKET_BAD);
     }
     set_timer();
   }
@@ -390,7 +390,6 @@ class Resolver::Impl : public std::enable_shared_from_this<Impl> {
   std::set<std::string> pending_;                          ///< queued, or under way
   std::deque<std::string> queue_;
   std::vector<Found> found_;  ///< to be settled
-  std::map<std::string, Lookup> results_;
   uint64_t last_number_ = 0;
   size_t under_way_ = 0;
   bool will_settle_ = false;

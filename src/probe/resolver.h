@@ -5,9 +5,10 @@
 #include <memory>
 #include <string>
 
+#include "probe/name_book.h"
+
 #include "base/time.h"
 #include "net/event_loop.h"
-#include "probe/name_book.h"
 
 namespace callbook::probe {
 

@@ -7,9 +7,8 @@
 #include <string>
 #include <vector>
 
-#include <gtest/gtest.h>
-
 #include "probe/test_dns_server.h"
+#include <gtest/gtest.h>
 
 namespace callbook::probe {
 namespace {
@@ -186,8 +185,7 @@ TEST(Resolver, JudgesNobodyIfNobodyIsFound) {
   server.set("a.example", {.addresses = {"127.0.0.2"}});
   server.set_mute(true);
   Asking asking({.servers = server.endpoint()});
-  const auto found =
-      asking.ask_all({"a.example", "b.example", "c.example", "d.example"}, 50);
+  const auto found = asking.ask_all({"a.example", "b.example", "c.example", "d.example"}, 50);
   for (const Lookup& one : found) {
     EXPECT_EQ(one.outcome, Outcome::kNotAsked);
     EXPECT_EQ(one.text, "not asked: most names find no resolver that answers");
@@ -249,7 +247,8 @@ TEST(Resolver, KnowsWhatNamesServers) {
   for (const char* servers : {"", "10.0.0.2", "10.0.0.2:53", "[fd00::2]:53,10.0.0.2", "fd00::2"}) {
     EXPECT_EQ(Resolver::fault_of(servers), "") << servers;
   }
-  for (const char* servers : {"dns.example", "10.0.0.2:x", "10.0.0.2:0", "10.0.0", "[fd00::2]", "10.0.0.2,", ",10.0.0.2", ","}) {
+  for (const char* servers : {"dns.example", "10.0.0.2:x", "10.0.0.2:0", "10.0.0", "[fd00::2]",
+                              "10.0.0.2,", ",10.0.0.2", ","}) {
     EXPECT_NE(Resolver::fault_of(servers), "") << servers;
   }
 }

@@ -6,9 +6,10 @@
 #include <string>
 #include <string_view>
 
-#include "net/probe_talk.h"
 #include "probe/exchange.h"
 #include "probe/tls.h"
+
+#include "net/probe_talk.h"
 
 namespace callbook::probe {
 

@@ -17,8 +17,8 @@ class TestDnsServer {
   struct Zone {
     std::vector<std::string> addresses = {};  ///< IPv4 and IPv6
     uint32_t ttl_s = 60;
-    int rcode = 0;         ///< 2: SERVFAIL, 3: NXDOMAIN
-    bool mute = false;     ///< never answered
+    int rcode = 0;           ///< 2: SERVFAIL, 3: NXDOMAIN
+    bool mute = false;       ///< never answered
     std::string alias = {};  ///< a CNAME of this TTL goes before the addresses
     uint32_t alias_ttl_s = 60;
   };

@@ -135,14 +135,15 @@ void TestTlsServer::serve(int socket) {
     SSL_CTX_set_min_proto_version(context, options_.most_version);
     SSL_CTX_set_max_proto_version(context, options_.most_version);
   }
-  const std::string chosen = std::string(1, static_cast<char>(options_.protocol.size())) + options_.protocol;
+  const std::string chosen =
+      std::string(1, static_cast<char>(options_.protocol.size())) + options_.protocol;
   const auto choose = [](SSL*, const unsigned char** out, unsigned char* out_length,
                          const unsigned char* offered, unsigned length, void* arg) {
     const auto& wanted = *static_cast<const std::string*>(arg);
     unsigned char* found = nullptr;
-    const int result = SSL_select_next_proto(
-        &found, out_length, reinterpret_cast<const unsigned char*>(wanted.data()),
-        static_cast<unsigned>(wanted.size()), offered, length);
+    const int result = SSL_select_next_proto(&found, out_length,
+                                             reinterpret_cast<const unsigned char*>(wanted.data()),
+                                             static_cast<unsigned>(wanted.size()), offered, length);
     *out = found;
     return result == OPENSSL_NPN_NEGOTIATED ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_NOACK;
   };

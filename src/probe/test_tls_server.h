@@ -20,7 +20,8 @@ class TestAuthority {
     std::string certificate_file;
     std::string key_file;
   };
-  /// `names` as OpenSSL writes them: "DNS:shop.example,IP:127.0.0.1". `days` below 0: it has expired.
+  /// `names` as OpenSSL writes them: "DNS:shop.example,IP:127.0.0.1". `days` below 0: it has
+  /// expired.
   Certificate sign(const std::string& names, int days = 30) const;
   const std::string& file() const { return file_; }  ///< its own certificate, PEM
 

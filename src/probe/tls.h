@@ -6,8 +6,9 @@
 #include <string>
 #include <string_view>
 
-#include "net/probe_talk.h"
 #include "probe/request.h"
+
+#include "net/probe_talk.h"
 
 namespace callbook::probe {
 
@@ -49,9 +50,9 @@ class TlsClient {
   /// What is to be sent next, handshake included; empty: nothing now.
   std::string to_send();
 
-  bool is_usable() const { return usable_; }  ///< false: the server's name is none; do not send
-  bool is_open() const { return open_; }      ///< the handshake is over
-  std::string_view protocol() const;      ///< that the server chose; empty: none
+  bool is_usable() const { return usable_; }   ///< false: the server's name is none; do not send
+  bool is_open() const { return open_; }       ///< the handshake is over
+  std::string_view protocol() const;           ///< that the server chose; empty: none
   bool was_closed() const { return closed_; }  ///< by the other end, as TLS wants it
 
  private:

@@ -11,8 +11,7 @@ using net::ProbeVerdict;
 
 std::optional<ProbeVerdict> UdpTalk::proceed(int socket) {
   if (!sent_) {
-    const ssize_t count =
-        ::send(socket, rule_.payload.data(), rule_.payload.size(), MSG_NOSIGNAL);
+    const ssize_t count = ::send(socket, rule_.payload.data(), rule_.payload.size(), MSG_NOSIGNAL);
     if (count < 0 && errno == EAGAIN) return std::nullopt;
     if (count < 0) return net::unconnected(errno);
     sent_ = true;

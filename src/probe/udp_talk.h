@@ -3,8 +3,9 @@
 #include <optional>
 #include <string>
 
-#include "net/probe_talk.h"
 #include "probe/request.h"
+
+#include "net/probe_talk.h"
 
 namespace callbook::probe {
 

@@ -61,6 +61,10 @@ const core::Liveness& EndingChecker::latest(SessionIndex session) const {
   return session < sessions_.size() ? sessions_[session].latest : kNothingKnown;
 }
 
+const core::Liveness& EndingChecker::latest_of_key(KeyIndex key) const {
+  return key < keys_.size() ? keys_[key].latest : kNothingKnown;
+}
+
 int64_t EndingChecker::seen_ms(SessionIndex session, const core::Liveness& word) const {
   if (session >= sessions_.size()) return kNever;
   for (const Seen& seen : sessions_[session].seen) {

@@ -38,6 +38,8 @@ class EndingChecker {
   void on_record(const RecordChange& change);
   /// The newest word on the session from anywhere.
   const core::Liveness& latest(SessionIndex session) const;
+  /// The same on the own TTL of a key.
+  const core::Liveness& latest_of_key(KeyIndex key) const;
   /// When this word on the session was first seen, or kNever.
   int64_t seen_ms(SessionIndex session, const core::Liveness& word) const;
 

@@ -80,7 +80,9 @@ std::string RemovalChecker::objection(const ListChange& change, const Operation&
     case core::HolderKind::kTtl:
       if (facts.known && facts.liveness.ended) return {};
       if (just_now(keys_ended_ms_[change.node], change.key)) return {};
-      if (!facts.known && may_be_ignorant(change.node)) return {};
+      if (!facts.known && may_not_have_heard(change.node, endings_.latest_of_key(change.key))) {
+        return {};
+      }
       return "its process lives and no end of its TTL is known here";
     case core::HolderKind::kSession:
       break;
@@ -112,11 +114,15 @@ std::string RemovalChecker::session_objection(const ListChange& change,
                        registration.session, session.liveness.epoch);
   }
   const core::Liveness& latest = endings_.latest(registration.session);
-  if (latest.ended || may_be_ignorant(change.node)) return {};
-  // Nor can it hear of what its home can't announce.
-  const size_t home = evidence_.conditions.node_of(latest.home);
-  if (home < evidence_.node_count() && may_be_ignorant(home)) return {};
+  if (latest.ended || may_not_have_heard(change.node, latest)) return {};
   return fmt::format("its session #{} was never ended and its process lives", registration.session);
+}
+
+/// Whether the node was out of touch, or the home was, which then can't announce what lives there.
+bool RemovalChecker::may_not_have_heard(size_t node, const core::Liveness& latest) const {
+  if (may_be_ignorant(node)) return true;
+  const size_t home = evidence_.conditions.node_of(latest.home);
+  return home < evidence_.node_count() && may_be_ignorant(home);
 }
 
 bool RemovalChecker::may_be_ignorant(size_t node) const {

@@ -3,58 +3,16 @@
 import json
 import socket
 import subprocess
-import threading
 import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from urllib.parse import urlencode
 
 import pytest
 
+from checked import (FAST, Service, http, path, register, register_several, results, state, states)
 from lists import Lists
 from registry import assert_problem, binary, path_of, until
 
-FAST = ("--min-check-interval-ms", "100", "--max-check-remove-after-ms", "60000")
-CHECK = {"interval_ms": 200, "timeout_ms": 200}
 # For many at once, so that the tests' own server keeps up.
 SLOWER = {"interval_ms": 1000, "timeout_ms": 1000, "failures": 2}
-
-
-class Service:
-    """An HTTP server that answers every GET with `status`, or with that of its path, after letting
-    it pass `gate`."""
-
-    def __init__(self, port=0):
-        self.status = 200
-        self.statuses = {}
-        self.paths = []
-        self.gate = threading.Event()
-        self.gate.set()
-        service = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self):
-                service.paths.append(self.path)
-                service.gate.wait(20)
-                status = service.statuses.get(self.path, service.status)
-                self.send_response(status)
-                if status == 302:
-                    self.send_header("Location", "/elsewhere")
-                self.send_header("Content-Length", "0")
-                self.end_headers()
-
-            def log_message(self, *_):
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
-        self.server.daemon_threads = True
-        self.server.handle_error = lambda *_: None  # the prober hangs up when it knows enough
-        self.port = self.server.server_port
-        threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()
-
-    def stop(self):
-        self.gate.set()
-        self.server.shutdown()
-        self.server.server_close()
 
 
 @pytest.fixture
@@ -62,46 +20,6 @@ def service():
     made = Service()
     yield made
     made.stop()
-
-
-def register(node, service, name, check, **registration):
-    registration = {"address": "127.0.0.1", "port": 9, **registration}
-    return node.call("PUT", f"/v1/services/{service}/instances/{name}",
-                     {**registration, "check": {**CHECK, **check}})
-
-
-def register_several(node, service, name, checks, ports):
-    """With `checks` by name, at the named `ports`."""
-    answer = node.call("PUT", f"/v1/services/{service}/instances/{name}",
-                       {"address": "127.0.0.1", "port": 9, "ports": ports,
-                        "checks": {key: {**CHECK, **check} for key, check in checks.items()}})
-    assert answer.status in (200, 201), answer
-    return answer.json
-
-
-def results(node, service, **query):
-    """What the node says of the checks of `service`: {(instance, check): …}."""
-    answer = node.call("GET", path_of(service) + "/checks" +
-                       ("?" + urlencode(query) if query else ""))
-    assert answer.status == 200, answer
-    return {(one["id"], one["name"]): one for one in answer.json["checks"]}
-
-
-def states(node, service):
-    return {one["id"]: one.get("state", "up") for one in node.get(service)["instances"]}
-
-
-def state(node, service, name):
-    answer = node.call("GET", f"/v1/services/{service}/instances/{name}")
-    return answer.json.get("state", "up") if answer.status == 200 else None
-
-
-def http(port, **more):
-    return {"http": {"path": "/health", "port": port}, **more}
-
-
-def path(name, port, **more):
-    return {"http": {"path": f"/{name}", "port": port}, **more}
 
 
 class TestHttp:
@@ -471,7 +389,7 @@ class TestBadInput:
         assert state(node, "db", "db-1") is None
 
     def test_only_single_hosts_are_checked(self, node):
-        for address in ("169.254.169.254", "0.0.0.0", "224.0.0.1", "fe80::1", "db.example"):
+        for address in ("169.254.169.254", "168.63.129.16", "0.0.0.0", "224.0.0.1", "fe80::1"):
             answer = node.call("PUT", "/v1/services/db/instances/db-1",
                                {"address": address, "port": 80, "check": {"tcp": {}}})
             assert_problem(answer, 400, "invalid", "address")

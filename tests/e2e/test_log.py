@@ -94,6 +94,30 @@ def test_each_act_of_an_operator_is_a_line_with_author_reason_and_peer(make_node
     assert all(act["level"] == "info" for act in acts)
 
 
+def test_what_an_operator_takes_out(make_node):
+    node = make_node(*JSON).start()
+    session = node.open_session(client="orders@host-7")
+    for instance in ("o-1", "o-2", "o-3"):
+        node.register("orders", instance, session=session)
+    alice = Client(node)
+    assert alice.call("DELETE", path_of("orders", "o-1", by="alice", reason="bad disk")).status == 200
+    assert alice.call("DELETE", path_of("orders", "o-2", by="alice", drain="300ms")).status == 200
+    assert alice.call("DELETE", path_of("orders", "o-3", session=session)).status == 200
+    assert_problem(alice.call("DELETE", path_of("orders", "o-9", by="alice")), 404, "not_found")
+    caller = {"peer": alice.address, "dialect": "native"}
+    assert [without(act) for act in wait_for(node, 2, "instance_taken_out")] == [
+        {"event": "instance_taken_out", "service": "orders", "id": "o-1", "act": "deregister",
+         "by": "alice", "reason": "bad disk", **caller},
+        {"event": "instance_taken_out", "service": "orders", "id": "o-2", "act": "drain",
+         "drain_ms": 300, "by": "alice", **caller}]
+    gone = wait_for(node, 1, "instance_removed")[0]
+    assert (gone["id"], gone["cause"]) == ("o-2", "drained")
+    assert wait_for(node, 1, "act_refused")[0]["act"] == "deregister"
+    # The provider's own alone; a slow machine counts it in a later second than the registrations.
+    until(lambda: sum(e["registered"] for e in events(node, "registrations")) == 3
+          and sum(e["deregistered"] for e in events(node, "registrations")) == 1, 10, "the count")
+
+
 def test_a_refused_act_says_who_wanted_what_and_why_not(make_node):
     node = make_node(*JSON).start()
     node.register("orders", "o-1")

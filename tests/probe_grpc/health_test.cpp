@@ -6,13 +6,12 @@
 #include <sstream>
 #include <string>
 
-#include <grpcpp/grpcpp.h>
-#include <grpcpp/health_check_service_interface.h>
-#include <gtest/gtest.h>
-
 #include "orders.grpc.pb.h"
 #include "probe/prober.h"
 #include "probe/test_tls_server.h"
+#include <grpcpp/grpcpp.h>
+#include <grpcpp/health_check_service_interface.h>
+#include <gtest/gtest.h>
 
 namespace callbook::probe {
 namespace {

@@ -12,8 +12,10 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include "core/provider_status.h"
 #include "core/record_codec.h"
 #include "core/registry.h"
+#include "core/sections.h"
 #include "dialects/peer/node_card.h"
 
 namespace callbook::core {
@@ -330,6 +332,50 @@ TEST(Golden, WhatALaterReleaseAddsIsPassedOnAsItIs) {
     sections.erase(key);
   }
   EXPECT_TRUE(sections.empty()) << "of these nothing is held: " << testing::PrintToString(sections);
+}
+
+/// A session, and one instance of it with a section, as a node has written them.
+std::vector<Golden::Item> registered(const SessionId& id, const Stamp& stamp,
+                                     std::string_view sections, int64_t wall_ms) {
+  SessionRecord session;
+  session.id = id;
+  session.ttl_ms = 6'000;
+  session.opened = stamp;
+  session.liveness = {1, stamp, stamp.node, false, Cause::kNone, wall_ms};
+  InstanceRecord instance;
+  instance.service = {"default", "orders"};
+  instance.id = "o-1";
+  instance.kind = RegistrationKind::kBody;
+  instance.stamp = stamp;
+  instance.cause = Cause::kRegistered;
+  instance.body.address = "10.0.0.7";
+  instance.body.holder = {HolderKind::kSession, id, 0};
+  instance.sections = sections;
+  std::vector<Golden::Item> items(2);
+  encode_key(id, items[0].key);
+  encode_value(session, items[0].value);
+  encode_key(kDatacenter, instance.service, instance.id, items[1].key);
+  encode_value(instance, items[1].value);
+  return items;
+}
+
+TEST(Golden, AStatusDoesNotPassToAProcessThatAFormerNodeLetIn) {
+  const int64_t wall_ms = golden().wall_ms;
+  const auto stamp = [&](int64_t after_ms) {
+    return Stamp{static_cast<uint64_t>(wall_ms + after_ms) << 16, 99};
+  };
+  const SessionId first{1, 1};
+  const std::string said = with_section(
+      {}, kStatusSection, stamp(1), encode(ProviderStatus{ProviderState::kFailing, "disk"}, first));
+  Reader reader(true, wall_ms);
+  reader.join();
+  reader.bring(registered(first, stamp(0), said, wall_ms));
+  EXPECT_EQ(reader.list("orders"), "o-1=failing");
+  reader.bring(registered(first, stamp(2), said, wall_ms));
+  EXPECT_EQ(reader.list("orders"), "o-1=failing");
+  // The former node has kept the section, as it keeps all of them.
+  reader.bring(registered(SessionId{2, 2}, stamp(3), said, wall_ms));
+  EXPECT_EQ(reader.list("orders"), "o-1");
 }
 
 TEST(Golden, CardsAndBeatsAreRead) {

@@ -105,3 +105,17 @@ def test_one_node_after_another_becomes_the_next_release(make_cluster, former, p
         assert min(work.figures().values()) > 20
     finally:
         work.close()
+
+
+def test_a_node_can_go_back(make_cluster, former, present):
+    """While nothing is written that the former release refuses: docs/upgrade.md."""
+    cluster = make_cluster([former] * 3).start()
+    work = Work(cluster, SEED, present, providers=[former] * 2, watchers=[former])
+    try:
+        rolling = Rolling(cluster, work, [former])
+        for programs in (present, former, present):
+            for node in cluster.nodes:
+                rolling.judged(f"{node.name} becomes {programs.folder}", lambda node=node:
+                               cluster.change_release(node, programs))
+    finally:
+        work.close()

@@ -221,6 +221,12 @@ Status read_draft_field(int index, ondemand::value value, Draft& draft) {
   }
 }
 
+/// Of an address in its one spelling.
+bool is_name(std::string_view address) {
+  return address.find(':') == std::string_view::npos &&
+         address.find_first_not_of("0123456789.") != std::string_view::npos;
+}
+
 Status check_whole(const Draft& draft) {
   if (!draft.has_address) return base::invalid("address", "is missing");
   if (draft.holders != 1) {
@@ -229,8 +235,11 @@ Status check_whole(const Draft& draft) {
         R"(exactly one of "session", "ttl_ms", "check", "checks" and "persistent" must be given)");
   }
   const core::Registration& registration = draft.registration;
-  if (registration.check.empty() || net::ProbeAddress::parse(registration.address)) return {};
-  return base::invalid("address", "can't be checked: that takes the IP address of a single host");
+  // What a name leads to is looked at whenever it is probed.
+  if (registration.check.empty() || is_name(registration.address)) return {};
+  if (net::ProbeAddress::parse(registration.address)) return {};
+  return base::invalid("address",
+                       "is never checked: it is link-local, or where clouds keep their metadata");
 }
 
 Result<core::Input> operation_from(Draft&& draft) {

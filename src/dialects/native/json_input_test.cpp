@@ -1,5 +1,7 @@
 #include "dialects/native/json_input.h"
 
+#include <span>
+
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
@@ -125,6 +127,15 @@ struct Fault {
   const char* field;
 };
 
+void expect_refused(std::span<const Fault> faults) {
+  JsonInput input;
+  for (const Fault& fault : faults) {
+    const auto read = input.registration(Padded(fault.body));
+    ASSERT_FALSE(read.ok()) << fault.body;
+    EXPECT_EQ(read.error().field, fault.field) << fault.body << " " << read.error().detail;
+  }
+}
+
 TEST(JsonInput, RefusesWhatIsWrongNamingTheField) {
   const Fault faults[] = {
       {"", "body"},
@@ -138,6 +149,35 @@ TEST(JsonInput, RefusesWhatIsWrongNamingTheField) {
       {R"({"address":"a","persistent":true,"ttl_ms":5000})", "session"},
       {R"({"address":"a","persistent":false})", "persistent"},
       {R"({"address":"::1","check":{"tcp":{}},"ttl_ms":5000})", "session"},
+      {R"({"address":7,"persistent":true})", "address"},
+      {R"({"address":"a","address":"b","persistent":true})", "address"},
+      {R"({"address":"a","colour":"red","persistent":true})", "colour"},
+      {R"({"address":"a","op":"register","persistent":true})", "op"},
+      {R"({"address":"a","weight":"0","persistent":true})", "weight"},
+      {R"({"address":"a","weight":-1,"persistent":true})", "weight"},
+      {R"({"address":"a","weight":1.5,"persistent":true})", "weight"},
+      {R"({"address":"a","weight":1e3,"persistent":true})", "weight"},
+      {R"({"address":"a","weight":99999999999999999999,"persistent":true})", "weight"},
+      {R"({"address":"a","weight":null,"persistent":true})", "weight"},
+      {R"({"address":"a","port":65536,"persistent":true})", "port"},
+      {R"({"address":"a","port":"80","persistent":true})", "port"},
+      {R"({"address":"a","ports":{"grpc":0},"persistent":true})", "ports.grpc"},
+      {R"({"address":"a","ports":[1],"persistent":true})", "ports"},
+      {R"({"address":"a","ports":{"x":1,"x":2},"persistent":true})", "ports.x"},
+      {R"({"address":"a","metadata":{"k":1},"persistent":true})", "metadata.k"},
+      {R"({"address":"a","metadata":{"k":"1","k":"2"},"persistent":true})", "metadata.k"},
+      {R"({"address":"a","metadata":"x","persistent":true})", "metadata"},
+      {R"({"address":"10.0.0.1:80","persistent":true})", "address"},
+      {R"({"address":"a","session":"short"})", "session"},
+      {R"({"address":"a","session":"00000000000000000000000000000000"})", "session"},
+      {R"({"address":"a","ttl_ms":"5s"})", "ttl_ms"},
+      {"{\"address\":\"\xff\",\"persistent\":true}", "body"},
+  };
+  expect_refused(faults);
+}
+
+TEST(JsonInput, RefusesChecksThatAreWrongNamingTheField) {
+  const Fault faults[] = {
       {R"({"address":"::1","check":{}})", "check"},
       {R"({"address":"::1","check":"tcp"})", "check"},
       {R"({"address":"::1","check":{"tcp":{},"http":{"path":"/"}}})", "check"},
@@ -177,42 +217,14 @@ TEST(JsonInput, RefusesWhatIsWrongNamingTheField) {
       {R"({"address":"::1","checks":{"web":{}}})", "checks.web"},
       {R"({"address":"::1","checks":{"web":{"http":{}}}})", "checks.web.http.path"},
       {R"({"address":"::1","checks":{"web":{"tcp":{},"every":5}}})", "checks.web.every"},
-      {R"({"address":"orders.example","checks":{"web":{"tcp":{}}}})", "address"},
+      {R"({"address":"169.254.1.1","checks":{"web":{"tcp":{}}}})", "address"},
       {R"({"address":"::1","check":{"tcp":{},"interval_ms":"5s"}})", "check.interval_ms"},
       {R"({"address":"::1","check":{"tcp":{},"timeout_ms":-1}})", "check.timeout_ms"},
       {R"({"address":"::1","check":{"tcp":{},"failures":1.5}})", "check.failures"},
-      {R"({"address":"orders.example","check":{"tcp":{}}})", "address"},
+      {R"({"address":"168.63.129.16","check":{"tcp":{}}})", "address"},
       {R"({"address":"169.254.169.254","check":{"tcp":{}}})", "address"},
-      {R"({"address":7,"persistent":true})", "address"},
-      {R"({"address":"a","address":"b","persistent":true})", "address"},
-      {R"({"address":"a","colour":"red","persistent":true})", "colour"},
-      {R"({"address":"a","op":"register","persistent":true})", "op"},
-      {R"({"address":"a","weight":"0","persistent":true})", "weight"},
-      {R"({"address":"a","weight":-1,"persistent":true})", "weight"},
-      {R"({"address":"a","weight":1.5,"persistent":true})", "weight"},
-      {R"({"address":"a","weight":1e3,"persistent":true})", "weight"},
-      {R"({"address":"a","weight":99999999999999999999,"persistent":true})", "weight"},
-      {R"({"address":"a","weight":null,"persistent":true})", "weight"},
-      {R"({"address":"a","port":65536,"persistent":true})", "port"},
-      {R"({"address":"a","port":"80","persistent":true})", "port"},
-      {R"({"address":"a","ports":{"grpc":0},"persistent":true})", "ports.grpc"},
-      {R"({"address":"a","ports":[1],"persistent":true})", "ports"},
-      {R"({"address":"a","ports":{"x":1,"x":2},"persistent":true})", "ports.x"},
-      {R"({"address":"a","metadata":{"k":1},"persistent":true})", "metadata.k"},
-      {R"({"address":"a","metadata":{"k":"1","k":"2"},"persistent":true})", "metadata.k"},
-      {R"({"address":"a","metadata":"x","persistent":true})", "metadata"},
-      {R"({"address":"10.0.0.1:80","persistent":true})", "address"},
-      {R"({"address":"a","session":"short"})", "session"},
-      {R"({"address":"a","session":"00000000000000000000000000000000"})", "session"},
-      {R"({"address":"a","ttl_ms":"5s"})", "ttl_ms"},
-      {"{\"address\":\"\xff\",\"persistent\":true}", "body"},
   };
-  JsonInput input;
-  for (const Fault& fault : faults) {
-    const auto read = input.registration(Padded(fault.body));
-    ASSERT_FALSE(read.ok()) << fault.body;
-    EXPECT_EQ(read.error().field, fault.field) << fault.body << " " << read.error().detail;
-  }
+  expect_refused(faults);
 }
 
 TEST(JsonInput, AddressesAreReadInOneSpelling) {
