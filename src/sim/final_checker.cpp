@@ -64,6 +64,10 @@ bool FinalChecker::may_remain(const Operation& last_word, const Listing& listed)
   switch (listed.state) {
     case core::InstanceState::kProtected:
       return ended && lost;
+    case core::InstanceState::kDown:
+      // Its process is removed whole or not at all: with more instances of a service than the
+      // budget it waits, protected no longer (seed 757, core decision 0012).
+      return ended && lost && last_word.session != kNobody;
     case core::InstanceState::kUnattended:
       return answers;
     case core::InstanceState::kOutOfService:  // which of the two does not show

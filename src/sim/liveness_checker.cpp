@@ -411,9 +411,9 @@ void LivenessChecker::judge_suspicion(size_t node, Owner owner, Health before) {
   // Who holds nothing is silent without being asked.
   if (!holds_anything(node, owner) || known.changed_ms >= known.life_ms) return;
   if (before == Health::kUnattended && known.last == Outcome::kSilent) return;
-  // Consumers do not reach it, and only its kernel answers: until it speaks (core decision 0053).
-  if (known.last == Outcome::kAnswered && known.last_ms == now_ms && was_reported(node, owner))
-    return;
+  // Consumers do not reach it, and only its kernel answers: until it speaks (decision 0053). Of two
+  // at one address nothing shows which of them was asked.
+  if (evidence_.settings.client_reports && nodes_[node].answered_ms == now_ms) return;
   const int64_t answering_ms = evidence_.conditions.answering_since_ms(node);
   const int64_t since_ms =
       std::max({known.life_ms, known.came_ms, answering_ms, nodes_[node].stalled_ms});
@@ -422,13 +422,6 @@ void LivenessChecker::judge_suspicion(size_t node, Owner owner, Health before) {
        fmt::format("is suspected {} after it was heard last, or came here, or this node began to "
                    "listen; its TTL is {}",
                    seconds(now_ms - since_ms), seconds(ttl_ms(owner))));
-}
-
-/// Whether the round that this step concluded was made for consumers' reports.
-bool LivenessChecker::was_reported(size_t node, Owner owner) const {
-  const auto& concluded = nodes_[node].concluded;
-  return std::any_of(concluded.begin(), concluded.end(),
-                     [&](const Concluded& one) { return one.owner == owner && one.was_reported; });
 }
 
 void LivenessChecker::judge_removal(size_t node, Owner owner, Cause cause, const Step& step) {
@@ -548,7 +541,9 @@ void LivenessChecker::judge_concluded(size_t node, const Concluded& one) {
       return;
     case Outcome::kAnswered:
       if (health == Health::kUnattended) return;
-      if ((health == Health::kUp || health == Health::kSuspect) && one.was_reported) return;
+      if (health == Health::kUp && one.was_reported) return;
+      // Until it speaks, where consumers report (above).
+      if (health == Health::kSuspect && evidence_.settings.client_reports) return;
       what = "answered";
       break;
     case Outcome::kRefused:

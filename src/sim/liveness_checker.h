@@ -131,7 +131,6 @@ class LivenessChecker {
                    const core::Liveness& after, const Step& step);
   void judge_health(size_t node, Owner owner, core::Health before, core::Health after);
   void judge_suspicion(size_t node, Owner owner, core::Health before);
-  bool was_reported(size_t node, Owner owner) const;
   void judge_removal(size_t node, Owner owner, core::Cause cause, const Step& step);
   void judge_silent_removal(size_t node, Owner owner, const Step& step);
   bool address_has_another(size_t node, Owner owner) const;
