@@ -124,13 +124,13 @@ TEST(CheckRuns, OnlyTheProbeUnderWayIsHeard) {
 
 TEST(CheckRuns, WhatTheProberDoesNotSayIsSaidForPeople) {
   CheckRuns runs = one(rule());
-  const std::pair<Outcome, const char*> kOutputs[] = {
+  const std::pair<Outcome, const char*> outputs[] = {
       {Outcome::kAnswered, "connected"},
       {Outcome::kRefused, "connection refused"},
       {Outcome::kSilent, "no answer within 1000 ms"},
       {Outcome::kFailed, "not as expected"},
       {Outcome::kUntested, "could not be asked from here"}};
-  for (const auto& [outcome, output] : kOutputs) {
+  for (const auto& [outcome, output] : outputs) {
     give(runs, 0, outcome);
     EXPECT_EQ(runs[0].output, output);
   }

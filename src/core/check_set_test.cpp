@@ -144,7 +144,7 @@ TEST(CheckSet, MoreThanRelease01KnowsIsStoredBesideWhatItCanCarryOut) {
   posted.failures = 5;
   CheckRule connected = tcp(81);
   connected.failures = 5;
-  const Case kCases[] = {
+  const Case cases[] = {
       {"another name", {{"web", 3'000, http("/a")}}, http("/a"), 3'000},
       {"two", {{"a", 3'000, tcp(81)}, {"check", 4'000, http("/b")}}, http("/b"), 4'000},
       {"first", {{"a", 3'000, tcp(81)}, {"b", 4'000, http("/b")}}, tcp(81), 3'000},
@@ -153,7 +153,7 @@ TEST(CheckSet, MoreThanRelease01KnowsIsStoredBesideWhatItCanCarryOut) {
       {"grpc", {{"check", 3'000, of_kind(Kind::kGrpc)}}, tcp(), 3'000},
       {"udp beside", {{"check", 3'000, of_kind(Kind::kUdp)}, {"z", 7'000, tcp(9)}}, tcp(9), 7'000},
   };
-  for (const Case& one : kCases) {
+  for (const Case& one : cases) {
     const StoredChecks stored = stored_form(one.checks);
     EXPECT_EQ(decode_check(stored.rule), one.shown) << one.name;
     EXPECT_EQ(stored.interval_ms, one.interval_ms) << one.name;

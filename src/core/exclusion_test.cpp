@@ -2,6 +2,8 @@
 
 #include <ostream>
 
+#include <gtest/gtest.h>
+
 #include "core/script_test.h"
 
 namespace callbook::core {

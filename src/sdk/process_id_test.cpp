@@ -30,7 +30,8 @@ TEST(ProcessId, IsTheSameFromEveryThread) {
 }
 
 TEST(ProcessId, AForkedChildHasItsOwn) {
-  const std::string own = process_id();
+  std::string own;  // a copy: the reference may go with the process
+  own = process_id();
   void* const shared =
       ::mmap(nullptr, 4'096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   ASSERT_NE(shared, MAP_FAILED);

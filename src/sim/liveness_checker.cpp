@@ -553,7 +553,7 @@ void LivenessChecker::judge_concluded(size_t node, const Concluded& one) {
     case Outcome::kSilent:
       if (core::is_unreachable(health) || health == Health::kRefused) return;
       // One that reports had lowered and that is missed since is asked anew, and no word says so.
-      if (health == Health::kSuspect && (!burst || known.maybe_reported)) return;
+      if (health == Health::kSuspect && (!burst || evidence_.settings.client_reports)) return;
       if (!burst && health == Health::kUp && one.was_reported) return;
       what = "silent";
       break;

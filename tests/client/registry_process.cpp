@@ -65,11 +65,11 @@ void RegistryProcess::kill9() {
   pid_ = 0;
 }
 
-void RegistryProcess::stop() {
+void RegistryProcess::stop() const {
   ::kill(pid_, SIGSTOP);
 }
 
-void RegistryProcess::go_on() {
+void RegistryProcess::go_on() const {
   ::kill(pid_, SIGCONT);
 }
 
@@ -123,11 +123,11 @@ void ProviderProcess::kill9() {
   pid_ = 0;
 }
 
-void ProviderProcess::stop() {
+void ProviderProcess::stop() const {
   ::kill(pid_, SIGSTOP);
 }
 
-void ProviderProcess::go_on() {
+void ProviderProcess::go_on() const {
   ::kill(pid_, SIGCONT);
 }
 

@@ -31,8 +31,8 @@ class RegistryProcess {
   /// Serves when this returns.
   void start();
   void kill9();
-  void stop();  ///< SIGSTOP
-  void go_on();
+  void stop() const;  ///< SIGSTOP
+  void go_on() const;
 
   /// Its answer to a request, head and all; empty if there is none.
   std::string ask(const std::string& method, const std::string& target,
@@ -58,8 +58,8 @@ class ProviderProcess {
   /// Begins to register "orders/ID" at 127.0.0.1, with the shortest TTL.
   void start(const RegistryProcess& registry, const std::string& id, uint16_t port);
   void kill9();
-  void stop();  ///< SIGSTOP
-  void go_on();
+  void stop() const;  ///< SIGSTOP
+  void go_on() const;
 
   static constexpr int64_t kTtlMs = 1'000;
 
