@@ -103,7 +103,7 @@ class Provider {
   void drop_stream();
   void attach();
   /// Whether it promises heartbeats, also while its session is attached.
-  bool speaks() const { return owns_session() && process_ % 2 == 1; }
+  bool speaks() const { return settings_.new_processes && owns_session() && process_ % 2 == 1; }
   /// What it tells of the epoch that it was told.
   uint32_t told_epoch() const { return settings_.client_tokens ? epoch_ : 0; }
   core::Stamp told_stamp() const { return settings_.client_tokens ? told_ : core::Stamp{}; }

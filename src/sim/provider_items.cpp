@@ -40,7 +40,8 @@ core::RegisterInstance Provider::registration_of(const Item& item) const {
     body.holder.ttl_ms = plan_.ttl_ms;
   }
   if (settings_.client_tokens) input.after = item.after;
-  input.take_over = process_ % 3 != 0;  // the others wait until the holder is gone
+  input.take_over =
+      !settings_.new_processes || process_ % 3 != 0;  // the others wait until the holder is gone
   return input;
 }
 

@@ -144,6 +144,7 @@ int64_t quiet_ms_for(const core::Timing& timing) {
 Settings settings_without_probes(uint64_t seed) {
   Settings settings;
   settings.seed = seed;
+  settings.new_processes = seed > 1'000;
   const Random root(seed);
   // A child for each aspect: a change of how one is drawn leaves the others as they were.
   Random nodes = root.child(1);

@@ -38,8 +38,12 @@ struct Settings {
   int64_t fault_every_ms = 10'000;                                ///< on average
 
   // Where probes are carried out (timing.probe_rounds above 0).
-  double probes_untested = 0;      ///< share of probes that their node can't carry out
-  bool addresses_reused = false;   ///< processes may come back under other ids where they were
+  double probes_untested = 0;     ///< share of probes that their node can't carry out
+  bool addresses_reused = false;  ///< processes may come back under other ids where they were
+  /// Processes speak, have ids, and don't all insist on an id that another holds. Not in the first
+  /// thousand seeds, which are run for every change, until those kinds of failure are mended that
+  /// the others find (docs/simulation.md).
+  bool new_processes = false;
   bool client_reports = false;     ///< consumers report whom they can't reach
   bool breakers_released = false;  ///< operators release breakers now and then
 
