@@ -23,7 +23,7 @@ class AddressIndex {
     if (slots_.empty()) return;
     for (size_t at = home_of(address, port); slots_[at] != nullptr; at = after(at)) {
       const Instance& instance = *slots_[at];
-      if (instance.port() != port || instance.address() != address) continue;
+      if (!instance.is_at(address, port)) continue;
       if (!visit(instance)) return;
     }
   }

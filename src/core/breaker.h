@@ -51,6 +51,7 @@ class Breaker {
   /// A new period: what the size was before the last one no longer counts.
   void rotate();
 
+  const BreakerGroup& whole() const { return whole_; }
   /// The group of a zone, or, if that is empty, of the whole service; nullptr if it is not known.
   BreakerGroup* find(std::string_view zone);
   BreakerGroup& find_or_add(std::string_view zone);

@@ -44,9 +44,7 @@ Service& Catalog::find_or_add(ServiceKeyView key) {
 }
 
 KeyState Catalog::state_of(const Service& service, std::string_view id) const {
-  const Instance* body = service.find_live(id);
-  if (body == nullptr) body = service.find_waiting(id);
-  if (body != nullptr) return state_of_body(service, *body);
+  if (const Instance* body = service.find_body(id)) return state_of_body(service, *body);
   KeyState state;
   if (const Tombstone* tombstone = service.find_tombstone(id)) {
     state.kind = tombstone->kind;
@@ -354,7 +352,7 @@ void Catalog::install(Service& service, Instance::Ptr instance, const Instance* 
 /// Whether one holder goes on to have the address and port that it had.
 bool Catalog::keeps_claim(const Instance& before, const Instance& added,
                           const Holder& holder) const {
-  if (before.address() != added.address() || before.port() != added.port()) return false;
+  if (!before.is_at(added.address(), added.port())) return false;
   if (before.holder_kind() != holder.kind) return false;
   return holder.kind != HolderKind::kSession ||
          sessions_.at(before.holder_slot).id == holder.session;
@@ -363,7 +361,7 @@ bool Catalog::keeps_claim(const Instance& before, const Instance& added,
 void Catalog::bury(Service& service, std::string_view id, Tombstone tombstone, uint64_t version) {
   const std::string key(id);  // `id` may point into what is buried
   const Instance* live = service.find_live(key);
-  const Instance* body = live != nullptr ? live : service.find_waiting(key);
+  const Instance* body = service.find_body(key);
   const InstanceState state = live == nullptr ? InstanceState::kUp : service.state_for(*live);
   const bool counted = live != nullptr && !is_withheld(state);
   drain(service, key, 0);
@@ -415,8 +413,8 @@ std::unique_ptr<CheckRuns> Catalog::take_checks(const Instance& replaced, const 
                                                 const Holder& holder) {
   std::unique_ptr<CheckRuns>& checks = ttl_slots_[replaced.holder_slot].checks;
   if (checks == nullptr || holder.kind != HolderKind::kTtl) return nullptr;
-  const bool same = replaced.address() == added.address() && replaced.port() == added.port() &&
-                    checks_of(replaced) == checks_of(added, holder.ttl_ms);
+  const bool same =
+      is_checked_at(replaced, added.address(), added.port(), checks_of(added, holder.ttl_ms));
   return same ? std::move(checks) : nullptr;
 }
 
@@ -554,7 +552,7 @@ bool Catalog::has_evidence(const Instance& instance, int64_t now_ms) const {
 
 void Catalog::erase(Service& service, std::string_view id, uint64_t version) {
   const std::string key(id);
-  if (service.find_live(key) != nullptr || service.find_waiting(key) != nullptr) {
+  if (service.find_body(key) != nullptr) {
     Tombstone gone;
     gone.kind = RegistrationKind::kForgotten;
     gone.cause = Cause::kHomeLost;
@@ -597,9 +595,7 @@ void Catalog::settle_part(Service& service, std::string_view id) {
 }
 
 void Catalog::note_heard(Service& service, std::string_view id, uint8_t round) {
-  const Instance* body = service.find_live(id);
-  if (body == nullptr) body = service.find_waiting(id);
-  if (body != nullptr) {
+  if (const Instance* body = service.find_body(id)) {
     body->round = round;
   } else if (Tombstone* tombstone = service.mutable_tombstone(id)) {
     tombstone->round = round;
@@ -609,9 +605,7 @@ void Catalog::note_heard(Service& service, std::string_view id, uint8_t round) {
 uint8_t Catalog::round_of(ServiceKeyView service, std::string_view id) const {
   const Service* known = find(service);
   if (known == nullptr) return 0;
-  const Instance* body = known->find_live(id);
-  if (body == nullptr) body = known->find_waiting(id);
-  if (body != nullptr) return body->round;
+  if (const Instance* body = known->find_body(id)) return body->round;
   const Tombstone* tombstone = known->find_tombstone(id);
   return tombstone == nullptr ? 0 : tombstone->round;
 }

@@ -113,6 +113,11 @@ class Catalog {
   bool is_checked(const Instance& instance) const {
     return instance.holder_kind() == HolderKind::kTtl && ttl_slots_[instance.holder_slot].checked;
   }
+  /// Whether it is checked at this target by just these checks.
+  bool is_checked_at(const Instance& instance, std::string_view address, uint16_t port,
+                     const CheckSet& checks) const {
+    return is_checked(instance) && instance.is_at(address, port) && checks_of(instance) == checks;
+  }
   /// What comes of the checks of the instance in a lease slot; nullptr if it has none, or its home
   /// is elsewhere.
   CheckRuns* check_runs(uint32_t slot) {

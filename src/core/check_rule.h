@@ -49,6 +49,11 @@ struct CheckRule {
   bool operator==(const CheckRule&) const = default;
 };
 
+/// Whether a request of HTTP is made, over TLS or not.
+constexpr bool is_http(CheckRule::Kind kind) {
+  return kind == CheckRule::Kind::kHttp || kind == CheckRule::Kind::kHttps;
+}
+
 inline constexpr int64_t kDefaultCheckIntervalMs = 5'000;
 inline constexpr uint8_t kCheckKindCount = 5;
 

@@ -149,13 +149,9 @@ void CheckRuns::fail(CheckRun& run, Cause cause, int64_t now_ms) {
 }
 
 CheckRuns::Judgement CheckRuns::judgement() const {
-  const auto rank = [](Verdict verdict) {
-    constexpr int kRanks[] = {2, 0, 1, 3, 4};
-    return kRanks[static_cast<size_t>(verdict)];
-  };
-  const auto worst = std::max_element(
-      runs_.begin(), runs_.end(),
-      [&](const CheckRun& a, const CheckRun& b) { return rank(a.verdict) < rank(b.verdict); });
+  const auto worst =
+      std::max_element(runs_.begin(), runs_.end(),
+                       [](const CheckRun& a, const CheckRun& b) { return a.verdict < b.verdict; });
   switch (worst->verdict) {
     case Verdict::kPassing:
       return {Health::kUp, Cause::kProbeAnswered};

@@ -16,11 +16,11 @@ namespace callbook::core {
 
 /// One check of an instance, and what has come of it at this node. Times are monotonic ms.
 struct CheckRun {
-  /// What its results in a row amount to, from best to worst but for the first two.
+  /// What its results in a row amount to, from best to worst.
   enum class Verdict : uint8_t {
-    kUnknown,  ///< it has neither passed nor failed as often as it must
     kPassing,
     kDoubted,  ///< it passed before, and has failed less often than it may
+    kUnknown,  ///< it has neither passed nor failed as often as it must
     kFailing,
     kRefused,  ///< nobody listens there
   };

@@ -24,10 +24,6 @@ constexpr uint8_t kSilencePasses = 1;
 /// In the record of an instance that release 0.1 can't check at all: it never comes to it.
 constexpr int64_t kNeverMs = 100LL * 365 * 24 * 3600 * 1000;
 
-bool is_http(Kind kind) {
-  return kind == Kind::kHttp || kind == Kind::kHttps;
-}
-
 void put_http(std::string& out, const CheckRule& rule) {
   base::put_string(out, rule.path);
   base::put_string(out, rule.method);
@@ -127,23 +123,8 @@ CheckRule get_rule(ByteReader& reader) {
   return rule;
 }
 
-/// Whether release 0.1 says all of `rule`.
-bool is_of_first_release(const CheckRule& rule) {
-  CheckRule plain;
-  plain.kind = rule.kind == Kind::kHttp ? Kind::kHttp : Kind::kTcp;
-  plain.port = rule.port;
-  plain.timeout_ms = rule.timeout_ms;
-  plain.failures = rule.failures;
-  plain.successes = rule.successes;
-  plain.remove_after_ms = rule.remove_after_ms;
-  if (plain.kind == Kind::kHttp) plain.path = rule.path;
-  return plain == rule;
-}
-
-/// The strongest check that release 0.1 can make and that passes whenever `rule` does: where more
-/// than an answer is asked for, that a connection is made.
-CheckRule reduced(const CheckRule& rule) {
-  if (is_of_first_release(rule)) return rule;
+/// Of `rule` what release 0.1 says of a check of any kind: that a connection is made.
+CheckRule connection_of(const CheckRule& rule) {
   CheckRule connection;
   connection.port = rule.port;
   connection.timeout_ms = rule.timeout_ms;
@@ -151,6 +132,22 @@ CheckRule reduced(const CheckRule& rule) {
   connection.successes = rule.successes;
   connection.remove_after_ms = rule.remove_after_ms;
   return connection;
+}
+
+/// Whether release 0.1 says all of `rule`.
+bool is_of_first_release(const CheckRule& rule) {
+  CheckRule plain = connection_of(rule);
+  if (rule.kind == Kind::kHttp) {
+    plain.kind = rule.kind;
+    plain.path = rule.path;
+  }
+  return plain == rule;
+}
+
+/// The strongest check that release 0.1 can make and that passes whenever `rule` does: where more
+/// than an answer is asked for, that a connection is made.
+CheckRule reduced(const CheckRule& rule) {
+  return is_of_first_release(rule) ? rule : connection_of(rule);
 }
 
 }  // namespace

@@ -8,8 +8,7 @@ namespace {
 class Checks : public testing::TestWithParam<Transcript> {};
 
 TEST_P(Checks, GiveTheExpectedTranscript) {
-  LivenessScript script;
-  EXPECT_EQ(script.run(GetParam().text), std::string(GetParam().text).substr(1));
+  expect_transcript(LivenessScript(), GetParam().text);
 }
 
 const Transcript kTranscripts[] = {
@@ -398,16 +397,14 @@ const Transcript kTranscripts[] = {
 )"},
 };
 
-INSTANTIATE_TEST_SUITE_P(Rules, Checks, testing::ValuesIn(kTranscripts),
-                         [](const auto& tested) { return std::string(tested.param.name); });
+INSTANTIATE_TEST_SUITE_P(Rules, Checks, testing::ValuesIn(kTranscripts), name_of_case);
 
 TEST(CheckSettings, AServiceWhoseFailuresAreBelievedIsNeverProtected) {
   RegistryOptions options;
   ServiceTiming believing;
   believing.protect_failing = false;
   options.service_timing[{kDefaultNamespace, "orders"}] = believing;
-  LivenessScript script(options);
-  const std::string_view expected = R"(
+  expect_transcript(LivenessScript(options), R"(
 > check a http failures=1
   orders: a-1
 > check b http failures=1
@@ -421,8 +418,7 @@ TEST(CheckSettings, AServiceWhoseFailuresAreBelievedIsNeverProtected) {
   400 ms: orders: a-1[down] b-1 c-1
   1300 ms: orders: a-1[down] b-1 c-1[down]
   1600 ms: orders: a-1[down] b-1[down] c-1[down]
-)";
-  EXPECT_EQ(script.run(expected), expected.substr(1));
+)");
 }
 
 }  // namespace

@@ -7,13 +7,8 @@
 namespace callbook::core {
 namespace {
 
-void expect_transcript(const std::string& text) {
-  ClusterScript script;
-  EXPECT_EQ(script.run(text), text.substr(1));
-}
-
 TEST(ClusterName, WhileItListensItNeitherBeatsNorJudgesNorServes) {
-  expect_transcript(R"(
+  expect_transcript(ClusterScript(), R"(
 > start A
 > start B
 > advance 3500
@@ -36,7 +31,7 @@ TEST(ClusterName, WhileItListensItNeitherBeatsNorJudgesNorServes) {
 }
 
 TEST(ClusterName, WhileItAnnouncesItBeatsAndDoesNotServe) {
-  expect_transcript(R"(
+  expect_transcript(ClusterScript(), R"(
 > start A asks
 > advance 5000
 > A announces
@@ -51,7 +46,7 @@ TEST(ClusterName, WhileItAnnouncesItBeatsAndDoesNotServe) {
 }
 
 TEST(ClusterName, TheNameIsItsOwnSoItServesWhatItHasCaughtUpWith) {
-  expect_transcript(R"(
+  expect_transcript(ClusterScript(), R"(
 > start A
 > advance 3500
 > A register orders/o-1
@@ -75,7 +70,7 @@ TEST(ClusterName, TheNameIsItsOwnSoItServesWhatItHasCaughtUpWith) {
 }
 
 TEST(ClusterName, AloneWithItsStoreItDoesNotServeStaleBeforeTheNameIsItsOwn) {
-  expect_transcript(R"(
+  expect_transcript(ClusterScript(), R"(
 > start A
 > advance 3500
 > A register orders/o-1

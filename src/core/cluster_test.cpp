@@ -1,7 +1,5 @@
 // The rules between nodes as transcripts: what each node's list becomes, step by step.
 
-#include <ostream>
-
 #include <gtest/gtest.h>
 
 #include "core/cluster_script.h"
@@ -9,20 +7,10 @@
 namespace callbook::core {
 namespace {
 
-struct Transcript {
-  const char* name;
-  const char* text;
-};
-
-std::ostream& operator<<(std::ostream& out, const Transcript& transcript) {
-  return out << transcript.name;
-}
-
 class Cluster : public testing::TestWithParam<Transcript> {};
 
 TEST_P(Cluster, GivesTheExpectedTranscript) {
-  ClusterScript script;
-  EXPECT_EQ(script.run(GetParam().text), std::string(GetParam().text).substr(1));
+  expect_transcript(ClusterScript(), GetParam().text);
 }
 
 const Transcript kTranscripts[] = {
@@ -563,8 +551,7 @@ const Transcript kTranscripts[] = {
 )"},
 };
 
-INSTANTIATE_TEST_SUITE_P(Rules, Cluster, testing::ValuesIn(kTranscripts),
-                         [](const auto& tested) { return tested.param.name; });
+INSTANTIATE_TEST_SUITE_P(Rules, Cluster, testing::ValuesIn(kTranscripts), name_of_case);
 
 }  // namespace
 }  // namespace callbook::core

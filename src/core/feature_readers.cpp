@@ -11,7 +11,7 @@ void FeatureReaders::hear(NodeId node, RecordFeatures reads, RecordFeatures all_
 }
 
 void FeatureReaders::listen(int64_t now_ms) {
-  if (listened_ms_ == 0 || now_ms - listened_ms_ > longest_gap_ms_) {
+  if (has_missed(now_ms)) {
     listening_since_ms_ = now_ms;
     vouched_ = 0;
   }
@@ -22,7 +22,7 @@ void FeatureReaders::listen(int64_t now_ms) {
 
 RecordFeatures FeatureReaders::read_by_all(int64_t now_ms) const {
   // Those that live must have had the time to say what they read.
-  if (listened_ms_ == 0 || now_ms - listened_ms_ > longest_gap_ms_) return 0;
+  if (has_missed(now_ms)) return 0;
   if (now_ms - listening_since_ms_ <= longest_gap_ms_) return 0;
   RecordFeatures all = kReadFeatures;
   if (now_ms - listening_since_ms_ <= absent_ms_) all &= vouched_;

@@ -35,6 +35,11 @@ class FeatureReaders {
     int64_t heard_ms = 0;
   };
 
+  /// Whether it has not been in touch for so long that it may have missed word.
+  bool has_missed(int64_t now_ms) const {
+    return listened_ms_ == 0 || now_ms - listened_ms_ > longest_gap_ms_;
+  }
+
   const int64_t absent_ms_;
   const int64_t longest_gap_ms_;
   std::map<NodeId, Reader> readers_;

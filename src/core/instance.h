@@ -88,6 +88,9 @@ class Instance {
   std::string_view id() const { return {bytes(), id_bytes_}; }
   std::string_view address() const { return {bytes() + id_bytes_, address_bytes_}; }
   uint16_t port() const { return port_; }
+  bool is_at(std::string_view address, uint16_t port) const {
+    return port_ == port && this->address() == address;
+  }
   /// The effective one: an override counts.
   uint32_t weight() const { return weight_; }
   /// What its provider said.

@@ -10,8 +10,7 @@ namespace {
 class LifeRules : public testing::TestWithParam<Transcript> {};
 
 TEST_P(LifeRules, GiveTheExpectedTranscript) {
-  LivenessScript script;
-  EXPECT_EQ(script.run(GetParam().text), std::string(GetParam().text).substr(1));
+  expect_transcript(LivenessScript(), GetParam().text);
 }
 
 const Transcript kTranscripts[] = {
@@ -198,8 +197,7 @@ const Transcript kTranscripts[] = {
 )"},
 };
 
-INSTANTIATE_TEST_SUITE_P(Rules, LifeRules, testing::ValuesIn(kTranscripts),
-                         [](const auto& tested) { return std::string(tested.param.name); });
+INSTANTIATE_TEST_SUITE_P(Rules, LifeRules, testing::ValuesIn(kTranscripts), name_of_case);
 
 }  // namespace
 }  // namespace callbook::core

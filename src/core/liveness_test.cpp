@@ -9,8 +9,7 @@ namespace {
 class LivenessRules : public testing::TestWithParam<Transcript> {};
 
 TEST_P(LivenessRules, GiveTheExpectedTranscript) {
-  LivenessScript script;
-  EXPECT_EQ(script.run(GetParam().text), std::string(GetParam().text).substr(1));
+  expect_transcript(LivenessScript(), GetParam().text);
 }
 
 const Transcript kTranscripts[] = {
@@ -490,8 +489,7 @@ TEST(ServiceTiming, IsEachServicesOwnAndOfAProcessWithSeveralServicesTheMostPati
   EXPECT_EQ(script.run(text), text.substr(1));
 }
 
-INSTANTIATE_TEST_SUITE_P(Rules, LivenessRules, testing::ValuesIn(kTranscripts),
-                         [](const auto& tested) { return std::string(tested.param.name); });
+INSTANTIATE_TEST_SUITE_P(Rules, LivenessRules, testing::ValuesIn(kTranscripts), name_of_case);
 
 }  // namespace
 }  // namespace callbook::core

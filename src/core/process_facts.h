@@ -14,6 +14,11 @@ struct ProcessFacts {
   std::string process;  ///< its random id, the same in all its sessions; empty: it gave none
   uint64_t host = 0;    ///< stands for the host that it opened the session from; 0: not known
   bool operator==(const ProcessFacts&) const = default;
+
+  /// Whether both are known to be of one process. Of one that gave no id nobody can tell.
+  bool is_same_process(const ProcessFacts& other) const {
+    return !process.empty() && process == other.process;
+  }
 };
 
 /// As it is stored (docs/formats/records.md).

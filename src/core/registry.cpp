@@ -314,8 +314,7 @@ bool Registry::is_same_process(const KeyState& present, const Holder& holder) {
   if (holder.kind != HolderKind::kSession || present.holder.session == holder.session) return true;
   const Session* before = sessions_.find(present.holder.session);
   const Session* now = sessions_.find(holder.session);
-  return before != nullptr && now != nullptr && !now->facts.process.empty() &&
-         before->facts.process == now->facts.process;
+  return before != nullptr && now != nullptr && now->facts.is_same_process(before->facts);
 }
 
 Result<Reply> Registry::apply(const SetStatus& input, Now now, Outputs& out) {
@@ -495,10 +494,8 @@ bool Registry::is_held(const Session& holder, const Session& claimant, const Key
   const Instance& body = *present.body;
   if (body.excluded) return false;  // another process is to take its place
   if (holder.liveness.health != Health::kUp || !is_home(holder.liveness)) return false;
-  const bool same_place =
-      body.address() == input.registration.address && body.port() == input.registration.port;
-  const bool same_process =
-      !holder.facts.process.empty() && holder.facts.process == claimant.facts.process;
+  const bool same_place = body.is_at(input.registration.address, input.registration.port);
+  const bool same_process = holder.facts.is_same_process(claimant.facts);
   if (same_place || same_process || holder.moved_away) return false;
   if (is_mute(holder)) return true;
   // A heartbeat on its way is not missed yet.

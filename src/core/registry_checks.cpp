@@ -64,9 +64,8 @@ bool Registry::is_check(uint64_t ticket) {
 void Registry::await_check(const KeyState& present, const RegistrationView& body,
                            Liveness& liveness) const {
   const Instance* before = present.body;
-  const bool same_target = before != nullptr && catalog_.is_checked(*before) &&
-                           before->address() == body.address && before->port() == body.port &&
-                           catalog_.checks_of(*before) == checks_of(body);
+  const bool same_target = before != nullptr && catalog_.is_checked_at(*before, body.address,
+                                                                       body.port, checks_of(body));
   liveness.health = same_target ? present.liveness.health : Health::kSuspect;
   liveness.cause = same_target ? present.liveness.cause : Cause::kRegistered;
 }

@@ -114,11 +114,11 @@ void Registry::beat(Now now, Outputs& out) {
 void Registry::advance_cluster(Now now, Outputs& out) {
   const Timing& timing = options_.timing;
   peers_.forget_silent(now.mono_ms - timing.record_age_ms);
-  if (!isolated(now)) readers_.listen(now.mono_ms);
   if (isolated(now)) {
     contact_since_ms_ = 0;
-  } else if (contact_since_ms_ == 0) {
-    contact_since_ms_ = std::max<int64_t>(now.mono_ms, 1);
+  } else {
+    readers_.listen(now.mono_ms);
+    if (contact_since_ms_ == 0) contact_since_ms_ = std::max<int64_t>(now.mono_ms, 1);
   }
   outbox_.fail_older(now.mono_ms - timing.publish_timeout_ms, now.mono_ms);
   advance_join(now, out);

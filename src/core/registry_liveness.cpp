@@ -333,7 +333,7 @@ bool Registry::takes_address(const Instance& other, const Instance& instance) {
   if (extras_of(other).shares_port || extras_of(instance).shares_port) return false;
   const ProcessFacts theirs = facts_of(other);
   const ProcessFacts own = facts_of(instance);
-  if (!own.process.empty() && own.process == theirs.process) return false;
+  if (own.is_same_process(theirs)) return false;
   if (!base::is_loopback(instance.address())) return true;
   // The same loopback address is another place on each host.
   const bool unknown = own.host == 0 || theirs.host == 0;

@@ -54,9 +54,9 @@ Status Registry::check_target(const InstanceKey& key) const {
     return Error{ErrorCode::kNotFound, "service",
                  fmt::format("'{}' is not known; {}", key.service.name, known), std::nullopt};
   }
-  const bool known =
-      service->find_live(key.id) != nullptr || service->find_waiting(key.id) != nullptr ||
-      service->find_tombstone(key.id) != nullptr || service->find_override(key.id) != nullptr;
+  const bool known = service->find_body(key.id) != nullptr ||
+                     service->find_tombstone(key.id) != nullptr ||
+                     service->find_override(key.id) != nullptr;
   if (known) return {};
   service->list().visit_after({}, [&](const ListEntry& entry) {
     if (names.size() == kNamesShown) return false;

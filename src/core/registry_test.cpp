@@ -9,19 +9,13 @@
 namespace callbook::core {
 namespace {
 
-struct Case {
-  const char* name;
-  const char* text;
-};
-
-class Commands : public testing::TestWithParam<Case> {};
+class Commands : public testing::TestWithParam<Transcript> {};
 
 TEST_P(Commands, GiveTheExpectedOutputs) {
-  Script script;
-  EXPECT_EQ(script.run(GetParam().text), std::string(GetParam().text).substr(1));
+  expect_transcript(Script(), GetParam().text);
 }
 
-const Case kCases[] = {
+const Transcript kCases[] = {
     {"RegisterUpdateDeregister", R"(
 > open a
   opened ttl=6000 heartbeat=2000 epoch=1
@@ -357,8 +351,7 @@ const Case kCases[] = {
 )"},
 };
 
-INSTANTIATE_TEST_SUITE_P(Registry, Commands, testing::ValuesIn(kCases),
-                         [](const auto& tested) { return std::string(tested.param.name); });
+INSTANTIATE_TEST_SUITE_P(Registry, Commands, testing::ValuesIn(kCases), name_of_case);
 
 RegistryOptions with_limits(Limits limits) {
   RegistryOptions options;

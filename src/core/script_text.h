@@ -1,10 +1,12 @@
 #pragma once
 
+#include <ostream>
 #include <sstream>
 #include <string>
 #include <string_view>
 
 #include <fmt/format.h>
+#include <gtest/gtest.h>
 
 #include "core/registry.h"
 
@@ -22,6 +24,26 @@ std::string run_script(std::string_view text, RunLine run_line) {
     if (line.starts_with("> ")) all += line + "\n" + run_line(line.substr(2));
   }
   return all;
+}
+
+/// A case of a table: commands, each followed by what must come of it.
+struct Transcript {
+  const char* name;
+  const char* text;
+};
+
+inline std::ostream& operator<<(std::ostream& out, const Transcript& transcript) {
+  return out << transcript.name;
+}
+
+inline std::string name_of_case(const testing::TestParamInfo<Transcript>& tested) {
+  return tested.param.name;
+}
+
+/// `text` begins with the line feed behind R"(.
+template <typename Script>
+void expect_transcript(Script&& script, std::string_view text) {
+  EXPECT_EQ(script.run(text), text.substr(1));
 }
 
 /// Who lapses is removed at once: what becomes of suspects is for liveness_test.cpp.

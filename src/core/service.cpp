@@ -22,6 +22,15 @@ InstanceState state_of(ProviderState said, InstanceState seen) {
   return seen;
 }
 
+/// A map that is about to change: a copy, if a published view may hold the present one.
+template <typename Map>
+Map& to_change(std::shared_ptr<Map>& map, bool& published) {
+  if (!map) map = std::make_shared<Map>();
+  if (published) map = std::make_shared<Map>(*map);
+  published = false;
+  return *map;
+}
+
 }  // namespace
 
 Service::Service(uint32_t index, ServiceKeyView key, const Interner& interner, bool recording,
@@ -95,10 +104,7 @@ const Override* Service::find_override(std::string_view id) const {
 }
 
 Overrides& Service::mutable_overrides() {
-  if (!overrides_) overrides_ = std::make_shared<Overrides>();
-  if (overrides_published_) overrides_ = std::make_shared<Overrides>(*overrides_);
-  overrides_published_ = false;
-  return *overrides_;
+  return to_change(overrides_, overrides_published_);
 }
 
 void Service::put_override(std::string_view id, Override said) {
@@ -122,24 +128,18 @@ void Service::put_status(std::string_view id, ProviderStatus status) {
   const ProviderStatus* present = find_status(id);
   const bool none = status == ProviderStatus();
   if (none ? present == nullptr : present != nullptr && *present == status) return;
-  if (!statuses_) statuses_ = std::make_shared<Statuses>();
-  if (statuses_published_) statuses_ = std::make_shared<Statuses>(*statuses_);
-  statuses_published_ = false;
+  Statuses& statuses = to_change(statuses_, statuses_published_);
   changed_ = true;  // the text is shown, though no list differs by it
   if (!none) {
-    statuses_->insert_or_assign(std::string(id), std::move(status));
+    statuses.insert_or_assign(std::string(id), std::move(status));
     return;
   }
-  statuses_->erase(statuses_->find(id));
-  if (statuses_->empty()) statuses_.reset();
+  statuses.erase(statuses.find(id));
+  if (statuses.empty()) statuses_.reset();
 }
 
 Standing Service::standing() const {
-  uint32_t largest = static_cast<uint32_t>(list_.size());
-  breaker_.for_each([&](std::string_view zone, const BreakerGroup& group) {
-    if (zone.empty()) largest = std::max(largest, group.largest());
-  });
-  return {up_, largest};
+  return {up_, std::max(static_cast<uint32_t>(list_.size()), breaker_.whole().largest())};
 }
 
 int64_t Service::drain_until_wall_ms(std::string_view id) const {

@@ -42,6 +42,9 @@ namespace callbook::core {
 ///   checks c web=http:8001 admin=tcp:8002@4000 … [failures=] [successes=] [remove=]
 ///                          the same with several checks, at these ports, every so many ms (2,000)
 ///   results                what the checks of orders say
+///   status p-1 up|starting|not_ready|failing
+///                          what its provider says of p-1
+///   isolate p-1            an operator takes it out of service
 ///   report p-1 x y…        consumers x, y… say that calls to p-1 fail
 ///   restart                of the registry, from what it stored
 ///   pause 3000             the registry stands still
@@ -136,12 +139,18 @@ class LivenessScript {
     return said_;
   }
 
+  /// A new one is at an address of its own.
+  Process& process_of(const std::string& name) {
+    const auto [found, added] = processes_.try_emplace(name);
+    if (added) found->second.address = fmt::format("10.0.0.{}", processes_.size());
+    return found->second;
+  }
+
   void add_process(const std::vector<std::string>& words) {
     const std::string& name = words.at(0);
     const bool known = processes_.contains(name);
-    Process& process = processes_[name];
+    Process& process = process_of(name);
     process.session = {base::xxh64(name), 1};
-    if (!known) process.address = fmt::format("10.0.0.{}", processes_.size());
     std::string service = "orders";
     std::string zone;
     int count = 1;
@@ -181,8 +190,7 @@ class LivenessScript {
 
   void add_ttl(const std::vector<std::string>& words) {
     const std::string& name = words.at(0);
-    Process& process = processes_[name];
-    process.address = fmt::format("10.0.0.{}", processes_.size());
+    Process& process = process_of(name);
     process.own_ttl = true;
     Lapse lapse;
     bool has_rule = false;
@@ -211,9 +219,7 @@ class LivenessScript {
 
   void add_checked(const std::vector<std::string>& words, bool several) {
     const std::string& name = words.at(0);
-    const bool known = processes_.contains(name);
-    Process& process = processes_[name];
-    if (!known) process.address = fmt::format("10.0.0.{}", processes_.size());
+    Process& process = process_of(name);
     process.beats = false;
     RegisterInstance input;
     input.key = {{kDefaultNamespace, "orders"}, name + "-1"};
@@ -402,14 +408,5 @@ class LivenessScript {
   int64_t since_ms_ = 0;
   bool lossy_ = false;
 };
-
-struct Transcript {
-  const char* name;
-  const char* text;
-};
-
-inline std::ostream& operator<<(std::ostream& out, const Transcript& transcript) {
-  return out << transcript.name;
-}
 
 }  // namespace callbook::core

@@ -9,6 +9,7 @@
 #include "base/name.h"
 #include "core/registration_extras.h"
 #include "core/validate_checks.h"
+#include "core/validate_range.h"
 
 namespace callbook::core {
 namespace {
@@ -92,12 +93,6 @@ Status check_weight(uint32_t weight, const Limits& limits) {
                           limits.max_weight);
 }
 
-Status check_range(std::string_view field, int64_t value, int64_t least, int64_t most) {
-  if (value >= least && value <= most) return {};
-  return base::over_limit(field, fmt::format("is {}; it must be from {} to {}", value, least, most),
-                          value < least ? least : most);
-}
-
 Status check_extras(const Registration& registration, const Limits& limits) {
   if (registration.extras.empty()) return {};
   const auto extras = decode_extras(registration.extras);
@@ -137,14 +132,10 @@ Status validate(const OpenSession& input, const Limits& limits) {
   if (input.ttl_ms != 0) {
     if (auto status = check_ttl(input.ttl_ms, limits); !status.ok()) return status;
   }
-  if (!input.facts.process.empty()) {
-    if (auto status = base::check_name("process", input.facts.process); !status.ok()) return status;
-    if (input.facts.process.size() > limits.max_process_bytes) {
-      return base::over_limit("process",
-                              fmt::format("has {} bytes; the most is {}",
-                                          input.facts.process.size(), limits.max_process_bytes),
-                              limits.max_process_bytes);
-    }
+  if (const std::string& process = input.facts.process; !process.empty()) {
+    if (auto status = base::check_name("process", process); !status.ok()) return status;
+    auto status = check_length("process", process.size(), limits.max_process_bytes);
+    if (!status.ok()) return status;
   }
   return base::check_text("client", input.client, limits.max_client_bytes);
 }

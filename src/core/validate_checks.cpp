@@ -8,6 +8,7 @@
 #include "base/name.h"
 #include "core/check_set.h"
 #include "core/registration_extras.h"
+#include "core/validate_range.h"
 
 namespace callbook::core {
 namespace {
@@ -26,18 +27,6 @@ struct Subject {
     return fmt::format("{}.{}.{}", field, name_of(check.rule.kind), name);
   }
 };
-
-Status check_range(std::string field, int64_t value, int64_t least, int64_t most) {
-  if (value >= least && value <= most) return {};
-  return base::over_limit(field, fmt::format("is {}; it must be from {} to {}", value, least, most),
-                          value < least ? least : most);
-}
-
-Status check_length(std::string field, size_t bytes, size_t most) {
-  if (bytes <= most) return {};
-  return base::over_limit(field, fmt::format("has {} bytes; the most is {}", bytes, most),
-                          static_cast<int64_t>(most));
-}
 
 bool is_printable(std::string_view text) {
   return std::all_of(text.begin(), text.end(), [](char c) { return c > 32 && c < 127; });
@@ -109,9 +98,9 @@ Status check_path(const Subject& subject, const Limits& limits) {
 
 /// What a client could smuggle a second request in by, or another host, is not for it to set.
 Status check_header(const std::string& field, std::string_view name, std::string_view value) {
-  static constexpr std::array<std::string_view, 8> kOwn = {
-      "Host",    "Content-Length", "Transfer-Encoding", "Connection", "Keep-Alive", "TE",
-      "Trailer", "Upgrade"};
+  static constexpr std::array<std::string_view, 9> kOwn = {
+      "Host", "Content-Length", "Transfer-Encoding", "Connection", "Keep-Alive",
+      "TE",   "Trailer",        "Upgrade",           "Expect"};
   if (name.empty() || !consists_of(name, "!#$%&'*+-.^_`|~")) {
     return base::invalid(field, "has a name that is none of an HTTP header field");
   }
@@ -225,17 +214,17 @@ Status validate_checks(const Registration& registration, const Limits& limits) {
     return set.empty() ? Status() : base::invalid("checks", "stand beside another kind of life");
   }
   // What can't be read back as it is must not be stored in a weaker form.
-  const bool readable = set.empty() ? decode_check(registration.check).has_value()
-                                    : decode_check_set(set).has_value();
-  if (!readable) return base::invalid("checks", "can't be stored");
+  const auto checks =
+      set.empty() ? std::optional(checks_from(registration.holder.ttl_ms, registration.check, set))
+                  : decode_check_set(set);
+  if (!checks || checks->empty()) return base::invalid("checks", "can't be stored");
   if (set.size() > kMaxChecksBytes) {
     return base::over_limit(
         "checks", fmt::format("take {} bytes; the limit is {}", set.size(), kMaxChecksBytes),
         kMaxChecksBytes);
   }
-  const CheckSet checks = checks_of(registration.view());
-  const bool alone = checks.size() == 1 && checks.front().name == kLoneCheckName;
-  for (const NamedCheck& check : checks) {
+  const bool alone = checks->size() == 1 && checks->front().name == kLoneCheckName;
+  for (const NamedCheck& check : *checks) {
     const Subject subject{check, alone ? "check" : fmt::format("checks.{}", check.name)};
     if (auto status = base::check_name("checks", check.name); !status.ok()) return status;
     if (auto status = check_numbers(subject, limits); !status.ok()) return status;

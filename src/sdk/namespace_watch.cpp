@@ -56,14 +56,15 @@ std::map<std::string, Watcher::Restored> NamespaceWatch::known() const {
 
 void NamespaceWatch::on_change(const Directory& directory, const std::vector<Change>&) {
   ServiceFollower& follower = *followers_.at(directory.service());
-  follower.take(directory.instances(), Source::kRegistry);
   const int64_t current_wall_ms =
       watcher_ == nullptr ? 0 : watcher_->current_wall_ms(directory.service());
+  // Before the list: who is told of that may ask how old it is.
+  follower.state().set_confirmed(current_wall_ms, watcher_ ? watcher_->heard_mono_ms() : 0);
+  follower.take(directory.instances(), Source::kRegistry);
   // One that lacks records which could not be read is for this process alone.
   if (directory.can_resume()) {
     links_.cache.put(follower.state().name(), directory.instances(), current_wall_ms);
   }
-  follower.state().set_confirmed(current_wall_ms, watcher_ ? watcher_->heard_mono_ms() : 0);
 }
 
 void NamespaceWatch::on_connected() {

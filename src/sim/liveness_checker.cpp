@@ -218,14 +218,12 @@ void LivenessChecker::conclude(size_t index, const Round& round) {
   const Owner owner = round.owners.front();
   Case& known = case_of(index, owner);
   const int64_t now_ms = evidence_.now_ms();
-  const bool was_reported = known.reported;
   Outcome outcome = Outcome::kNothing;
   if (round.answered > 0) {
     outcome = Outcome::kAnswered;
     known.silent_rounds = 0;
     known.silent_since_ms = known.refused_since_ms = kNever;
-    known.reported = false;
-    known.lowered = was_reported;
+    known.lowered = std::exchange(known.reported, false);
   } else if (round.refused > 0 && round.silent == 0) {
     outcome = Outcome::kRefused;
     known.refused_since_ms = std::min(known.refused_since_ms, now_ms);
@@ -246,7 +244,7 @@ void LivenessChecker::conclude(size_t index, const Round& round) {
   line.text = fmt::format("{} answered, {} refused, {} silent", round.answered, round.refused,
                           round.silent);
   evidence_.trace.add(std::move(line));
-  nodes_[index].concluded.push_back({owner, outcome, was_reported});
+  nodes_[index].concluded.push_back({owner, outcome});
 }
 
 void LivenessChecker::begin_rounds(size_t index, const std::vector<core::Probe>& probes) {
@@ -321,7 +319,7 @@ void LivenessChecker::on_record(const RecordChange& change, const Step& step) {
   if (before.epoch != after.epoch && !after.ended) {
     Case& known = case_of(change.node, owner);
     known.came_ms = evidence_.now_ms();
-    known.reported = known.maybe_reported = known.shared = false;
+    known.reported = known.lowered = known.maybe_reported = known.shared = false;
     known.silent_rounds = 0;
     known.silent_since_ms = known.refused_since_ms = kNever;
     leave_rounds(change.node, owner);
@@ -530,10 +528,9 @@ void LivenessChecker::end_step(size_t index, const Step& step) {
 
 void LivenessChecker::judge_concluded(size_t node, const Concluded& one) {
   if (!is_open_at(node, one.owner) || superseded(node, one.owner)) return;
-  const Case& given = case_of(node, one.owner);
-  if (is_crowded(node, one.owner) || given.changed_ms >= given.life_ms) return;
-  const Health health = liveness_of(node, one.owner).health;
   const Case& known = case_of(node, one.owner);
+  if (is_crowded(node, one.owner) || known.changed_ms >= known.life_ms) return;
+  const Health health = liveness_of(node, one.owner).health;
   const bool burst = known.silent_rounds >= evidence_.settings.timing.probe_rounds;
   std::string_view what;
   switch (one.outcome) {
@@ -541,7 +538,7 @@ void LivenessChecker::judge_concluded(size_t node, const Concluded& one) {
       return;
     case Outcome::kAnswered:
       if (health == Health::kUnattended) return;
-      if (health == Health::kUp && one.was_reported) return;
+      if (health == Health::kUp && known.lowered) return;
       // Until it speaks, where consumers report (above).
       if (health == Health::kSuspect && evidence_.settings.client_reports) return;
       what = "answered";
@@ -554,7 +551,7 @@ void LivenessChecker::judge_concluded(size_t node, const Concluded& one) {
       if (core::is_unreachable(health) || health == Health::kRefused) return;
       // One that reports had lowered and that is missed since is asked anew, and no word says so.
       if (health == Health::kSuspect && (!burst || evidence_.settings.client_reports)) return;
-      if (!burst && health == Health::kUp && one.was_reported) return;
+      if (!burst && health == Health::kUp && known.reported) return;
       what = "silent";
       break;
   }

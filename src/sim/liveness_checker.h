@@ -92,7 +92,6 @@ class LivenessChecker {
   struct Concluded {
     Owner owner;
     Outcome outcome;
-    bool was_reported;
   };
   struct Node {
     std::map<uint64_t, Round> rounds;  ///< under way, by ticket

@@ -167,12 +167,9 @@ void Provider::connected() {
   heard_ms_ = scheduler_.now_ms();
   owe_all();
   send_owed();
-  if (plan_.life == ProviderPlan::Life::kAttached) {
-    attach();
-    if (speaks()) beat_later();
-  } else {
-    beat_later();
-  }
+  const bool attached = plan_.life == ProviderPlan::Life::kAttached;
+  if (attached) attach();
+  if (!attached || speaks()) beat_later();
 }
 
 void Provider::fail_over() {
