@@ -4,8 +4,11 @@ import pytest
 
 sys.dont_write_bytecode = True
 
+from checked import Service  # noqa: E402
 from cluster import Cluster  # noqa: E402
+from providers import FAST, Provider  # noqa: E402
 from registry import Node  # noqa: E402  (after the line above, or it would leave a cache)
+from wrappers import Wrapper  # noqa: E402
 
 
 @pytest.fixture
@@ -32,12 +35,54 @@ def node(make_node):
     return make_node(*UNPROBED).start()
 
 
+@pytest.fixture
+def fast(make_node):
+    """A running node that judges silence quickly."""
+    return make_node(*FAST).start()
+
+
+@pytest.fixture
+def provide(fast):
+    """Makes providers that end with the test."""
+    made = []
+
+    def make(service, name, node=None, **options):
+        made.append(Provider(node or fast, service, name, **options))
+        return made[-1]
+
+    yield make
+    for provider in made:
+        provider.close()
+
+
+@pytest.fixture
+def wrap(fast):
+    """Makes running `callbook register`s that end with the test."""
+    made = []
+
+    def make(service, *flags, node=None, **options):
+        made.append(Wrapper(node or fast, service, *flags, **options))
+        return made[-1]
+
+    yield make
+    for wrapper in made:
+        wrapper.close()
+
+
 @pytest.fixture(scope="module")
 def shared_node(tmp_path_factory):
     """One running node for tests that keep to services of their own."""
     node = Node(tmp_path_factory.mktemp("shared") / "data", *UNPROBED).start()
     yield node
     node.close()
+
+
+@pytest.fixture
+def service():
+    """A running HTTP server that may be checked."""
+    made = Service()
+    yield made
+    made.stop()
 
 
 @pytest.fixture

@@ -46,6 +46,13 @@ def free_port():
         return probe.getsockname()[1]
 
 
+def callbook(node, *words, **how):
+    """One call of the command, of at most a minute, against the node."""
+    return subprocess.run([binary(), *words, "--registry", f"127.0.0.1:{node.port}"], text=True,
+                          capture_output=True, stdin=subprocess.DEVNULL,
+                          **{"env": clean_environment(), "timeout": 60, **how})
+
+
 @dataclass
 class Answer:
     status: int

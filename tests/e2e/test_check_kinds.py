@@ -5,17 +5,8 @@ import ssl
 import subprocess
 import threading
 
-import pytest
-
+from checked import FAST, register, state
 from registry import until
-from test_checks import FAST, Service, register, state
-
-
-@pytest.fixture
-def service():
-    made = Service()
-    yield made
-    made.stop()
 
 
 def make_certificate(folder, names):

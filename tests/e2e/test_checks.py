@@ -2,24 +2,16 @@
 
 import json
 import socket
-import subprocess
 import time
 
 import pytest
 
-from checked import (FAST, Service, http, path, register, register_several, results, state, states)
+from checked import (FAST, http, path, register, register_several, results, state, states)
 from lists import Lists
-from registry import assert_problem, binary, path_of, until
+from registry import assert_problem, callbook, path_of, until
 
 # For many at once, so that the tests' own server keeps up.
 SLOWER = {"interval_ms": 1000, "timeout_ms": 1000, "failures": 2}
-
-
-@pytest.fixture
-def service():
-    made = Service()
-    yield made
-    made.stop()
 
 
 class TestHttp:
@@ -307,9 +299,7 @@ class TestCluster:
 
 class TestCommand:
     def run(self, node, *arguments):
-        return subprocess.run(
-            [binary(), "checks", *arguments, "--registry", f"127.0.0.1:{node.port}"],
-            capture_output=True, text=True, check=False, timeout=30, stdin=subprocess.DEVNULL)
+        return callbook(node, "checks", *arguments, timeout=30)
 
     def test_it_shows_the_results(self, make_node, service):
         node = make_node(*FAST).start()

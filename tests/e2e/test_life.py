@@ -11,23 +11,19 @@ import time
 import pytest
 
 from lists import Lists
+from providers import TTL_MS, state_of
 from registry import assert_problem, path_of, until
-from test_liveness import FAST, Provider, state_of
-
-TTL_MS = 1000
 
 # A provider's process: a port, a session that speaks, an attached stream, and heartbeats.
 SPEAKER = """
-import sys, threading, time
+import socket, sys, time
 sys.path[:0] = {path!r}
 from registry import Node
-from test_liveness import Provider
 node = Node("/nonexistent")
 node.port = {port}
 session = node.call("POST", "/v1/sessions",
                     {{"ttl_ms": {ttl_ms}, "speaks": {speaks}, "process": "{process}"}}).json
 assert session["speaks"] is {speaks}, session
-import socket
 listener = socket.create_server(("127.0.0.1", {own_port}))
 answer = node.register("{service}", "{name}", session=session["session"], address="127.0.0.1",
                        port=listener.getsockname()[1])
@@ -78,11 +74,6 @@ def wait_for(stream, kind, seconds=20):
 
 
 @pytest.fixture
-def fast(make_node):
-    return make_node(*FAST).start()
-
-
-@pytest.fixture
 def run(fast):
     made = []
 
@@ -93,19 +84,6 @@ def run(fast):
     yield make
     for process in made:
         process.close()
-
-
-@pytest.fixture
-def provide(fast):
-    made = []
-
-    def make(service, name, node=None, **options):
-        made.append(Provider(node or fast, service, name, **options))
-        return made[-1]
-
-    yield make
-    for provider in made:
-        provider.close()
 
 
 class TestSpeaking:
@@ -139,7 +117,8 @@ class TestSpeaking:
         deadline = time.monotonic() + 3
         while time.monotonic() < deadline:
             listed = fast.get("app")["instances"]
-            assert [one["id"] for one in listed] == ["a-1", "a-2"]
+            assert [(one["id"], one.get("state", "up")) for one in listed] == \
+                [("a-1", "up"), ("a-2", "up")]
             time.sleep(0.05)
 
     def test_three_consumers_lower_one_that_only_its_kernel_answers_for(self, fast, run):

@@ -9,6 +9,7 @@ import time
 
 import pytest
 
+import checked
 from dns_server import DnsServer
 from lists import Lists
 from registry import until
@@ -76,8 +77,7 @@ def follow(node):
 
 
 def state(node, instance="o-1"):
-    answer = node.call("GET", f"/v1/services/orders/instances/{instance}")
-    return answer.json.get("state", "up") if answer.status == 200 else None
+    return checked.state(node, "orders", instance)
 
 
 class TestAProvider:

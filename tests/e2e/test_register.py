@@ -3,41 +3,14 @@ by, and what it says when the registry does not want it."""
 
 import os
 import signal
-import subprocess
-import threading
 import time
 
 import pytest
 
-from registry import Node, binary, clean_environment, free_port, path_of, until
-from test_liveness import FAST, state_of
-from wrappers import Wrapper
+from providers import state_of
+from registry import callbook, free_port, path_of, until
 
 CALM_SECONDS = 5  # what a process that lost its id waits after the other has left
-
-
-@pytest.fixture
-def fast(make_node):
-    return make_node(*FAST).start()
-
-
-@pytest.fixture
-def wrap(fast):
-    made = []
-
-    def make(service, *flags, node=None, **options):
-        made.append(Wrapper(node or fast, service, *flags, **options))
-        return made[-1]
-
-    yield make
-    for wrapper in made:
-        wrapper.close()
-
-
-def callbook(node, *words):
-    return subprocess.run([binary(), *words, "--registry", f"127.0.0.1:{node.port}"], text=True,
-                          capture_output=True, timeout=60, stdin=subprocess.DEVNULL,
-                          env=clean_environment())
 
 
 def listed(node, service="app"):

@@ -1,37 +1,11 @@
 """`callbook drain`, `deregister` and `restore`: what an operator takes out stays out, whatever its
 provider does (bug-reports B2)."""
 
-import subprocess
 
 import pytest
 
-from registry import binary, clean_environment, path_of, until
-from test_liveness import FAST, Provider
-from wrappers import Wrapper
-
-
-@pytest.fixture
-def fast(make_node):
-    return make_node(*FAST).start()
-
-
-@pytest.fixture
-def wrap(fast):
-    made = []
-
-    def make(service, *flags, nodes=None, **options):
-        made.append(Wrapper(nodes or fast, service, *flags, **options))
-        return made[-1]
-
-    yield make
-    for wrapper in made:
-        wrapper.close()
-
-
-def callbook(node, *words):
-    return subprocess.run([binary(), *words, "--registry", f"127.0.0.1:{node.port}"], text=True,
-                          capture_output=True, timeout=60, stdin=subprocess.DEVNULL,
-                          env=clean_environment())
+from providers import Provider
+from registry import callbook, path_of, until
 
 
 def ids(node, service):

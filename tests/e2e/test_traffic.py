@@ -8,10 +8,12 @@ import socket
 import subprocess
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+import registry
 from lists import Lists, check_snapshot
 from registry import assert_problem, binary, path_of, registration, until
 
@@ -180,9 +182,7 @@ def test_until_seen_waits_for_the_watchers_and_counts_those_who_do_not_read(make
     assert answer.json["seen"] is True
 
 
-def callbook(node, *words, **how):
-    return subprocess.run([binary(), *words, "--registry", f"127.0.0.1:{node.port}"], text=True,
-                          capture_output=True, timeout=30, stdin=subprocess.DEVNULL, **how)
+callbook = partial(registry.callbook, timeout=30)
 
 
 def test_the_verbs(shared_node):

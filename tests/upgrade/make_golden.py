@@ -25,7 +25,7 @@ os.environ["CALLBOOK_BIN"] = str(Path(os.environ["CALLBOOK_OLD_BIN"]) / "callboo
 
 from cluster import Cluster  # noqa: E402  (needs the lines above)
 from registry import Node, path_of, until  # noqa: E402
-from test_liveness import FAST, Provider  # noqa: E402
+from providers import FAST, Provider  # noqa: E402
 
 GOLDEN = HERE / "golden"
 CARDS = 12

@@ -3,12 +3,9 @@
 import subprocess
 from pathlib import Path
 
+from chaos import TIMING  # flags that both releases take
 from cluster import Cluster
 from registry import clean_environment
-
-# Fast enough for many faults, with the order of the defaults; flags that both releases take.
-TIMING = ("--refused-removal-ms", "1000", "--silent-removal-ms", "15000", "--lost-after-ms", "3000",
-          "--takeover-grace-ms", "3000")
 
 
 class Programs:
