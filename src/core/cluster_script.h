@@ -13,7 +13,7 @@
 #include <fmt/format.h>
 
 #include "core/registry.h"
-#include "core/script_text.h"
+#include "core/test_script_text.h"
 
 namespace callbook::core {
 

@@ -16,7 +16,7 @@
 #include "core/check_set.h"
 #include "core/registration_extras.h"
 #include "core/registry.h"
-#include "core/script_text.h"
+#include "core/test_script_text.h"
 
 namespace callbook::core {
 
