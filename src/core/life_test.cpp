@@ -47,6 +47,15 @@ const Transcript kTranscripts[] = {
 > pause 30000
 > advance 10000
 )"},
+    {"AStallBeforeTheFirstAdvanceIsNoSilenceEither", R"(
+> process p speaks
+  orders: p-1
+> process q speaks
+  orders: p-1 q-1
+> attach p
+> pause 30000
+> advance 10000
+)"},
     {"ReportsLowerOneThatOnlyItsKernelAnswersFor", R"(
 > process p speaks
   orders: p-1

@@ -491,7 +491,7 @@ class Registry {
   struct Younger;
   std::vector<AgedSession> ended_sessions_;  // a heap, oldest first
   int64_t stalled_ms_ = 0;                   ///< when it was seen to have stood still; 0 for never
-  int64_t advanced_ms_ = 0;                  // monotonic time of the last AdvanceTime
+  int64_t advanced_ms_ = 0;  // monotonic time of the last AdvanceTime, or of the start
   uint32_t tended_session_ = 0;
   uint32_t tended_ttl_ = 0;
   Suspects suspects_;

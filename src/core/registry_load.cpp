@@ -72,6 +72,7 @@ Result<Reply> Registry::apply(const FinishLoading& input, Now now, Outputs& out)
   CALLBOOK_CHECK(phase_ == Phase::kLoading);
   version_ = std::max(version_, input.last_version);
   clock_.restart(now, options_.timing.lost_stamps_ms, options_.boot);
+  advanced_ms_ = now.mono_ms;  // a stall may also come before the first AdvanceTime
   end_operator_drains(now, out);
   if (options_.clustered) {
     phase_ = Phase::kJoining;
