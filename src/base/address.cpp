@@ -56,19 +56,22 @@ std::string shown(std::string_view text) {
 /// number in a network) or a second spelling.
 std::optional<Ipv4> parse_ipv4(std::string_view text) {
   Ipv4 bytes{};
-  size_t at = 0;
-  for (size_t i = 0; i < bytes.size(); ++i) {
-    if (i > 0 && (at >= text.size() || text[at++] != '.')) return std::nullopt;
-    const size_t begin = at;
-    uint32_t number = 0;
-    while (at < text.size() && at - begin < 3 && is_digit(text[at])) {
-      number = number * 10 + static_cast<uint32_t>(text[at++] - '0');
+  constexpr size_t kLongest = 15;
+  if (text.size() > kLongest) return std::nullopt;
+  const char* at = text.data();
+  const char* const end = at + text.size();
+  for (size_t part = 0; part < bytes.size(); ++part) {
+    if (part > 0 && (at == end || *at++ != '.')) return std::nullopt;
+    if (at == end || !is_digit(*at)) return std::nullopt;
+    uint32_t number = static_cast<uint32_t>(*at++ - '0');
+    while (at != end && is_digit(*at)) {
+      if (number == 0) return std::nullopt;  // a leading zero
+      number = number * 10 + static_cast<uint32_t>(*at++ - '0');
     }
-    const bool padded = at - begin > 1 && text[begin] == '0';
-    if (at == begin || padded || number > 255) return std::nullopt;
-    bytes[i] = static_cast<uint8_t>(number);
+    if (number > 255) return std::nullopt;
+    bytes[part] = static_cast<uint8_t>(number);
   }
-  return at == text.size() ? std::optional(bytes) : std::nullopt;
+  return at == end ? std::optional(bytes) : std::nullopt;
 }
 
 std::string to_text(const Ipv4& ip) {
@@ -78,6 +81,7 @@ std::string to_text(const Ipv4& ip) {
 constexpr const char* kWriteOwn = "write the address at which consumers reach this instance";
 
 Status check_ipv4(std::string_view field, const Ipv4& ip) {
+  if (ip[0] != 0 && ip[0] < 0xE0) return {};  // none of those below, as nearly always
   if (ip == Ipv4{}) {
     return invalid(field,
                    fmt::format("is 0.0.0.0, which stands for every address of a host and can be "

@@ -135,6 +135,7 @@ bool Catalog::merge(const InstanceRecord& record, uint64_t version, base::Now no
 bool Catalog::merge(Service& service, const KeyState& present, const InstanceRecord& record,
                     uint64_t version, base::Now now) {
   bool changed = false;
+  bool said = false;  // something else of its status
   if (sections_hold_more(record.sections, present.sections)) {
     remember_sections(service, record.id, merge_sections(present.sections, record.sections));
     changed = true;
@@ -142,10 +143,10 @@ bool Catalog::merge(Service& service, const KeyState& present, const InstanceRec
   const bool registers = record.kind == RegistrationKind::kBody && record.stamp > present.stamp;
   if (changed || registers) {
     // Before the body: it must not be listed as up in between.
-    take_status(service, record.id, registers ? record.body.holder : present.holder);
+    said = take_status(service, record.id, registers ? record.body.holder : present.holder);
   }
   changed |= merge_facets(service, present, record, version, now);
-  if (changed) follow_status(service, record.id, version);
+  if (said) follow_status(service, record.id, version);
   if (!changed) {
     forget_if_vacant(service);
     return false;
@@ -155,12 +156,13 @@ bool Catalog::merge(Service& service, const KeyState& present, const InstanceRec
 }
 
 /// Has the service show what the sections of the instance, which `holder` holds, say of its status.
-void Catalog::take_status(Service& service, std::string_view id, const Holder& holder) {
+bool Catalog::take_status(Service& service, std::string_view id, const Holder& holder) {
   const auto section = find_section(sections_of(service, id), kStatusSection);
   auto said = section ? decode_status(section->bytes) : std::nullopt;
   if (said && said->session != holder.session) said.reset();
-  service.put_status(id, said ? std::move(said->status) : ProviderStatus());
+  const bool differs = service.put_status(id, said ? std::move(said->status) : ProviderStatus());
   if (service.changed()) touch(service);
+  return differs;
 }
 
 void Catalog::follow_status(Service& service, std::string_view id, uint64_t version) {

@@ -249,7 +249,7 @@ class Catalog {
   void settle_override_part(Service& service, std::string_view id);
   void follow_home(TtlSlot& slot, uint32_t index, int64_t now_ms);
   Aged take_oldest();
-  void take_status(Service& service, std::string_view id, const Holder& holder);
+  bool take_status(Service& service, std::string_view id, const Holder& holder);
   void follow_status(Service& service, std::string_view id, uint64_t version);
   void remember_sections(const Service& service, std::string_view id, std::string sections);
   std::string_view sections_of(const Service& service, std::string_view id) const;

@@ -124,18 +124,19 @@ const ProviderStatus* Service::find_status(std::string_view id) const {
   return found == statuses_->end() ? nullptr : &found->second;
 }
 
-void Service::put_status(std::string_view id, ProviderStatus status) {
+bool Service::put_status(std::string_view id, ProviderStatus status) {
   const ProviderStatus* present = find_status(id);
   const bool none = status == ProviderStatus();
-  if (none ? present == nullptr : present != nullptr && *present == status) return;
+  if (none ? present == nullptr : present != nullptr && *present == status) return false;
   Statuses& statuses = to_change(statuses_, statuses_published_);
   changed_ = true;  // the text is shown, though no list differs by it
   if (!none) {
     statuses.insert_or_assign(std::string(id), std::move(status));
-    return;
+    return true;
   }
   statuses.erase(statuses.find(id));
   if (statuses.empty()) statuses_.reset();
+  return true;
 }
 
 Standing Service::standing() const {

@@ -108,8 +108,8 @@ class Service {
   }
   // What providers say of their instances: kept here, applied by the catalog.
   const ProviderStatus* find_status(std::string_view id) const;
-  /// One that says nothing but `up` is dropped.
-  void put_status(std::string_view id, ProviderStatus status);
+  /// One that says nothing but `up` is dropped. Returns whether that changes something.
+  bool put_status(std::string_view id, ProviderStatus status);
   void drop_status(std::string_view id) { put_status(id, {}); }
   /// An instance in the list that is about to leave: when, by the wall clock of who said so; 0 for
   /// others.

@@ -1,11 +1,14 @@
 #include "net/percent.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 namespace callbook::net {
 namespace {
 
 constexpr size_t kMaxSegments = 16;
+constexpr size_t kUsualSegments = 6;
 constexpr size_t kMaxParameters = 128;
 
 int hex_value(char c) {
@@ -24,9 +27,12 @@ bool is_unreserved(char c) {
 
 base::Result<std::string> percent_decode(std::string_view field, std::string_view text,
                                          bool plus_is_space) {
-  std::string out;
+  size_t plain = std::min(text.find('%'), text.size());
+  if (plus_is_space) plain = std::min(text.find('+'), plain);
+  if (plain == text.size()) return std::string(text);
+  std::string out(text.substr(0, plain));
   out.reserve(text.size());
-  for (size_t i = 0; i < text.size(); ++i) {
+  for (size_t i = plain; i < text.size(); ++i) {
     const char c = text[i];
     if (c == '+' && plus_is_space) {
       out.push_back(' ');
@@ -69,6 +75,7 @@ std::string percent_encode(std::string_view text) {
 base::Result<std::vector<std::string>> split_path(std::string_view path) {
   if (path.empty() || path.front() != '/') return base::invalid("path", "must begin with '/'");
   std::vector<std::string> segments;
+  segments.reserve(kUsualSegments);
   std::string_view rest = path.substr(1);
   while (!rest.empty()) {
     const size_t end = std::min(rest.find('/'), rest.size());

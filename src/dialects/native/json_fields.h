@@ -53,7 +53,9 @@ template <size_t N>
 auto index_in(const std::array<std::string_view, N>& names) {
   return [&names](std::string_view name) {
     for (size_t i = 0; i < N; ++i) {
-      if (names[i] == name) return static_cast<int>(i);
+      // Most that are as long differ in their first letter.
+      const bool alike = names[i].size() == name.size() && !name.empty() && names[i][0] == name[0];
+      if (alike && names[i] == name) return static_cast<int>(i);
     }
     return -1;
   };
