@@ -240,6 +240,16 @@ class TestWithoutASession:
         assert listed(fast) == {}
 
     @pytest.mark.parametrize("how", [["--ttl", "1s"], ["--check", "tcp"]], ids=lambda how: how[0])
+    def test_what_an_operator_keeps_out_leaves_with_its_command(self, fast, wrap, how):
+        wrapper = wrap("app", "--id", "x", *how)
+        wrapper.wait_for("registered app/x")
+        assert fast.deregister("app", "x", by="alice").status == 200
+        wrapper.wait_for("taken out \\(deregister\\) by alice")
+        assert wrapper.end() == 7
+        assert callbook(fast, "restore", "app/x").returncode == 0
+        assert listed(fast) == {}
+
+    @pytest.mark.parametrize("how", [["--ttl", "1s"], ["--check", "tcp"]], ids=lambda how: how[0])
     def test_what_another_process_has_registered_is_left_alone(self, fast, wrap, how):
         wrapper = wrap("app", "--id", "x", *how)
         wrapper.wait_for("registered app/x")
