@@ -5,7 +5,7 @@
 
 #include <fmt/format.h>
 
-#include "sdk/endpoint.h"
+#include "cli/list_text.h"
 
 namespace callbook::cli {
 namespace {
@@ -115,7 +115,7 @@ void OwnHold::on_listed(const base::Result<sdk::Instance>& listed) {
   if (listed->address != own.address || listed->port != own.port) {
     return finish(base::Error{ErrorCode::kSuperseded, "id",
                               fmt::format("'{}' is registered at {} by another process", own.id,
-                                          sdk::Endpoint{listed->address, listed->port}.to_string()),
+                                          place_of(*listed)),
                               std::nullopt});
   }
   backoff_.reset();

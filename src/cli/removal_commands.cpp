@@ -57,7 +57,7 @@ int run_removal(const RemovalOptions& options) {
   fmt::print("{} {}, by {}{}\n", options.instance, what, who.by,
              options.no_wait ? "" : "; " + reach(*answer));
   fmt::print("it stays out until `{}`, or until a new process takes its place\n",
-             restore_command(options));
+             restore_command(options.name_space, options.instance));
   return answer->unseen + answer->unreached == 0 ? kOk : kFailed;
 }
 

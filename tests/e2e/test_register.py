@@ -215,6 +215,15 @@ class TestWithoutASession:
         fast.restart()
         assert listed(fast, "db") == {"d-1": 5432}
 
+    def test_a_place_without_a_port_is_the_address_alone(self, fast, wrap):
+        done = callbook(fast, "register", "db", "--id", "d-1", "--port", "0", "--address",
+                        "db.example", "--persistent")
+        assert done.returncode == 0 and "registered at db.example (created)" in done.stdout, done
+        wrapper = wrap("app", "--id", "x", "--ttl", "1s")
+        wrapper.wait_for("registered app/x")
+        fast.register("app", "x", address="10.0.0.9", port=0, persistent=True)
+        wrapper.wait_for("'x' is registered at 10.0.0.9 by another process")
+
     def test_a_checked_command_is_up_while_its_checks_pass_and_leaves_with_it(self, fast, wrap):
         wrapper = wrap("app", "--id", "x", "--check", "tcp", "--check-interval", "1s")
         wrapper.wait_for("registered app/x")

@@ -57,6 +57,14 @@ def test_the_restore_command_names_the_namespace(fast):
     assert callbook(fast, *command[1:]).returncode == 0
 
 
+def test_its_provider_is_told_the_restore_command_with_the_namespace(fast, wrap):
+    wrapper = wrap("app", "--id", "a-1", "--namespace", "shop")
+    wrapper.wait_for("registered app/a-1")
+    assert callbook(fast, "deregister", "app/a-1", "--namespace", "shop").returncode == 0
+    wrapper.wait_for("it is not listed until `callbook restore app/a-1 --namespace shop`")
+    wrapper.end()
+
+
 @pytest.mark.parametrize("words, why", [
     (("drain", "app/a-1", "--for", "10"), "is no time"), (("drain", "app/a-1", "--for", "-1s"), "is no time"),
     (("drain", "app/a-1", "--for", "1.5s"), "is no time"), (("drain", "app/a-1", "--for", "0s"), "--for")])
