@@ -489,10 +489,11 @@ Status Registry::claim_holder(const RegisterInstance& input, const KeyState& pre
 /// Whether an id is not to be given away: its holder lives, and is another than the claimant. A
 /// process that was restarted, or has lost its session, comes back under its id at once: its old
 /// session is not heard of any more, or it has the same address and port, or the same process id.
+/// That an operator has taken it out changes nothing: one that waits for the id would be listed in
+/// its place at once, and the operator's word would be over.
 bool Registry::is_held(const Session& holder, const Session& claimant, const KeyState& present,
                        const RegisterInstance& input, Now now) const {
   const Instance& body = *present.body;
-  if (body.excluded) return false;  // another process is to take its place
   if (holder.liveness.health != Health::kUp || !is_home(holder.liveness)) return false;
   const bool same_place = body.is_at(input.registration.address, input.registration.port);
   const bool same_process = holder.facts.is_same_process(claimant.facts);

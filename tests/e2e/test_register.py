@@ -36,6 +36,20 @@ class TestOneIdTwoProcesses:
         assert second.end() == 7
         assert listed(fast) == {}
 
+    def test_one_that_waits_does_not_end_an_operators_word(self, fast, wrap):
+        first = wrap("app", "--id", "x")
+        first.wait_for("registered app/x")
+        second = wrap("app", "--id", "x")
+        second.wait_for("is not registered")
+        assert callbook(fast, "deregister", "app/x", "--by", "alice").returncode == 0
+        end = time.monotonic() + 4  # the time of several attempts
+        while time.monotonic() < end:
+            assert listed(fast) == {}
+        assert "registered app/x at" not in second.said and "taken by another" not in first.said
+        assert first.end() == 7
+        second.wait_for("registered app/x at")
+        until(lambda: listed(fast) == {"x": second.port}, what="its successor")
+
     def test_the_later_takes_the_id_of_one_that_died(self, fast, wrap):
         first = wrap("app", "--id", "x")
         first.wait_for("registered app/x")
