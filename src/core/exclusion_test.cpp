@@ -273,6 +273,50 @@ const Transcript kCases[] = {
   stored 2
   published orders: o-1
 )"},
+    {"NorToAnInstanceWithoutASession", R"(
+> open p speaks=1
+  opened ttl=6000 heartbeat=2000 epoch=1
+  stored 1
+> register orders/o-1 session=p
+  created
+  stored 1
+  published orders: o-1
+> register orders/o-1 port=81
+  refused conflict id
+> register orders/o-1 ttl=5000 port=81
+  refused conflict id
+> deregister orders/o-1 by=alice
+  deregistered
+  stored 1
+  published orders: nothing; deregistered=1
+> register orders/o-1 port=81
+  refused conflict id
+> restore orders/o-1 by=alice
+  overridden
+  stored 1
+  published orders: o-1
+> register orders/o-1 port=81 take_over=1
+  updated
+  stored 1
+  published orders: o-1
+> register orders/o-1 session=p
+  updated
+  stored 1
+  published orders: o-1
+> register orders/o-1 meta=x
+  updated
+  stored 1
+  published orders: o-1
+> register orders/o-1 session=p
+  updated
+  stored 1
+  published orders: o-1
+> advance 3100
+> register orders/o-1 ttl=5000 port=81
+  updated
+  stored 1
+  published orders: o-1
+)"},
 };
 
 INSTANTIATE_TEST_SUITE_P(Core, Exclusions, testing::ValuesIn(kCases), name_of_case);

@@ -283,6 +283,23 @@ class TestWithoutASession:
         assert wrapper.end() == 7
         assert listed(fast) == {"x": 9}
 
+    @pytest.mark.parametrize("how", [["--ttl", "1s"], ["--check", "tcp"]], ids=lambda how: how[0])
+    def test_it_waits_while_a_session_holds_the_id_elsewhere(self, fast, wrap, how):
+        first = wrap("app", "--id", "x")
+        first.wait_for("registered app/x")
+        second = wrap("app", "--id", "x", *how)
+        said = second.wait_for("app/x is not registered: .*")[0]
+        assert f"127.0.0.1:{first.port}" in said and "--take-over insists" in said
+        done = callbook(fast, "register", "app", "--id", "x", "--port", "9", "--address", "10.0.0.9",
+                        "--persistent")
+        assert done.returncode == 1 and "held by a living session" in done.stderr, done
+        assert listed(fast) == {"x": first.port} and second.child()
+        assert first.end() == 7
+        second.wait_for("registered app/x at")
+        until(lambda: listed(fast) == {"x": second.port})
+        assert second.end() == 7
+        assert listed(fast) == {}
+
     def test_it_goes_on_at_another_node_of_its_list(self, make_node, wrap):
         gone, here = make_node().start(), make_node().start()
         gone.kill()
