@@ -113,10 +113,10 @@ void OwnHold::on_listed(const base::Result<sdk::Instance>& listed) {
   if (!listed.ok()) return on_error(listed.error());
   const sdk::Instance& own = options_.instance;
   if (listed->address != own.address || listed->port != own.port) {
-    return finish(base::Error{ErrorCode::kSuperseded, "id",
-                              fmt::format("'{}' is registered at {} by another process", own.id,
-                                          place_of(*listed)),
-                              std::nullopt});
+    return finish(base::Error{
+        ErrorCode::kSuperseded, "id",
+        fmt::format("'{}' is registered at {} by another process", own.id, place_of(*listed)),
+        std::nullopt});
   }
   backoff_.reset();
   options_.registries->succeeded(*endpoint_);

@@ -149,11 +149,10 @@ void ProviderRun::on_trouble(const base::Error& error) {
 }
 
 void ProviderRun::on_withdrawn(const Withdrawal& withdrawal) {
-  complain(
-      fmt::format("{} has been taken out by {} ({}){}; it is not listed until `{}`",
-                  instance_name(), withdrawal.by, withdrawal.action,
-                  withdrawal.reason.empty() ? "" : ": " + withdrawal.reason,
-                  restore_command(options_.service.name_space, instance_name())));
+  complain(fmt::format("{} has been taken out by {} ({}){}; it is not listed until `{}`",
+                       instance_name(), withdrawal.by, withdrawal.action,
+                       withdrawal.reason.empty() ? "" : ": " + withdrawal.reason,
+                       restore_command(options_.service.name_space, instance_name())));
 }
 
 void ProviderRun::on_restored() {

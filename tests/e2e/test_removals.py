@@ -1,6 +1,7 @@
 """`callbook drain`, `deregister` and `restore`: what an operator takes out stays out, whatever its
 provider does (bug-reports B2)."""
 
+import time
 
 import pytest
 
@@ -25,14 +26,19 @@ def test_it_stays_out_through_reconnects_and_restarts_until_restored(fast, wrap,
     excluded = fast.get("app")["excluded"][0]
     assert (excluded["id"], excluded["by"], excluded["reason"]) == ("a-1", "alice", "bad disk")
 
+    wrapper.wait_for("app/a-1 has been taken out by alice")
+
     fast.restart()  # cuts the connection too: the wrapper registers again
     until(lambda: wrapper.said.count("registered app/a-1") == 2, what=f"again in {wrapper.said}")
     assert ids(fast, "app") == []
     assert wrapper.alive() and wrapper.child()
+    time.sleep(3)  # the new stream says what is out with its first heartbeat
 
     done = callbook(fast, "restore", "app/a-1", "--by", "bob")
     assert done.returncode == 0, done
     until(lambda: ids(fast, "app") == ["a-1"])
+    wrapper.wait_for("app/a-1 is listed again")
+    assert wrapper.said.count("has been taken out by alice") == 1, "said once, not by each stream"
     assert wrapper.end() == 7
 
 
