@@ -26,10 +26,18 @@ constexpr std::array<bool, 256> allow(std::string_view others) {
 
 constexpr std::array<bool, 256> kNameChars = allow("._-:@~+/");
 
+}  // namespace
+
+bool is_name_char(char c) {
+  return kNameChars[static_cast<unsigned char>(c)];
+}
+
+namespace {
+
 /// The first byte of `text` that may not be in a name, or its size.
 size_t find_other(std::string_view text) {
   size_t at = 0;
-  while (at < text.size() && kNameChars[static_cast<unsigned char>(text[at])]) ++at;
+  while (at < text.size() && is_name_char(text[at])) ++at;
   return at;
 }
 

@@ -16,6 +16,9 @@ inline constexpr size_t kMaxNameBytes = 128;
 /// `field` is what the error names.
 Status check_name(std::string_view field, std::string_view name);
 
+/// Whether check_name() allows `c` in a name.
+bool is_name_char(char c);
+
 /// Checks that `text` is well-formed UTF-8 without control characters (below 0x20, or 0x7F).
 Status check_text(std::string_view field, std::string_view text, size_t max_bytes);
 

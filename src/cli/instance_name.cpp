@@ -15,4 +15,10 @@ std::optional<InstanceName> instance_name(const std::string& name_space, const s
   return InstanceName{{name_space, text.substr(0, slash)}, text.substr(slash + 1)};
 }
 
+std::string restore_command(const std::string& name_space, const std::string& instance) {
+  const bool elsewhere = name_space != sdk::kDefaultNamespace;
+  return fmt::format("callbook restore {}{}", instance,
+                     elsewhere ? " --namespace " + name_space : "");
+}
+
 }  // namespace callbook::cli

@@ -60,11 +60,15 @@ std::string instances_text(const std::vector<sdk::Instance>& instances) {
   return table_text(rows);
 }
 
-std::string instance_line(const sdk::Instance& instance) {
+std::string place_of(const sdk::Instance& instance) {
   const bool v6 = instance.address.find(':') != std::string::npos;
-  std::string line = v6 ? fmt::format("{} [{}]", instance.id, instance.address)
-                        : fmt::format("{} {}", instance.id, instance.address);
-  if (instance.port != 0) line += fmt::format(":{}", instance.port);
+  std::string place = v6 ? "[" + instance.address + "]" : instance.address;
+  if (instance.port != 0) place += fmt::format(":{}", instance.port);
+  return place;
+}
+
+std::string instance_line(const sdk::Instance& instance) {
+  std::string line = instance.id + " " + place_of(instance);
   for (const auto& [name, port] : instance.ports) line += fmt::format(" {}:{}", name, port);
   if (!instance.zone.empty()) line += fmt::format(" zone={}", instance.zone);
   if (instance.weight != sdk::kDefaultWeight) line += fmt::format(" weight={}", instance.weight);

@@ -14,6 +14,9 @@ std::string table_text(const std::vector<std::vector<std::string>>& rows);
 /// The instances as people read them: ID ADDRESS PORT ZONE WEIGHT STATE METADATA.
 std::string instances_text(const std::vector<sdk::Instance>& instances);
 
+/// Where it is reached: "10.0.0.7:8080", "[::1]:8080", or the address alone if it has no port.
+std::string place_of(const sdk::Instance& instance);
+
 /// One instance on a line: "o-1 10.0.0.7:8080 zone=a weight=5 suspect".
 std::string instance_line(const sdk::Instance& instance);
 

@@ -60,5 +60,15 @@ TEST(StatusText, FlattensWhateverTheNodeSays) {
   EXPECT_FALSE(status_text("{").ok());
 }
 
+TEST(ListText, APlaceWithoutAPortIsTheAddressAlone) {
+  sdk::Instance instance;
+  instance.address = "10.0.0.7";
+  EXPECT_EQ(place_of(instance), "10.0.0.7");
+  instance.port = 8080;
+  EXPECT_EQ(place_of(instance), "10.0.0.7:8080");
+  instance.address = "::1";
+  EXPECT_EQ(place_of(instance), "[::1]:8080");
+}
+
 }  // namespace
 }  // namespace callbook::cli

@@ -38,12 +38,6 @@ std::optional<InstanceName> named_instance(const OperatorOptions& options) {
   return instance_name(options.name_space, options.instance);
 }
 
-std::string restore_command(const OperatorOptions& options) {
-  const bool elsewhere = options.name_space != sdk::kDefaultNamespace;
-  return fmt::format("callbook restore {}{}", options.instance,
-                     elsewhere ? " --namespace " + options.name_space : "");
-}
-
 int report_refusal(const base::Error& error) {
   // Release 0.1 knows no author of a removal: what it took out came back with its provider.
   if (error.field == "by" && error.detail.find("unknown query parameter") != std::string::npos) {

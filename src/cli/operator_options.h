@@ -26,9 +26,6 @@ std::string author(const OperatorOptions& options);
 /// The instance that is meant, or says on standard error that it is none.
 std::optional<InstanceName> named_instance(const OperatorOptions& options);
 
-/// The command that ends the act: "callbook restore orders/o-1", with its namespace.
-std::string restore_command(const OperatorOptions& options);
-
 /// Complains of a refusal, naming the flag that is wrong; returns the exit code.
 int report_refusal(const base::Error& error);
 

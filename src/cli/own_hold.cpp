@@ -5,7 +5,7 @@
 
 #include <fmt/format.h>
 
-#include "sdk/endpoint.h"
+#include "cli/list_text.h"
 
 namespace callbook::cli {
 namespace {
@@ -113,10 +113,10 @@ void OwnHold::on_listed(const base::Result<sdk::Instance>& listed) {
   if (!listed.ok()) return on_error(listed.error());
   const sdk::Instance& own = options_.instance;
   if (listed->address != own.address || listed->port != own.port) {
-    return finish(base::Error{ErrorCode::kSuperseded, "id",
-                              fmt::format("'{}' is registered at {} by another process", own.id,
-                                          sdk::Endpoint{listed->address, listed->port}.to_string()),
-                              std::nullopt});
+    return finish(base::Error{
+        ErrorCode::kSuperseded, "id",
+        fmt::format("'{}' is registered at {} by another process", own.id, place_of(*listed)),
+        std::nullopt});
   }
   backoff_.reset();
   options_.registries->succeeded(*endpoint_);
@@ -140,6 +140,7 @@ void OwnHold::on_error(const base::Error& error) {
   if (!conflict && !is_the_servers_fault(error.code)) return finish(error);
   troubled_ = true;
   if (conflict) {
+    missing_ = false;  // it is another's now
     after(kLeastConflictMs + conflict_backoff_.next_ms());
   } else {
     if (endpoint_) options_.registries->failed(*endpoint_, error);
@@ -150,7 +151,8 @@ void OwnHold::on_error(const base::Error& error) {
 
 void OwnHold::stop() {
   if (phase_ == Phase::kStopping || phase_ == Phase::kFinished) return;
-  const bool held = phase_ == Phase::kHeld && client_ != nullptr;
+  // One that is kept out is registered, though it is not listed.
+  const bool held = (phase_ == Phase::kHeld || missing_) && client_ != nullptr;
   phase_ = Phase::kStopping;
   timer_.reset();
   if (!held) return finish({});

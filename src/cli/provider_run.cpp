@@ -7,6 +7,8 @@
 #include <unistd.h>
 
 #include "cli/commands.h"
+#include "cli/instance_name.h"
+#include "cli/list_text.h"
 #include "cli/registry_options.h"
 #include "sdk/system_random.h"
 
@@ -74,8 +76,8 @@ base::Status ProviderRun::wait_for_port() {
   const auto address = sdk::resolve(options_.instance.address, options_.instance.port);
   if (!address.ok()) return base::invalid("address", address.error().detail);
   wait_timeout_ = loop_.after(options_.wait_timeout_ms, [this] {
-    complain(fmt::format("nothing listens on {} after {} ms; stopping the command", place(),
-                         options_.wait_timeout_ms));
+    complain(fmt::format("nothing listens on {} after {} ms; stopping the command",
+                         place_of(options_.instance), options_.wait_timeout_ms));
     exit_code_ = kFailed;
     probe_.reset();
     terminate_child();
@@ -132,7 +134,7 @@ void ProviderRun::on_registered() {
   refused_.reset();
   if (std::exchange(registered_, true)) return;
   last_complaint_.clear();
-  complain(fmt::format("registered {} at {}", instance_name(), place()));
+  complain(fmt::format("registered {} at {}", instance_name(), place_of(options_.instance)));
 }
 
 void ProviderRun::on_trouble(const base::Error& error) {
@@ -147,11 +149,10 @@ void ProviderRun::on_trouble(const base::Error& error) {
 }
 
 void ProviderRun::on_withdrawn(const Withdrawal& withdrawal) {
-  complain(
-      fmt::format("{} has been taken out by {} ({}){}; it is not listed until `callbook "
-                  "restore {}`",
-                  instance_name(), withdrawal.by, withdrawal.action,
-                  withdrawal.reason.empty() ? "" : ": " + withdrawal.reason, instance_name()));
+  complain(fmt::format("{} has been taken out by {} ({}){}; it is not listed until `{}`",
+                       instance_name(), withdrawal.by, withdrawal.action,
+                       withdrawal.reason.empty() ? "" : ": " + withdrawal.reason,
+                       restore_command(options_.service.name_space, instance_name())));
 }
 
 void ProviderRun::on_restored() {
@@ -198,11 +199,6 @@ void ProviderRun::complain_once(const std::string& message) {
 
 std::string ProviderRun::instance_name() const {
   return options_.service.service + "/" + options_.instance.id;
-}
-
-std::string ProviderRun::place() const {
-  if (options_.instance.port == 0) return options_.instance.address;
-  return sdk::Endpoint{options_.instance.address, options_.instance.port}.to_string();
 }
 
 }  // namespace callbook::cli

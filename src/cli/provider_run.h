@@ -71,8 +71,6 @@ class ProviderRun final : private Hold::Owner {
   void complain_once(const std::string& message);
   bool child_runs() { return child_ && !child_->exit_status(); }
   std::string instance_name() const;
-  /// "10.0.0.7:8080", or the address alone if there is no port.
-  std::string place() const;
 
   net::EventLoop& loop_;
   const Options options_;

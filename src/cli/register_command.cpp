@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "cli/commands.h"
+#include "cli/list_text.h"
 #include "cli/own_hold.h"
 #include "cli/provider_run.h"
 #include "cli/register_options.h"
@@ -52,8 +53,7 @@ int register_at_once(const RegisterOptions& options, const Wanted& wanted) {
       });
   if (!answer.ok()) return report(answer.error(), register_flags());
   fmt::print("{}/{} is registered at {} ({}); {}\n", options.service, wanted.instance.id,
-             sdk::Endpoint{wanted.instance.address, wanted.instance.port}.to_string(),
-             answer->result, checked_by(wanted.announcement));
+             place_of(wanted.instance), answer->result, checked_by(wanted.announcement));
   return kOk;
 }
 

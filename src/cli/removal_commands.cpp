@@ -57,7 +57,7 @@ int run_removal(const RemovalOptions& options) {
   fmt::print("{} {}, by {}{}\n", options.instance, what, who.by,
              options.no_wait ? "" : "; " + reach(*answer));
   fmt::print("it stays out until `{}`, or until a new process takes its place\n",
-             restore_command(options));
+             restore_command(options.name_space, options.instance));
   return answer->unseen + answer->unreached == 0 ? kOk : kFailed;
 }
 
@@ -107,7 +107,7 @@ void add_release_command(CLI::App& app, int& exit_code) {
   verb.footer("Exit code: 0 done, 1 error, 2 usage, 3 nothing is protected, or no such service.");
   verb.callback([options, &exit_code] {
     const auto groups = ask<uint64_t>(*options, [&](sdk::NativeClient& client, auto done) {
-      client.release({options->name_space, options->instance}, author(*options), options->reason,
+      client.release({options->name_space, options->instance}, {author(*options), options->reason},
                      std::move(done));
     });
     if (!groups.ok()) {

@@ -77,12 +77,42 @@ const Transcript kCases[] = {
 > open q process=two
   opened ttl=6000 heartbeat=2000 epoch=1
   stored 1
-> register orders/o-1 session=q port=81
+> register orders/o-1 session=q port=81 take_over=1
   updated
   stored 2
   published orders: o-1
 > list orders
   orders: services=1 instances=1 sessions=2 tombstones=0
+)"},
+    {"OneThatWaitsForItsIdDoesNotWhileItsHolderLives", R"(
+> open p process=one
+  opened ttl=6000 heartbeat=2000 epoch=1
+  stored 1
+> open q process=two
+  opened ttl=6000 heartbeat=2000 epoch=1
+  stored 1
+> register orders/o-1 session=p
+  created
+  stored 1
+  published orders: o-1
+> register orders/o-1 session=q port=81
+  refused conflict id
+> deregister orders/o-1 by=alice
+  deregistered
+  stored 1
+  published orders: nothing; deregistered=1
+> register orders/o-1 session=q port=81
+  refused conflict id
+> tied p
+  tied
+  taken out orders/o-1: deregister by alice ()
+> close p
+  ended session_closed instances=1
+  stored 1
+> register orders/o-1 session=q port=81
+  created
+  stored 1
+  published orders: o-1
 )"},
     {"OfAClientWithoutAProcessItEndsTenMinutesAfterTheIdWent", R"(
 > open p ttl=86400000
@@ -241,6 +271,50 @@ const Transcript kCases[] = {
 > register orders/o-1 session=s port=83
   updated
   stored 2
+  published orders: o-1
+)"},
+    {"NorToAnInstanceWithoutASession", R"(
+> open p speaks=1
+  opened ttl=6000 heartbeat=2000 epoch=1
+  stored 1
+> register orders/o-1 session=p
+  created
+  stored 1
+  published orders: o-1
+> register orders/o-1 port=81
+  refused conflict id
+> register orders/o-1 ttl=5000 port=81
+  refused conflict id
+> deregister orders/o-1 by=alice
+  deregistered
+  stored 1
+  published orders: nothing; deregistered=1
+> register orders/o-1 port=81
+  refused conflict id
+> restore orders/o-1 by=alice
+  overridden
+  stored 1
+  published orders: o-1
+> register orders/o-1 port=81 take_over=1
+  updated
+  stored 1
+  published orders: o-1
+> register orders/o-1 session=p
+  updated
+  stored 1
+  published orders: o-1
+> register orders/o-1 meta=x
+  updated
+  stored 1
+  published orders: o-1
+> register orders/o-1 session=p
+  updated
+  stored 1
+  published orders: o-1
+> advance 3100
+> register orders/o-1 ttl=5000 port=81
+  updated
+  stored 1
   published orders: o-1
 )"},
 };

@@ -108,7 +108,7 @@ struct RegisterInstance {
   Stamp after;  ///< what the client has seen; the new stamp is later
   /// What its provider says of it, from the beginning; none: what it said before, or `up`.
   std::optional<ProviderState> status = std::nullopt;
-  bool take_over = false;  ///< even from another session that lives (kConflict otherwise)
+  bool take_over = false;  ///< even from a session of another process that lives (else kConflict)
 };
 
 /// What a provider says of an instance of its own.

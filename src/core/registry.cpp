@@ -460,19 +460,22 @@ Status Registry::check_capacity(const RegisterInstance& input, const Service* se
 Status Registry::claim_holder(const RegisterInstance& input, const KeyState& present, Now now,
                               Outputs& out) {
   const Holder& holder = input.registration.holder;
-  if (holder.kind != HolderKind::kSession) return {};
-  auto session = open_session(holder.session);
-  if (!session.ok()) return session.error();
+  const Session* claimant = nullptr;  // none: no session will hold it
+  if (holder.kind == HolderKind::kSession) {
+    auto session = open_session(holder.session);
+    if (!session.ok()) return session.error();
+    claimant = *session;
+  }
   if (present.body == nullptr || present.holder.kind != HolderKind::kSession ||
       present.holder.session == holder.session) {
     return {};
   }
   // Two sessions claim one id: the one opened later is the newer process.
   Session& rival = *sessions_.find(present.holder.session);
-  if (rival.opened > (*session)->opened) return superseded(input.key.id);
+  if (claimant != nullptr && rival.opened > claimant->opened) return superseded(input.key.id);
   // Of one that is not known here its home will say which of the two goes on.
   if (rival.state != Session::State::kOpen) return {};
-  if (!input.take_over && is_held(rival, **session, present, input, now)) {
+  if (!input.take_over && is_held(rival, claimant, present, input, now)) {
     return Error{
         ErrorCode::kConflict, "id",
         fmt::format("'{}' is held by a living session at {}:{} ({}); choose another id, or "
@@ -481,7 +484,9 @@ Status Registry::claim_holder(const RegisterInstance& input, const KeyState& pre
                     rival.client.empty() ? "which gave no name" : rival.client),
         std::nullopt};
   }
-  note_taken_over(input.key.service, input.key.id, rival, **session, out);
+  // What no session holds says nothing of the process that this one is.
+  if (claimant == nullptr) return {};
+  note_taken_over(input.key.service, input.key.id, rival, *claimant, out);
   supersede(rival, input.key.id, now, out);
   return {};
 }
@@ -489,13 +494,14 @@ Status Registry::claim_holder(const RegisterInstance& input, const KeyState& pre
 /// Whether an id is not to be given away: its holder lives, and is another than the claimant. A
 /// process that was restarted, or has lost its session, comes back under its id at once: its old
 /// session is not heard of any more, or it has the same address and port, or the same process id.
-bool Registry::is_held(const Session& holder, const Session& claimant, const KeyState& present,
+/// That an operator has taken it out changes nothing: one that waits for the id would be listed in
+/// its place at once, and the operator's word would be over.
+bool Registry::is_held(const Session& holder, const Session* claimant, const KeyState& present,
                        const RegisterInstance& input, Now now) const {
   const Instance& body = *present.body;
-  if (body.excluded) return false;  // another process is to take its place
   if (holder.liveness.health != Health::kUp || !is_home(holder.liveness)) return false;
   const bool same_place = body.is_at(input.registration.address, input.registration.port);
-  const bool same_process = holder.facts.is_same_process(claimant.facts);
+  const bool same_process = claimant != nullptr && holder.facts.is_same_process(claimant->facts);
   if (same_place || same_process || holder.moved_away) return false;
   if (is_mute(holder)) return true;
   // A heartbeat on its way is not missed yet.

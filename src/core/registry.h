@@ -189,7 +189,7 @@ class Registry {
   bool is_same_process(const KeyState& present, const Holder& holder);
   base::Result<Reply> apply(const RefreshInstance& input, base::Now now, Outputs& out);
   base::Result<Reply> apply(const DeregisterInstance& input, base::Now now, Outputs& out);
-  bool is_held(const Session& holder, const Session& claimant, const KeyState& present,
+  bool is_held(const Session& holder, const Session* claimant, const KeyState& present,
                const RegisterInstance& input, base::Now now) const;
   base::Status check_capacity(const RegisterInstance& input, const Service* service,
                               const KeyState& present);

@@ -194,15 +194,17 @@ Result<Reply> Registry::apply(const ReadChecks& input, Now now, Outputs&) {
   }
   ChecksRead::Part part;
   uint32_t left = input.most;
+  bool more = false;
   service->list().visit_after(input.after, [&](const ListEntry& entry) {
-    if (left == 0) return false;
+    more = left == 0;
+    if (more) return false;
     const Instance& instance = entry.instance();
     if (is_checked(instance)) report_checks(instance, now, part.checks);
     part.next = instance.id();
     --left;
     return true;
   });
-  if (left > 0) part.next.clear();
+  if (!more) part.next.clear();
   return Reply(ChecksRead{std::make_shared<const ChecksRead::Part>(std::move(part))});
 }
 

@@ -11,9 +11,7 @@ namespace callbook::sdk {
 namespace {
 
 bool may_stay(char c) {
-  const bool alphanumeric =
-      (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-  return alphanumeric || std::string_view("._-:@~+").find(c) != std::string_view::npos;
+  return c != '/' && base::is_name_char(c);
 }
 
 }  // namespace

@@ -53,6 +53,16 @@ void add_json_body(net::ClientRequest& request, std::string body) {
   request.body = std::move(body);
 }
 
+void add_operator(std::string& target, const Operator& who) {
+  if (!who.by.empty()) add_query(target, "by", who.by);
+  if (!who.reason.empty()) add_query(target, "reason", who.reason);
+}
+
+/// Of an answer that is shown as it came.
+base::Result<std::string> as_it_is(const std::string& body) {
+  return body;
+}
+
 constexpr std::string_view kStampHeader = "Callbook-Stamp";
 
 /// Of two stamps the later sorts behind the other.
@@ -130,12 +140,17 @@ void NativeClient::close_session(const std::string& session, Callback<uint64_t> 
 void NativeClient::register_instance(const ServiceName& service, const Instance& instance,
                                      const RegistrationTerms& terms,
                                      Callback<RegistrationAnswer> done) {
-  std::string target = instance_target(service, instance.id);
-  if (terms.take_over) add_query(target, "take_over", "true");
-  call<RegistrationAnswer>(
-      Method::kPut, std::move(target),
-      encode_registration(instance, terms.session, terms.status, terms.shares_port),
-      std::move(done), decode_registration);
+  put_instance(service, instance.id,
+               encode_registration(instance, terms.session, terms.status, terms.shares_port),
+               terms.take_over, std::move(done));
+}
+
+void NativeClient::put_instance(const ServiceName& service, const std::string& id, std::string body,
+                                bool take_over, Callback<RegistrationAnswer> done) {
+  std::string target = instance_target(service, id);
+  if (take_over) add_query(target, "take_over", "true");
+  call<RegistrationAnswer>(Method::kPut, std::move(target), std::move(body), std::move(done),
+                           decode_registration);
 }
 
 void NativeClient::set_status(const ServiceName& service, const std::string& id,
@@ -145,14 +160,6 @@ void NativeClient::set_status(const ServiceName& service, const std::string& id,
   add_query(target, "session", session);
   call<uint64_t>(Method::kPut, std::move(target), encode_status(status), std::move(done),
                  [](std::string_view body) { return decode_number(body, "version"); });
-}
-
-void NativeClient::put_instance(const ServiceName& service, const std::string& id, std::string body,
-                                bool take_over, Callback<RegistrationAnswer> done) {
-  std::string target = instance_target(service, id);
-  if (take_over) add_query(target, "take_over", "true");
-  call<RegistrationAnswer>(Method::kPut, std::move(target), std::move(body), std::move(done),
-                           decode_registration);
 }
 
 void NativeClient::refresh_instance(const ServiceName& service, const std::string& id,
@@ -171,8 +178,7 @@ void NativeClient::remove(const ServiceName& service, const std::string& id, con
   std::string target = instance_target(service, id);
   if (how.drain_ms > 0) add_query(target, "drain", fmt::format("{}ms", how.drain_ms));
   if (how.until_seen) add_query(target, "until", "seen");
-  if (!who.by.empty()) add_query(target, "by", who.by);
-  if (!who.reason.empty()) add_query(target, "reason", who.reason);
+  add_operator(target, who);
   const int64_t seen_ms = how.drain_ms > 0 ? how.drain_ms : Removal::kSeenWaitMs;
   call<RemovalAnswer>(Method::kDelete, std::move(target), {}, std::move(done), decode_removal,
                       how.until_seen ? seen_ms : 0);
@@ -204,11 +210,10 @@ void NativeClient::report(const ServiceName& service, const std::string& id, con
                  [](std::string_view body) { return decode_number(body, "reports"); });
 }
 
-void NativeClient::release(const ServiceName& service, const std::string& by,
-                           const std::string& reason, Callback<uint64_t> done) {
+void NativeClient::release(const ServiceName& service, const Operator& who,
+                           Callback<uint64_t> done) {
   std::string target = service_target(service) + "/release" + namespace_query(service.name_space);
-  if (!by.empty()) add_query(target, "by", by);
-  if (!reason.empty()) add_query(target, "reason", reason);
+  add_operator(target, who);
   call<uint64_t>(Method::kPost, std::move(target), {}, std::move(done),
                  [](std::string_view body) { return decode_number(body, "groups"); });
 }
@@ -242,21 +247,18 @@ void NativeClient::get_service(const ServiceName& service, const InstanceFilter&
 }
 
 void NativeClient::status(Callback<std::string> done) {
-  call<std::string>(Method::kGet, "/v1/status", {}, std::move(done),
-                    [](const std::string& body) { return base::Result<std::string>(body); });
+  call<std::string>(Method::kGet, "/v1/status", {}, std::move(done), as_it_is);
 }
 
 void NativeClient::list_checks(const ServiceName& service, const std::string& after,
                                Callback<std::string> done) {
   std::string target = service_target(service) + "/checks" + namespace_query(service.name_space);
   if (!after.empty()) add_query(target, "after", after);
-  call<std::string>(Method::kGet, std::move(target), {}, std::move(done),
-                    [](const std::string& body) { return base::Result<std::string>(body); });
+  call<std::string>(Method::kGet, std::move(target), {}, std::move(done), as_it_is);
 }
 
 void NativeClient::nodes(Callback<std::string> done) {
-  call<std::string>(Method::kGet, "/v1/nodes", {}, std::move(done),
-                    [](const std::string& body) { return base::Result<std::string>(body); });
+  call<std::string>(Method::kGet, "/v1/nodes", {}, std::move(done), as_it_is);
 }
 
 net::ClientRequest attach_request(const std::string& session, uint32_t epoch, bool speaks) {

@@ -89,12 +89,12 @@ class NativeClient {
 
   void register_instance(const ServiceName& service, const Instance& instance,
                          const RegistrationTerms& terms, Callback<RegistrationAnswer> done);
+  /// The same with a body of the caller's own, as of an instance that no session holds.
+  void put_instance(const ServiceName& service, const std::string& id, std::string body,
+                    bool take_over, Callback<RegistrationAnswer> done);
   /// What the provider says of an instance that `session` holds. Yields the version of the change.
   void set_status(const ServiceName& service, const std::string& id, const std::string& session,
                   const ProviderStatus& status, Callback<uint64_t> done);
-  /// The same with a body of the caller's own, of an instance that no session holds.
-  void put_instance(const ServiceName& service, const std::string& id, std::string body,
-                    bool take_over, Callback<RegistrationAnswer> done);
   /// A heartbeat of an instance with a TTL of its own, which it yields in milliseconds.
   void refresh_instance(const ServiceName& service, const std::string& id, Callback<uint64_t> done);
   /// kNotFound if it is not listed.
@@ -112,10 +112,8 @@ class NativeClient {
   void report(const ServiceName& service, const std::string& id, const std::string& by,
               Callback<uint64_t> done);
 
-  /// Yields how many groups were held by the breaker. `by` and `reason` are for the nodes' log;
-  /// both may be empty.
-  void release(const ServiceName& service, const std::string& by, const std::string& reason,
-               Callback<uint64_t> done);
+  /// Yields how many groups were held by the breaker. `who` is for the nodes' log, and may be none.
+  void release(const ServiceName& service, const Operator& who, Callback<uint64_t> done);
 
   /// A page of the services of a data center (empty: the registry's own), behind `after`.
   void list_services(const std::string& name_space, const std::string& datacenter,

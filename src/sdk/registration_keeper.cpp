@@ -57,8 +57,7 @@ RegistrationKeeper::RegistrationKeeper(net::EventLoop& loop, Options options, Ra
       reader_(std::make_unique<StreamReader>(*this)) {
   CALLBOOK_CHECK(!options_.entries.empty());
   for (const Entry& entry : options_.entries) {
-    statuses_.push_back({entry.status, {}});
-    announced_.push_back(false);
+    said_.push_back({{entry.status, {}}, false, std::nullopt});
   }
   if (registries_.is_waiting()) {
     listener_ = std::make_shared<std::function<void()>>([this] { begin(); });
@@ -183,7 +182,10 @@ void RegistrationKeeper::perform(const PlanAction& action) {
 void RegistrationKeeper::tell(const PlanAction& action) {
   if (action.kind == Kind::kTellRegistered) return owner_.on_registered();
   if (action.kind == Kind::kTellTrouble) return tell_trouble(*action.error);
-  if (action.kind == Kind::kTellRestored) return owner_.on_restored(action.index);
+  if (action.kind == Kind::kTellRestored) {
+    said_[action.index].withdrawal.reset();
+    return owner_.on_restored(action.index);
+  }
   if (action.kind == Kind::kTellStatusRefused) {
     return owner_.on_status_refused(action.index, *action.error);
   }
@@ -213,10 +215,10 @@ void RegistrationKeeper::send_registration(const PlanAction& action) {
   const Entry& entry = options_.entries[action.index];
   RegistrationTerms terms{action.session};
   if (takes_today()) {
-    const bool announced = announced_[action.index];
-    if (!announced || !entry.status_once) terms.status = statuses_[action.index].status;
+    const Said& said = said_[action.index];
+    if (!said.announced || !entry.status_once) terms.status = said.status.status;
     // Who has taken the id since is not to be thrown out because a connection broke.
-    terms.take_over = options_.take_over && !announced;
+    terms.take_over = options_.take_over && !said.announced;
     terms.shares_port = entry.shares_port;
   }
   client_->register_instance(
@@ -224,13 +226,13 @@ void RegistrationKeeper::send_registration(const PlanAction& action) {
         if (!result.ok() && turns_out_old(result.error())) {
           return send_registration(action);
         }
-        if (result.ok()) announced_[action.index] = true;
+        if (result.ok()) said_[action.index].announced = true;
         perform(plan_.registered(action.round, action.index, status_of(result)));
       });
 }
 
 void RegistrationKeeper::set_status(size_t index, ProviderStatus status) {
-  statuses_[index] = std::move(status);
+  said_[index].status = std::move(status);
   perform(plan_.status_changed(index));
 }
 
@@ -244,7 +246,7 @@ void RegistrationKeeper::send_status(const PlanAction& action) {
     return answered(base::Error{base::ErrorCode::kInvalid, "status", detail, {}});
   }
   const Entry& entry = options_.entries[action.index];
-  client_->set_status(entry.service, entry.instance.id, action.session, statuses_[action.index],
+  client_->set_status(entry.service, entry.instance.id, action.session, said_[action.index].status,
                       [answered](const auto& result) { answered(status_of(result)); });
 }
 
@@ -284,7 +286,10 @@ void RegistrationKeeper::take_withdrawal(const ServerEvent& event) {
                           entry.service.name_space == read->name_space;
     if (!is_meant) continue;
     if (event.name == "restored") return perform(plan_.restored(i));
-    perform(plan_.withdrawn(i));
+    plan_.withdrawn(i);
+    // Each stream begins with what is out: that is news once.
+    if (said_[i].withdrawal == read->withdrawal) return;
+    said_[i].withdrawal = read->withdrawal;
     return owner_.on_withdrawn(i, read->withdrawal);
   }
 }

@@ -77,6 +77,12 @@ class RegistrationKeeper {
 
  private:
   class StreamReader;
+  /// What has been said of an instance: by its provider, and by an operator.
+  struct Said {
+    ProviderStatus status;
+    bool announced = false;  ///< it has been registered
+    std::optional<Withdrawal> withdrawal;
+  };
 
   void begin();
   /// Turns to whoever the pool says.
@@ -109,9 +115,8 @@ class RegistrationKeeper {
   std::unique_ptr<NativeClient> client_;
   RegistryPool::Listener listener_;
   int64_t heartbeat_ms_ = 0;
-  std::vector<ProviderStatus> statuses_;  ///< by index
-  std::vector<bool> announced_;           ///< by index: it has been registered
-  PlanAction attached_for_;               ///< what the stream was opened by
+  std::vector<Said> said_;   ///< by index
+  PlanAction attached_for_;  ///< what the stream was opened by
   std::unique_ptr<StreamReader> reader_;
   std::unique_ptr<EventStream> stream_;
   std::unique_ptr<net::EventLoop::Timer> retry_;

@@ -82,7 +82,7 @@ RegistrationPlan::Actions RegistrationPlan::registered(uint64_t round, size_t in
   if (!result.ok()) {
     entries_[index].registration = Progress::kOwed;
     if (is_held_by_another(result.error())) {
-      retry_after(conflict_backoff_.next_ms(), result.error());
+      retry_after(conflict_backoff_, 1, result.error());
     } else {
       react(result.error());
     }
@@ -133,10 +133,9 @@ RegistrationPlan::Actions RegistrationPlan::alive() {
   return flush();
 }
 
-RegistrationPlan::Actions RegistrationPlan::withdrawn(size_t index) {
+void RegistrationPlan::withdrawn(size_t index) {
   entries_[index].withdrawn = true;
   entries_[index].confirmed = true;
-  return {};
 }
 
 RegistrationPlan::Actions RegistrationPlan::restored(size_t index) {
@@ -340,12 +339,12 @@ void RegistrationPlan::drop_stream() {
 }
 
 void RegistrationPlan::retry_later(const base::Error& error) {
-  if (!retry_pending_) retry_after(backoff_.next_ms(servers_), error);
+  retry_after(backoff_, servers_, error);
 }
 
-void RegistrationPlan::retry_after(int64_t delay_ms, const base::Error& error) {
+void RegistrationPlan::retry_after(Backoff& backoff, size_t servers, const base::Error& error) {
   if (std::exchange(retry_pending_, true)) return;
-  add_timer(Kind::kStartRetry, delay_ms);
+  add_timer(Kind::kStartRetry, backoff.next_ms(servers));
   add_error(Kind::kTellTrouble, error);
 }
 

@@ -75,7 +75,7 @@ class RegistrationPlan {
   /// A sign of life on the stream. It comes behind the events of all instances that are kept out.
   Actions alive();
   /// An operator has taken the instance out, or has ended that.
-  Actions withdrawn(size_t index);
+  void withdrawn(size_t index);
   Actions restored(size_t index);
   /// The provider says anew how the instance is.
   Actions status_changed(size_t index);
@@ -129,7 +129,8 @@ class RegistrationPlan {
   void react(const base::Error& error);
   void drop_stream();
   void retry_later(const base::Error& error);
-  void retry_after(int64_t delay_ms, const base::Error& error);
+  /// Unless a retry is pending already; `backoff` says when.
+  void retry_after(Backoff& backoff, size_t servers, const base::Error& error);
   void begin_close();
   void finish(std::optional<base::Error> error);
 

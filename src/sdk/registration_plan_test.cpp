@@ -109,7 +109,10 @@ auto beat_answered(std::optional<ErrorCode> code) {
   };
 }
 auto withdrawn(size_t index) {
-  return [=](RegistrationPlan& p) { return p.withdrawn(index); };
+  return [=](RegistrationPlan& p) {
+    p.withdrawn(index);
+    return RegistrationPlan::Actions();
+  };
 }
 auto restored(size_t index) {
   return [=](RegistrationPlan& p) { return p.restored(index); };

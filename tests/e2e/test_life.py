@@ -223,6 +223,32 @@ class TestOperators:
         assert self.ids(fast, "app") == ["a-1"]
 
 
+class TestAnIdThatASessionHolds:
+    HOLDERS = [{"persistent": True}, {"ttl_ms": 5000}, {"check": {"tcp": {}}}]
+
+    @pytest.mark.parametrize("holder", HOLDERS, ids=lambda holder: next(iter(holder)))
+    def test_no_registration_without_a_session_takes_it_while_it_lives_elsewhere(
+            self, fast, provide, holder):
+        provider = provide("app", "a-1")
+        elsewhere = {"address": "127.0.0.1", "port": fast.port, **holder}
+        assert_problem(fast.call("PUT", path_of("app", "a-1"), elsewhere), 409, "conflict", "id")
+        line = fast.batch([{"op": "register", "service": "app", "id": "a-1", **elsewhere}])[0]
+        assert (line["status"], line["title"]) == (409, "conflict")
+        assert fast.get("app")["instances"][0]["port"] == provider.port
+        insists = fast.call("PUT", path_of("app", "a-1", take_over="true"), elsewhere)
+        assert insists.status == 200, insists
+        assert fast.get("app")["instances"][0]["port"] == fast.port
+
+    @pytest.mark.parametrize("holder", HOLDERS, ids=lambda holder: next(iter(holder)))
+    def test_at_its_place_or_when_it_is_gone_it_is_taken(self, fast, provide, holder):
+        here, gone = provide("app", "a-1"), provide("app", "a-2")
+        place = {"address": "127.0.0.1", "port": here.port, **holder}
+        assert fast.call("PUT", path_of("app", "a-1"), place).status == 200
+        gone.hang()
+        until(lambda: state_of(fast, "app", "a-2") != "up")
+        assert fast.call("PUT", path_of("app", "a-2"), {**place, "port": fast.port}).status == 200
+
+
 class TestStatus:
     def say(self, node, name, status, **more):
         return node.call("PUT", path_of("app", name) + "/status", {"status": status, **more})

@@ -7,6 +7,7 @@ import time
 
 from lists import Lists, check_snapshot
 from registry import Connection, assert_problem, path_of, registration
+from test_log import wait_for
 
 SERVICES = 300
 EACH = 1000
@@ -84,11 +85,13 @@ def poll_until_serving(node, connection, refused):
 
 
 def test_no_partial_list_is_ever_seen(make_node):
-    node = make_node().start()
+    node = make_node("--log-format", "json").start()
     load(node)
     node.kill()
     node.spawn()
     connection = connect_as_soon_as_possible(node)
+    act = path_of("orders", "o-1") + "/override?namespace=billing&by=mallory&reason=x"
+    assert_problem(connection.call("DELETE", act), 503, "not_ready")
     refused = {(method, path): 0 for method, path, _ in probes()}
     served_first = poll_until_serving(node, connection, refused)
     listed = connection.call("GET", "/v1/services?prefix=s-").json["services"]
@@ -100,6 +103,15 @@ def test_no_partial_list_is_ever_seen(make_node):
     if served_first[1] != path_of("late", "o-1"):
         assert node.call("GET", path_of("late", "o-1")).status == 404, "refused but applied"
     connection.close()
+    check_says_whose_act_was_refused(node)
+
+
+def check_says_whose_act_was_refused(node):
+    refused = wait_for(node, 1, "act_refused")[0]
+    assert {name: refused[name] for name in
+            ("act", "namespace", "service", "id", "by", "reason", "error")} == {
+        "act": "restore", "namespace": "billing", "service": "orders", "id": "o-1",
+        "by": "mallory", "reason": "x", "error": "not_ready"}
 
 
 def check_pages_while_loading(connection):

@@ -36,6 +36,20 @@ class TestOneIdTwoProcesses:
         assert second.end() == 7
         assert listed(fast) == {}
 
+    def test_one_that_waits_does_not_end_an_operators_word(self, fast, wrap):
+        first = wrap("app", "--id", "x")
+        first.wait_for("registered app/x")
+        second = wrap("app", "--id", "x")
+        second.wait_for("is not registered")
+        assert callbook(fast, "deregister", "app/x", "--by", "alice").returncode == 0
+        end = time.monotonic() + 4  # the time of several attempts
+        while time.monotonic() < end:
+            assert listed(fast) == {}
+        assert "registered app/x at" not in second.said and "taken by another" not in first.said
+        assert first.end() == 7
+        second.wait_for("registered app/x at")
+        until(lambda: listed(fast) == {"x": second.port}, what="its successor")
+
     def test_the_later_takes_the_id_of_one_that_died(self, fast, wrap):
         first = wrap("app", "--id", "x")
         first.wait_for("registered app/x")
@@ -215,6 +229,15 @@ class TestWithoutASession:
         fast.restart()
         assert listed(fast, "db") == {"d-1": 5432}
 
+    def test_a_place_without_a_port_is_the_address_alone(self, fast, wrap):
+        done = callbook(fast, "register", "db", "--id", "d-1", "--port", "0", "--address",
+                        "db.example", "--persistent")
+        assert done.returncode == 0 and "registered at db.example (created)" in done.stdout, done
+        wrapper = wrap("app", "--id", "x", "--ttl", "1s")
+        wrapper.wait_for("registered app/x")
+        fast.register("app", "x", address="10.0.0.9", port=0, persistent=True)
+        wrapper.wait_for("'x' is registered at 10.0.0.9 by another process")
+
     def test_a_checked_command_is_up_while_its_checks_pass_and_leaves_with_it(self, fast, wrap):
         wrapper = wrap("app", "--id", "x", "--check", "tcp", "--check-interval", "1s")
         wrapper.wait_for("registered app/x")
@@ -240,6 +263,16 @@ class TestWithoutASession:
         assert listed(fast) == {}
 
     @pytest.mark.parametrize("how", [["--ttl", "1s"], ["--check", "tcp"]], ids=lambda how: how[0])
+    def test_what_an_operator_keeps_out_leaves_with_its_command(self, fast, wrap, how):
+        wrapper = wrap("app", "--id", "x", *how)
+        wrapper.wait_for("registered app/x")
+        assert fast.deregister("app", "x", by="alice").status == 200
+        wrapper.wait_for("taken out \\(deregister\\) by alice")
+        assert wrapper.end() == 7
+        assert callbook(fast, "restore", "app/x").returncode == 0
+        assert listed(fast) == {}
+
+    @pytest.mark.parametrize("how", [["--ttl", "1s"], ["--check", "tcp"]], ids=lambda how: how[0])
     def test_what_another_process_has_registered_is_left_alone(self, fast, wrap, how):
         wrapper = wrap("app", "--id", "x", *how)
         wrapper.wait_for("registered app/x")
@@ -249,6 +282,23 @@ class TestWithoutASession:
         assert wrapper.child() == child
         assert wrapper.end() == 7
         assert listed(fast) == {"x": 9}
+
+    @pytest.mark.parametrize("how", [["--ttl", "1s"], ["--check", "tcp"]], ids=lambda how: how[0])
+    def test_it_waits_while_a_session_holds_the_id_elsewhere(self, fast, wrap, how):
+        first = wrap("app", "--id", "x")
+        first.wait_for("registered app/x")
+        second = wrap("app", "--id", "x", *how)
+        said = second.wait_for("app/x is not registered: .*")[0]
+        assert f"127.0.0.1:{first.port}" in said and "--take-over insists" in said
+        done = callbook(fast, "register", "app", "--id", "x", "--port", "9", "--address", "10.0.0.9",
+                        "--persistent")
+        assert done.returncode == 1 and "held by a living session" in done.stderr, done
+        assert listed(fast) == {"x": first.port} and second.child()
+        assert first.end() == 7
+        second.wait_for("registered app/x at")
+        until(lambda: listed(fast) == {"x": second.port})
+        assert second.end() == 7
+        assert listed(fast) == {}
 
     def test_it_goes_on_at_another_node_of_its_list(self, make_node, wrap):
         gone, here = make_node().start(), make_node().start()

@@ -1,6 +1,7 @@
 """`callbook drain`, `deregister` and `restore`: what an operator takes out stays out, whatever its
 provider does (bug-reports B2)."""
 
+import time
 
 import pytest
 
@@ -25,14 +26,19 @@ def test_it_stays_out_through_reconnects_and_restarts_until_restored(fast, wrap,
     excluded = fast.get("app")["excluded"][0]
     assert (excluded["id"], excluded["by"], excluded["reason"]) == ("a-1", "alice", "bad disk")
 
+    wrapper.wait_for("app/a-1 has been taken out by alice")
+
     fast.restart()  # cuts the connection too: the wrapper registers again
     until(lambda: wrapper.said.count("registered app/a-1") == 2, what=f"again in {wrapper.said}")
     assert ids(fast, "app") == []
     assert wrapper.alive() and wrapper.child()
+    time.sleep(3)  # the new stream says what is out with its first heartbeat
 
     done = callbook(fast, "restore", "app/a-1", "--by", "bob")
     assert done.returncode == 0, done
     until(lambda: ids(fast, "app") == ["a-1"])
+    wrapper.wait_for("app/a-1 is listed again")
+    assert wrapper.said.count("has been taken out by alice") == 1, "said once, not by each stream"
     assert wrapper.end() == 7
 
 
@@ -55,6 +61,14 @@ def test_the_restore_command_names_the_namespace(fast):
     command = done.stdout.split("`")[1].split()
     assert command == ["callbook", "restore", "app/a-1", "--namespace", "shop"]
     assert callbook(fast, *command[1:]).returncode == 0
+
+
+def test_its_provider_is_told_the_restore_command_with_the_namespace(fast, wrap):
+    wrapper = wrap("app", "--id", "a-1", "--namespace", "shop")
+    wrapper.wait_for("registered app/a-1")
+    assert callbook(fast, "deregister", "app/a-1", "--namespace", "shop").returncode == 0
+    wrapper.wait_for("it is not listed until `callbook restore app/a-1 --namespace shop`")
+    wrapper.end()
 
 
 @pytest.mark.parametrize("words, why", [

@@ -83,9 +83,6 @@ std::string AttachStream::changes_of(std::vector<core::TakenOut> taken_out) {
     json.end_object();
     events += "\n\n";
   };
-  const auto is_in = [](const std::vector<core::TakenOut>& all, const core::TakenOut& one) {
-    return std::find(all.begin(), all.end(), one) != all.end();
-  };
   for (const core::TakenOut& one : taken_out_) {
     const bool still = std::any_of(taken_out.begin(), taken_out.end(), [&](const auto& other) {
       return other.instance == one.instance;
@@ -93,7 +90,8 @@ std::string AttachStream::changes_of(std::vector<core::TakenOut> taken_out) {
     if (!still) tell("restored", one);
   }
   for (const core::TakenOut& one : taken_out) {
-    if (!is_in(taken_out_, one)) tell("drained", one);
+    const bool told = std::find(taken_out_.begin(), taken_out_.end(), one) != taken_out_.end();
+    if (!told) tell("drained", one);
   }
   taken_out_ = std::move(taken_out);
   return events;

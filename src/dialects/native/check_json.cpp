@@ -67,11 +67,7 @@ Status read_headers(std::string_view field, ondemand::value value, CheckRule& ru
   ondemand::object object;
   if (value.get_object().get(object))
     return base::invalid(field, "must be an object of name: text");
-  for (auto header : object) {
-    std::string_view name;
-    if (auto code = header.unescaped_key().get(name)) return malformed(code);
-    ondemand::value entry;
-    if (auto code = header.value().get(entry)) return malformed(code);
+  return for_each_entry(object, [&](std::string_view name, ondemand::value entry) -> Status {
     const bool twice = std::any_of(rule.headers.begin(), rule.headers.end(),
                                    [&](const auto& other) { return other.first == name; });
     if (twice) return base::invalid(field, "names a header twice");
@@ -81,9 +77,8 @@ Status read_headers(std::string_view field, ondemand::value value, CheckRule& ru
           core::kMaxCheckHeaders);
     }
     auto& header_text = rule.headers.emplace_back(name, std::string()).second;
-    if (auto status = read_text(field, entry, header_text); !status.ok()) return status;
-  }
-  return {};
+    return read_text(field, entry, header_text);
+  });
 }
 
 /// "204" or "200-299".
@@ -173,8 +168,7 @@ Status read_target(std::string_view within, ondemand::value value, CheckRule& ru
       },
       within);
   if (!status.ok()) return status;
-  const bool http = rule.kind == Kind::kHttp || rule.kind == Kind::kHttps;
-  if (http && rule.path.empty()) {
+  if (core::is_http(rule.kind) && rule.path.empty()) {
     return base::invalid(fmt::format("{}.path", within), "is missing");
   }
   return {};
@@ -232,18 +226,16 @@ Result<core::CheckSet> read_checks(ondemand::value value) {
   ondemand::object object;
   if (value.get_object().get(object)) return base::invalid("checks", "must be an object of checks");
   std::vector<core::NamedCheck> checks;
-  for (auto field : object) {
-    std::string_view name;
-    if (auto code = field.unescaped_key().get(name)) return malformed(code);
-    ondemand::value entry;
-    if (auto code = field.value().get(entry)) return malformed(code);
+  auto status = for_each_entry(object, [&](std::string_view name, ondemand::value entry) -> Status {
     // Before it stands in errors about what it holds.
-    if (auto status = base::check_name("checks", name); !status.ok()) return status.error();
+    if (auto named = base::check_name("checks", name); !named.ok()) return named;
     auto check = read_one(fmt::format("checks.{}", name), entry);
     if (!check.ok()) return check.error();
     check->name = name;
     checks.push_back(std::move(*check));
-  }
+    return {};
+  });
+  if (!status.ok()) return status.error();
   return core::check_set(std::move(checks));
 }
 

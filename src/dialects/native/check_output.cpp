@@ -26,7 +26,7 @@ std::string target_of(const CheckReport& report) {
   std::string target = is_v6 ? fmt::format("[{}]:{}", report.address, report.port)
                              : fmt::format("{}:{}", report.address, report.port);
   const core::CheckRule& rule = *report.rule;
-  if (rule.kind == Kind::kHttp || rule.kind == Kind::kHttps) target += rule.path;
+  if (core::is_http(rule.kind)) target += rule.path;
   if (rule.kind == Kind::kGrpc && !rule.grpc_service.empty()) target += "/" + rule.grpc_service;
   return target;
 }

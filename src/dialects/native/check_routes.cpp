@@ -1,5 +1,7 @@
 // What the checks of a service's instances say.
 
+#include <algorithm>
+
 #include "base/name.h"
 #include "dialects/native/check_output.h"
 #include "dialects/native/json_output.h"
@@ -35,17 +37,30 @@ void answer(Reading& reading, const std::string& next) {
   reading.exchange.respond(std::move(response));
 }
 
+/// Adds what fits; says whether that is all. The checks of one instance are not torn apart: a page
+/// goes on behind an instance.
+bool take(Reading& reading, const std::vector<core::CheckReport>& part) {
+  for (const core::CheckReport& check : part) {
+    const bool full = reading.checks.size() >= reading.limit;
+    if (full && check.id != reading.checks.back().id) return false;
+    reading.checks.push_back(check);
+  }
+  return true;
+}
+
 void read_on(const std::shared_ptr<Reading>& reading, std::string after) {
   core::ReadChecks input{reading->service, std::move(after)};
+  // Each instance has one or none, as a rule.
+  const uint64_t wanted = reading->limit - reading->checks.size();
+  input.most = static_cast<uint32_t>(std::min<uint64_t>(input.most, wanted));
   reading->front.submit(
       std::move(input), core::Ack::kLocal, [reading](const base::Result<core::Reply>& reply) {
         if (!reply.ok()) {
           return reading->exchange.respond(reading->dialect.failure(reply.error()));
         }
         const auto& part = *std::get<core::ChecksRead>(*reply).part;
-        auto& checks = reading->checks;
-        checks.insert(checks.end(), part.checks.begin(), part.checks.end());
-        const bool whole = part.next.empty() || checks.size() >= reading->limit;
+        if (!take(*reading, part.checks)) return answer(*reading, reading->checks.back().id);
+        const bool whole = part.next.empty() || reading->checks.size() >= reading->limit;
         if (whole) return answer(*reading, part.next);
         read_on(reading, part.next);
       });

@@ -92,11 +92,8 @@ void NativeDialect::list_services(Call& call) {
 
 void NativeDialect::get_service(Call& call) {
   auto key = take_service_key(call);
-  const auto failover = call.query.take("failover");
+  const auto failover = take_flag(call, "failover");
   if (!accept(call, failover)) return;
-  if (*failover && **failover != "true") {
-    return call.fail(base::invalid("failover", "must be true"));
-  }
   const bool names_dc = call.query.has("dc");
   auto scope = take_scope(call);
   auto filter = take_filter(call.query);

@@ -23,7 +23,20 @@ base::Status read_integer(std::string_view field, ondemand::value value, int64_t
 base::Status read_bool(std::string_view field, ondemand::value value, bool& out);
 base::Status read_true(std::string_view field, ondemand::value value);
 
-/// Calls `visit(name, value)` for each field of `object`; refuses a name that comes twice among
+/// Calls `visit(name, value)` for each entry of `object`, whatever its name.
+template <typename Visit>
+base::Status for_each_entry(ondemand::object object, Visit&& visit) {
+  for (auto field : object) {
+    std::string_view name;
+    if (auto code = field.unescaped_key().get(name)) return malformed(code);
+    ondemand::value value;
+    if (auto code = field.value().get(value)) return malformed(code);
+    if (auto status = visit(name, value); !status.ok()) return status;
+  }
+  return {};
+}
+
+/// Calls `visit(index, value)` for each field of `object`; refuses a name that comes twice among
 /// the names that `index_of` knows (it gives each a number below 64, or -1). `within` is what the
 /// object is called in errors.
 template <typename IndexOf, typename Visit>
@@ -34,19 +47,14 @@ base::Status for_each_field(ondemand::object object, IndexOf&& index_of, Visit&&
     if (within.empty()) return base::invalid(name, std::move(detail));
     return base::invalid(fmt::format("{}.{}", within, name), std::move(detail));
   };
-  for (auto field : object) {
-    std::string_view name;
-    if (auto code = field.unescaped_key().get(name)) return malformed(code);
-    ondemand::value value;
-    if (auto code = field.value().get(value)) return malformed(code);
+  return for_each_entry(object, [&](std::string_view name, ondemand::value value) -> base::Status {
     const int index = index_of(name);
     if (index < 0) return refused(name, fmt::format("unknown field '{}'", name));
     const uint64_t bit = uint64_t{1} << index;
     if ((seen & bit) != 0) return refused(name, "is given twice");
     seen |= bit;
-    if (auto status = visit(index, value); !status.ok()) return status;
-  }
-  return {};
+    return visit(index, value);
+  });
 }
 
 template <size_t N>

@@ -56,17 +56,13 @@ Result<core::NamedPorts> read_ports(ondemand::value value) {
   if (value.get_object().get(object))
     return base::invalid("ports", "must be an object of name: port");
   std::vector<core::NamedPorts::Pair> pairs;
-  for (auto field : object) {
-    std::string_view name;
-    if (auto code = field.unescaped_key().get(name)) return malformed(code);
-    ondemand::value entry;
-    if (auto code = field.value().get(entry)) return malformed(code);
+  auto status = for_each_entry(object, [&](std::string_view name, ondemand::value entry) {
     int64_t port = 0;
-    const std::string where = fmt::format("ports.{}", name);
-    if (auto status = read_integer(where, entry, 1, UINT16_MAX, port); !status.ok())
-      return status.error();
+    auto read = read_integer(fmt::format("ports.{}", name), entry, 1, UINT16_MAX, port);
     pairs.emplace_back(name, static_cast<uint16_t>(port));
-  }
+    return read;
+  });
+  if (!status.ok()) return status.error();
   return core::NamedPorts::from(std::move(pairs));
 }
 
@@ -76,17 +72,15 @@ Result<core::Metadata> read_metadata(ondemand::value value) {
     return base::invalid("metadata", "must be an object of name: text");
   std::vector<core::Metadata::Pair> pairs;
   pairs.reserve(8);
-  for (auto field : object) {
-    std::string_view name;
-    if (auto code = field.unescaped_key().get(name)) return malformed(code);
-    ondemand::value entry;
-    if (auto code = field.value().get(entry)) return malformed(code);
+  auto status = for_each_entry(object, [&](std::string_view name, ondemand::value entry) -> Status {
     std::string_view text;
-    if (auto status = read_string("metadata", entry, text); !status.ok()) {
+    if (!read_string("metadata", entry, text).ok()) {
       return base::invalid(fmt::format("metadata.{}", name), "must be a string");
     }
     pairs.emplace_back(name, text);
-  }
+    return {};
+  });
+  if (!status.ok()) return status.error();
   return core::Metadata::from(std::move(pairs));
 }
 

@@ -23,11 +23,14 @@ void append_instance_members(base::JsonWriter& json, const core::ListEntry& entr
 /// Appends "override" with what an operator says of the instance, if one does.
 void append_override(base::JsonWriter& json, const core::ServiceView& view, std::string_view id);
 
-/// Appends "service" and, unless it is the default one, "namespace".
-/// What its provider says of an instance, unless that is just `up`.
+/// Appends "status" with what its provider says of an instance, unless it says just `up`.
 void append_status(base::JsonWriter& json, const core::ServiceView& view, std::string_view id);
-/// The largest size of the service lately, if more than are listed: for may_be_called().
+
+/// Appends "largest", the largest size of the service lately, if more than are listed: for
+/// may_be_called().
 void append_largest(base::JsonWriter& json, const core::ServiceView& view);
+
+/// Appends "service" and, unless it is the default one, "namespace".
 void append_service_key(base::JsonWriter& json, const core::ServiceKey& key);
 
 /// Appends "empty" with the reason; `view` is null for a service that was never registered.

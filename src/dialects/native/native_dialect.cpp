@@ -157,15 +157,15 @@ void NativeDialect::handle(const net::HttpRequest& request, net::HttpExchange ex
     response.headers.emplace_back("Allow", allowed);
     return call.exchange.respond(std::move(response));
   }
-  if (!route->act.empty() && !route->act_has_author) note_act(call, *route);
+  // Read before anything is refused: the log says of a refused act whose it was.
+  auto query = Query::parse(request.query);
+  if (query.ok()) call.query = std::move(*query);
+  if (!route->act.empty()) note_act(call, *route);
   if (route->needs_ready && !front_.ready()) {
     return call.fail({base::ErrorCode::kNotReady, "", "the registry is still loading its catalog",
                       std::nullopt});
   }
-  auto query = Query::parse(request.query);
   if (!accept(call, query)) return;
-  call.query = std::move(*query);
-  if (!route->act.empty()) note_act(call, *route);
   if (!route->any_dc && !accept(call, take_own_scope(call))) return;
   (this->*route->serve)(call);
 }
