@@ -210,6 +210,24 @@ struct ApplySnapshot {
   std::span<const BusMessage> records;
 };
 
+/// Records that another node has changed and can't bring by the bus (DirectBatch there). Views
+/// borrow until step() returns.
+struct ApplyDirect {
+  std::span<const BusMessage> records;
+};
+
+/// What came of a DirectBatch.
+struct SettleDirect {
+  enum class Outcome : uint8_t {
+    kTaken,
+    kFailed,  ///< it may or may not have been lost: worth another attempt
+    kUnknown  ///< the node is of a release that takes none
+  };
+  NodeId node = 0;
+  uint64_t through = 0;  ///< of the batch
+  Outcome outcome = Outcome::kFailed;
+};
+
 /// Another node asks for a snapshot, a part at a time: about `most` records from `cursor` on.
 /// Refused with kNotReady unless this node serves what the others serve too.
 struct ReadRecords {
@@ -237,6 +255,7 @@ using Input = std::variant<OpenSession, ResumeSession, RefreshSession, AttachSes
                            RegisterInstance, RefreshInstance, DeregisterInstance, SetOverride,
                            RemoveOverride, MergeRecord, FinishLoading, AdvanceTime, ReportBus,
                            ReportBusLost, ApplyBatch, SettlePublication, HearBeat, ApplySnapshot,
-                           MirrorRecords, ReadRecords, ReadStamp, ClaimName>;
+                           MirrorRecords, ReadRecords, ReadStamp, ClaimName, ApplyDirect,
+                 SettleDirect>;
 
 }  // namespace callbook::core

@@ -52,9 +52,8 @@ Result<Reply> Registry::apply(const HearBeat& input, Now now, Outputs&) {
   }
   PeerTable::Peer& peer = peers_.hear(sender, now.mono_ms);
   if (!peer.name.empty() && peer.name != heard->node) ++counters_.name_conflicts;
-  if (peer.boot != heard->boot) peer.differing_beats = 0;
+  if (peer.boot != heard->boot) PeerTable::begin_anew(peer, heard->boot);
   peer.name = heard->node;
-  peer.boot = heard->boot;
   peer.serving = heard->serving;
   peer.clock_ahead_ms = heard->wall_ms - now.wall_ms;
   counters_.largest_clock_gap_ms =
@@ -128,6 +127,7 @@ void Registry::advance_cluster(Now now, Outputs& out) {
     level &= !behind;
     if (behind && streams_[s].fetched_ms != 0) fetch(stream, now, out);  // again, when overdue
   }
+  advance_direct(now, out);
   if (level) in_touch_wall_ms_ = now.wall_ms;
   if (level && now.mono_ms - marked_ms_ >= timing.mark_ms) write_mark(now, out);
   beat(now, out);

@@ -53,6 +53,8 @@ void for_each_counter(const core::Registry::Counters& counters, Visit visit) {
   visit("outbox_full", counters.outbox_full);
   visit("tombstones_aged", counters.tombstones_aged);
   visit("stalls", counters.stalls);
+  visit("told_directly", counters.told_directly);
+  visit("heard_directly", counters.heard_directly);
   visit("unchanged", counters.unchanged);
   visit("suspected", counters.suspected);
   visit("reported", counters.reported);
