@@ -18,7 +18,7 @@ SETUP := build/.setup-$(shell sha256sum packages.txt | cut -c1-12)
 CONFIGURE := cmake -S . -G Ninja
 SANITIZED := base core store nats peer directory
 
-.PHONY: help setup build run install test test-bus test-chaos test-sanitize lint format bench fuzz sim sim-long sim-planted \
+.PHONY: help setup build run install test test-bus test-chaos test-upgrade test-sanitize lint format bench fuzz sim sim-long sim-planted \
         demo demo-chaos clean
 
 help: ## list the targets
@@ -58,6 +58,12 @@ test-chaos: build ## 200 kills and pauses of nodes and bus servers (FAULTS=, CHA
 	@cd tests/e2e && CHAOS_AGREE_SECONDS=10 CHAOS_FAULTS=$(or $(FAULTS),200) CHAOS_SEED=$(or $(CHAOS_SEED),1) \
 	  CALLBOOK_BIN=$(CURDIR)/build/bin/callbook \
 	  /usr/bin/python3 -B -m pytest -q -s -p no:cacheprovider test_cluster_chaos.py
+
+test-upgrade: build ## nodes and clients of the last release and of this build together (UPGRADE_FAULTS=, UPGRADE_SEED=)
+	@cmake --build build/release -j $(JOBS) --target callbook $(if $(wildcard build/release/examples/orders),orders_server orders_caller)
+	@old=$$(tests/upgrade/release.py $(JOBS)) && cd tests/upgrade && CALLBOOK_OLD_BIN=$$old \
+	  CALLBOOK_NEW_BIN=$(CURDIR)/build/release/bin CALLBOOK_BIN=$(CURDIR)/build/release/bin/callbook \
+	  /usr/bin/python3 -B -m pytest -q -s -p no:cacheprovider $(ARGS)
 
 test-sanitize: $(SETUP) ## run the unit tests of the inner layers under the sanitizers
 	@tools/test_sanitize asan address,undefined $(SANITIZED)

@@ -6,10 +6,10 @@
 
 #include <fmt/format.h>
 
+#include "base/utf8.h"
+
 namespace callbook::base {
 namespace {
-
-constexpr size_t kMaxAddressBytes = 253;  // RFC 1035: a DNS name as text
 
 constexpr bool is_alphanumeric(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
@@ -25,12 +25,11 @@ constexpr std::array<bool, 256> allow(std::string_view others) {
 }
 
 constexpr std::array<bool, 256> kNameChars = allow("._-:@~+/");
-constexpr std::array<bool, 256> kAddressChars = allow(".-_:%");
 
-/// The first byte of `text` that is not allowed, or its size.
-size_t find_other(std::string_view text, const std::array<bool, 256>& allowed) {
+/// The first byte of `text` that may not be in a name, or its size.
+size_t find_other(std::string_view text) {
   size_t at = 0;
-  while (at < text.size() && allowed[static_cast<unsigned char>(text[at])]) ++at;
+  while (at < text.size() && kNameChars[static_cast<unsigned char>(text[at])]) ++at;
   return at;
 }
 
@@ -69,23 +68,6 @@ Status check_segments(std::string_view field, std::string_view name) {
   return {};
 }
 
-/// Bytes of the UTF-8 sequence that begins at `at`, or 0 if it is malformed.
-size_t utf8_sequence(std::string_view text, size_t at) {
-  const auto byte = [&](size_t i) { return static_cast<unsigned char>(text[i]); };
-  const unsigned char lead = byte(at);
-  if (lead < 0x80) return 1;
-  const size_t length = lead >= 0xF0 ? 4 : lead >= 0xE0 ? 3 : 2;
-  if (lead < 0xC2 || lead > 0xF4 || at + length > text.size()) return 0;
-  for (size_t i = 1; i < length; ++i) {
-    if ((byte(at + i) & 0xC0) != 0x80) return 0;
-  }
-  const unsigned char second = byte(at + 1);
-  const bool overlong = (lead == 0xE0 && second < 0xA0) || (lead == 0xF0 && second < 0x90);
-  const bool surrogate = lead == 0xED && second > 0x9F;
-  const bool too_high = lead == 0xF4 && second > 0x8F;
-  return overlong || surrogate || too_high ? 0 : length;
-}
-
 }  // namespace
 
 Status check_name(std::string_view field, std::string_view name) {
@@ -95,25 +77,11 @@ Status check_name(std::string_view field, std::string_view name) {
                       fmt::format("is {} bytes long; the limit is {}", name.size(), kMaxNameBytes),
                       kMaxNameBytes);
   }
-  if (const size_t at = find_other(name, kNameChars); at < name.size()) {
+  if (const size_t at = find_other(name); at < name.size()) {
     return invalid(field, fmt::format("holds {}; allowed are letters, digits and . _ - : @ ~ + /",
                                       show(name[at])));
   }
   return check_segments(field, name);
-}
-
-Status check_address(std::string_view field, std::string_view address) {
-  if (address.empty()) return invalid(field, "must not be empty");
-  if (address.size() > kMaxAddressBytes) {
-    return over_limit(
-        field, fmt::format("is {} bytes long; the limit is {}", address.size(), kMaxAddressBytes),
-        kMaxAddressBytes);
-  }
-  if (const size_t at = find_other(address, kAddressChars); at < address.size()) {
-    return invalid(
-        field, fmt::format("holds {}; expected an IP address or a DNS name", show(address[at])));
-  }
-  return {};
 }
 
 Status check_text(std::string_view field, std::string_view text, size_t max_bytes) {

@@ -16,10 +16,6 @@ inline constexpr size_t kMaxNameBytes = 128;
 /// `field` is what the error names.
 Status check_name(std::string_view field, std::string_view name);
 
-/// Checks that `address` can be an IP literal or a DNS name: 1 to 253 bytes of letters, digits and
-/// `. - _ : %`. It is not resolved.
-Status check_address(std::string_view field, std::string_view address);
-
 /// Checks that `text` is well-formed UTF-8 without control characters (below 0x20, or 0x7F).
 Status check_text(std::string_view field, std::string_view text, size_t max_bytes);
 

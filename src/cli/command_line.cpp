@@ -40,6 +40,7 @@ int run_command(std::vector<std::string> arguments) {
   add_deregister_command(app, exit_code);
   add_services_command(app, exit_code);
   add_get_command(app, exit_code);
+  add_checks_command(app, exit_code);
   add_watch_command(app, exit_code);
   add_isolate_command(app, exit_code);
   add_weight_command(app, exit_code);

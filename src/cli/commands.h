@@ -23,6 +23,7 @@ enum ExitCode : int {
 void add_register_command(CLI::App& app, const std::vector<std::string>& wrapped, int& exit_code);
 void add_services_command(CLI::App& app, int& exit_code);
 void add_get_command(CLI::App& app, int& exit_code);
+void add_checks_command(CLI::App& app, int& exit_code);
 void add_watch_command(CLI::App& app, int& exit_code);
 void add_deregister_command(CLI::App& app, int& exit_code);
 void add_isolate_command(CLI::App& app, int& exit_code);

@@ -60,18 +60,22 @@ void complain(std::string_view message) {
   fmt::print(stderr, "callbook: {}\n", message);
 }
 
-std::string describe(const base::Error& error) {
+std::string describe(const base::Error& error, const FieldFlags& flags) {
   if (error.code == base::ErrorCode::kIo) {
     return fmt::format("cannot reach the registry at {}", error.detail);
   }
   std::string marks{base::name_of(error.code)};
   if (!error.field.empty()) marks += fmt::format(", field {}", error.field);
+  const std::string_view whole = std::string_view(error.field).substr(0, error.field.find('.'));
+  for (const auto& [field, flag] : flags) {
+    if (field == whole) marks += fmt::format(", from {}", flag);
+  }
   if (error.limit) marks += fmt::format(", limit {}", *error.limit);
   return fmt::format("{} ({})", error.detail, marks);
 }
 
-int report(const base::Error& error) {
-  complain(describe(error));
+int report(const base::Error& error, const FieldFlags& flags) {
+  complain(describe(error, flags));
   return error.code == base::ErrorCode::kNotFound ? kNothing : kFailed;
 }
 

@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "net/event_loop.h"
@@ -30,11 +31,14 @@ void add_json_option(CLI::App& verb, RegistryOptions& options);
 
 /// One line on standard error: "callbook: …".
 void complain(std::string_view message);
-/// What to tell a person of `error`: its detail with the field and the limit, or that the registry
-/// cannot be reached.
-std::string describe(const base::Error& error);
+/// Which flag of a verb a field of the API comes from: {"by", "--by"}. A field "metadata.k" is of
+/// "metadata".
+using FieldFlags = std::vector<std::pair<std::string_view, std::string_view>>;
+/// What to tell a person of `error`: its detail with the field, the flag that it comes from and the
+/// limit, or that the registry cannot be reached.
+std::string describe(const base::Error& error, const FieldFlags& flags = {});
 /// Complains of `error`; returns the exit code for it.
-int report(const base::Error& error);
+int report(const base::Error& error, const FieldFlags& flags = {});
 
 /// The registries that the option names, in its order; of a DNS name, the name. kInvalid, or kIo
 /// for a file that can't be read.

@@ -62,14 +62,19 @@ int run_server(const ServerFlags& flags) {
                  status.error().detail.c_str());
     return kUsage;
   }
-  const auto logger = node::make_console_logger();
+  const auto logger = node::make_console_logger(config.log_level, config.log_format);
+  const bool logs_text = config.log_format == node::LogFormat::kText;
   node::Node server(std::move(config), *logger);
   const auto status = server.run([](const std::string& line) {
     std::printf("%s\n", line.c_str());
     std::fflush(stdout);
   });
   if (status.ok()) return kOk;
-  std::fprintf(stderr, "callbook: %s\n", status.error().to_string().c_str());
+  if (logs_text) {
+    std::fprintf(stderr, "callbook: %s\n", status.error().to_string().c_str());
+  } else {
+    logger->error("{}", status.error().to_string());  // a program reads what stands there
+  }
   return kFailed;
 }
 
@@ -85,11 +90,13 @@ void add_server_command(CLI::App& app, int& exit_code) {
   for (const node::Setting& setting : node::settings()) {
     const std::string key(setting.key);
     const std::string help(setting.help);
-    CLI::Option* option = setting.kind == node::Setting::Kind::kSwitch
-                              ? verb->add_flag(setting.flag(), flags->switches[key], help)
-                              : verb->add_option(setting.flag(), flags->values[key], help)
-                                    ->type_name("")
-                                    ->default_str(setting.get(node::Config()));
+    const std::string usual = setting.get(node::Config());
+    // A switch that is on takes a value, or it could not be turned off.
+    const bool is_flag = setting.kind == node::Setting::Kind::kSwitch && usual == "false";
+    CLI::Option* option = is_flag ? verb->add_flag(setting.flag(), flags->switches[key], help)
+                                  : verb->add_option(setting.flag(), flags->values[key], help)
+                                        ->type_name("")
+                                        ->default_str(usual);
     option->group(setting.section.empty() ? "Node" : std::string(setting.section));
   }
   verb->callback([flags, &exit_code] { exit_code = run_server(*flags); });

@@ -1,11 +1,11 @@
 // The verbs by which an operator moves traffic away from an instance, and back.
 
-#include <cstdlib>
 #include <memory>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
+#include "cli/author.h"
 #include "cli/commands.h"
 #include "cli/instance_name.h"
 #include "cli/registry_options.h"
@@ -17,31 +17,29 @@ constexpr int64_t kDefaultDrainMs = 10'000;
 
 struct TrafficOptions : RegistryOptions {
   std::string instance;  ///< "SERVICE/ID"
-  std::string by;
+  std::string by;        ///< empty: the one that runs the command
   std::string reason;
   uint32_t weight = 0;
   int64_t drain_ms = kDefaultDrainMs;
   bool no_wait = false;
 };
 
-/// Who sits at this terminal.
-std::string user_name() {
-  for (const char* name : {"SUDO_USER", "USER", "LOGNAME"}) {
-    const char* value = std::getenv(name);
-    if (value != nullptr && *value != '\0') return value;
-  }
-  return "";
+const FieldFlags kFlags = {{"by", "--by"}, {"reason", "--reason"}, {"drain", "--for"}};
+
+/// Not before it is needed: the user database may be a directory server.
+std::string author(const TrafficOptions& options) {
+  return options.by.empty() ? author_name() : options.by;
 }
 
 int say(const TrafficOptions& options, const sdk::Override& wanted, std::string_view what) {
+  const std::string by = author(options);
   const auto name = instance_name(options.name_space, options.instance);
   if (!name) return kUsage;
   const auto version = ask<uint64_t>(options, [&](sdk::NativeClient& client, auto done) {
-    client.set_override(name->service, name->id, wanted, options.by, options.reason,
-                        std::move(done));
+    client.set_override(name->service, name->id, wanted, by, options.reason, std::move(done));
   });
-  if (!version.ok()) return report(version.error());
-  fmt::print("{}/{} {}, by {}\n", name->service.service, name->id, what, options.by);
+  if (!version.ok()) return report(version.error(), kFlags);
+  fmt::print("{}/{} {}, by {}\n", name->service.service, name->id, what, by);
   return kOk;
 }
 
@@ -49,9 +47,10 @@ int run_restore(const TrafficOptions& options) {
   const auto name = instance_name(options.name_space, options.instance);
   if (!name) return kUsage;
   const auto version = ask<uint64_t>(options, [&](sdk::NativeClient& client, auto done) {
-    client.remove_override(name->service, name->id, options.by, options.reason, std::move(done));
+    client.remove_override(name->service, name->id, author(options), options.reason,
+                           std::move(done));
   });
-  if (!version.ok()) return report(version.error());
+  if (!version.ok()) return report(version.error(), kFlags);
   fmt::print("{}/{} is as its provider says again\n", name->service.service, name->id);
   return kOk;
 }
@@ -62,7 +61,7 @@ int run_drain(const TrafficOptions& options) {
   const auto answer = ask<sdk::RemovalAnswer>(options, [&](sdk::NativeClient& client, auto done) {
     client.drain(name->service, name->id, options.drain_ms, !options.no_wait, std::move(done));
   });
-  if (!answer.ok()) return report(answer.error());
+  if (!answer.ok()) return report(answer.error(), kFlags);
   fmt::print("{}/{} drains for {} ms", name->service.service, name->id, options.drain_ms);
   if (options.no_wait) {
     fmt::print("\n");
@@ -85,10 +84,15 @@ std::shared_ptr<TrafficOptions> add_options(CLI::App& verb) {
   return options;
 }
 
+std::string is_given(const std::string& text) {
+  return text.empty() ? "must not be empty: name the person or the job that wants this" : "";
+}
+
 /// Who wants it and why, and where to say it.
 void add_author_options(CLI::App& verb, TrafficOptions& options) {
-  options.by = user_name();
-  verb.add_option("--by", options.by, "Who wants this (default: the user)")->type_name("NAME");
+  verb.add_option("--by", options.by, "Who wants this (default: you); consumers are told")
+      ->type_name("NAME")
+      ->check(is_given);
   verb.add_option("--reason", options.reason, "Why; consumers are told")->type_name("TEXT");
   add_namespace_option(verb, options);
   add_registry_option(verb, options);
@@ -154,12 +158,12 @@ void add_release_command(CLI::App& app, int& exit_code) {
       "release", "Believe that those are dead whom the registry protects, and let them go");
   auto options = std::make_shared<TrafficOptions>();
   verb.add_option("service", options->instance, "The service")->required()->type_name("SERVICE");
-  add_namespace_option(verb, *options);
-  add_registry_option(verb, *options);
+  add_author_options(verb, *options);
   verb.footer("Exit code: 0 done, 1 error, 2 usage, 3 nothing is protected, or no such service.");
   verb.callback([options, &exit_code] {
     const auto groups = ask<uint64_t>(*options, [&](sdk::NativeClient& client, auto done) {
-      client.release({options->name_space, options->instance}, std::move(done));
+      client.release({options->name_space, options->instance}, options->by, options->reason,
+                     std::move(done));
     });
     if (!groups.ok()) {
       exit_code = report(groups.error());

@@ -139,15 +139,42 @@ bool Catalog::merge(Service& service, const KeyState& present, const InstanceRec
   bool changed = false;
   if (sections_hold_more(record.sections, present.sections)) {
     remember_sections(service, record.id, merge_sections(present.sections, record.sections));
+    take_status(service, record.id);  // before the body: it must not be listed as up in between
     changed = true;
   }
   changed |= merge_facets(service, present, record, version, now);
+  if (changed) follow_status(service, record.id, version);
   if (!changed) {
     forget_if_vacant(service);
     return false;
   }
   settle_part(service, record.id);
   return true;
+}
+
+/// Has the service show what the sections of the instance say of its status.
+void Catalog::take_status(Service& service, std::string_view id) {
+  const auto section = find_section(sections_of(service, id), kStatusSection);
+  const auto status = section ? decode_status(section->bytes) : std::nullopt;
+  service.put_status(id, status.value_or(ProviderStatus()));
+  if (service.changed()) touch(service);
+}
+
+void Catalog::follow_status(Service& service, std::string_view id, uint64_t version) {
+  const ListEntry* entry = service.list().find(id);
+  if (entry == nullptr) return;
+  const InstanceState state = service.state_for(entry->instance());
+  if (state == entry->state()) return;
+  service.set_state(id, state, Cause::kProviderStatus, version);
+  touch(service);
+}
+
+void Catalog::restamp(const Service& service, const Instance& body, Stamp stamp) {
+  body.stamp = stamp;
+  const std::string_view extras = PackedBody(body.packed(), interner_).extras();
+  if (extras.empty()) return;
+  const std::string_view sections = sections_of(service, body.id());
+  remember_sections(service, body.id(), with_section(sections, kExtrasSection, stamp, extras));
 }
 
 bool Catalog::outlives(const KeyState& present, const InstanceRecord& record) {
@@ -275,11 +302,17 @@ void Catalog::install(Service& service, Instance::Ptr instance, const Instance* 
   const Instance& added = *instance;
   const uint64_t version = added.version;
   int64_t evidence_ms = 0;
+  std::unique_ptr<CheckRuns> checks;
+  uint64_t heard_version = version;
+  added.claimed = version;
   if (replaced != nullptr) {
+    if (keeps_claim(*replaced, added, holder)) added.claimed = replaced->claimed;
     added.replica_part = replaced->replica_part;
     added.round = replaced->round;
     if (replaced->holder_kind() == HolderKind::kTtl) {
       evidence_ms = ttl_slots_[replaced->holder_slot].evidence_ms;
+      checks = take_checks(*replaced, added, holder);
+      heard_version = ttl_slots_[replaced->holder_slot].heard_version;
     }
     release_holder(*replaced);
     if (service.find_waiting(added.id()) == nullptr) --instance_count_;
@@ -293,13 +326,19 @@ void Catalog::install(Service& service, Instance::Ptr instance, const Instance* 
     sessions_.add_instance(slot, added);
     added.health = sessions_.at(slot).liveness.health;
   } else if (holder.kind == HolderKind::kTtl) {
-    take_ttl_slot(added, holder, liveness, now_ms);
+    take_ttl_slot(added, holder, liveness, std::move(checks), now_ms);
     ttl_slots_[added.holder_slot].evidence_ms = evidence_ms;
+    ttl_slots_[added.holder_slot].heard_version = heard_version;
     added.health = liveness.health;
+    added.answers = liveness.cause == Cause::kCheckFailed;
   }
+  addresses_.add(added);
   remember_liveness(service, added.id(), holder.kind, liveness);
+  note_excluded(added, is_excluded(service, added.id(), holder));
   if (waiting) {
-    service.put_waiting(std::move(instance), version);
+    service.put_waiting(std::move(instance), Cause::kNone, version);
+  } else if (is_withdrawn(service, added)) {
+    service.put_waiting(std::move(instance), cause_of(*service.find_override(added.id())), version);
   } else {
     service.put_live(std::move(instance), cause, version);
     ++instance_count_;
@@ -307,19 +346,27 @@ void Catalog::install(Service& service, Instance::Ptr instance, const Instance* 
   touch(service);
 }
 
+/// Whether one holder goes on to have the address and port that it had.
+bool Catalog::keeps_claim(const Instance& before, const Instance& added,
+                          const Holder& holder) const {
+  if (before.address() != added.address() || before.port() != added.port()) return false;
+  if (before.holder_kind() != holder.kind) return false;
+  return holder.kind != HolderKind::kSession ||
+         sessions_.at(before.holder_slot).id == holder.session;
+}
+
 void Catalog::bury(Service& service, std::string_view id, Tombstone tombstone, uint64_t version) {
   const std::string key(id);  // `id` may point into what is buried
   const Instance* live = service.find_live(key);
   const Instance* body = live != nullptr ? live : service.find_waiting(key);
   const InstanceState state = live == nullptr ? InstanceState::kUp : service.state_for(*live);
-  const bool counted =
-      live != nullptr && state != InstanceState::kOutOfService && state != InstanceState::kDraining;
+  const bool counted = live != nullptr && !is_withheld(state);
   drain(service, key, 0);
   if (body != nullptr) {
     tombstone.replica_part = body->replica_part;
     tombstone.round = body->round;
     const bool unreached =
-        tombstone.cause == Cause::kProbeTimedOut || tombstone.cause == Cause::kCheckFailed;
+        tombstone.cause == Cause::kProbeTimedOut || tombstone.cause == Cause::kHeartbeatsMissed;
     if (counted && unreached) {
       service.breaker().note_removal(PackedBody(live->packed(), interner_).zone(), now_ms_);
     }
@@ -344,6 +391,8 @@ void Catalog::remember_age(int64_t removed_wall_ms, const Service& service, std:
 }
 
 void Catalog::release_holder(const Instance& instance) {
+  addresses_.remove(instance);
+  note_excluded(instance, false);
   if (instance.holder_kind() == HolderKind::kSession) {
     sessions_.remove_instance(instance.holder_slot, instance);
   } else if (instance.holder_kind() == HolderKind::kTtl) {
@@ -354,8 +403,19 @@ void Catalog::release_holder(const Instance& instance) {
   }
 }
 
+/// What is known of the checks goes on with a registration that leaves them and their target alone.
+std::unique_ptr<CheckRuns> Catalog::take_checks(const Instance& replaced, const Instance& added,
+                                                const Holder& holder) {
+  std::unique_ptr<CheckRuns>& checks = ttl_slots_[replaced.holder_slot].checks;
+  if (checks == nullptr || holder.kind != HolderKind::kTtl) return nullptr;
+  const bool same = replaced.address() == added.address() && replaced.port() == added.port() &&
+                    checks_of(replaced) == checks_of(added, holder.ttl_ms);
+  return same ? std::move(checks) : nullptr;
+}
+
 void Catalog::take_ttl_slot(const Instance& instance, const Holder& holder,
-                            const Liveness& liveness, int64_t now_ms) {
+                            const Liveness& liveness, std::unique_ptr<CheckRuns> checks,
+                            int64_t now_ms) {
   uint32_t slot;
   if (free_ttl_slots_.empty()) {
     slot = static_cast<uint32_t>(ttl_slots_.size());
@@ -365,27 +425,56 @@ void Catalog::take_ttl_slot(const Instance& instance, const Holder& holder,
     free_ttl_slots_.pop_back();
   }
   TtlSlot& taken = ttl_slots_[slot];
-  taken = TtlSlot{&instance, liveness, holder.ttl_ms, kNoSlot, 0, 0, nullptr};
-  if (const auto rule = decode_check(PackedBody(instance.packed(), interner_).check())) {
-    taken.check = std::make_unique<CheckRun>(CheckRun{*rule});
-  }
+  taken = TtlSlot{};
+  taken.instance = &instance;
+  taken.liveness = liveness;
+  taken.ttl_ms = holder.ttl_ms;
+  taken.checked = !PackedBody(instance.packed(), interner_).check().empty();
+  taken.checks = std::move(checks);
   instance.holder_slot = slot;
   follow_home(taken, slot, now_ms);
 }
 
 void Catalog::follow_home(TtlSlot& slot, uint32_t index, int64_t now_ms) {
   const bool at_home = !setting_.clustered || slot.liveness.home == setting_.node;
-  if (at_home && slot.lease == kNoSlot) {
-    const LeaseOwner owner{LeaseKind::kInstance, index};
-    // Checks that begin together, as after a restart, are spread over their interval.
-    const int64_t phase_ms =
-        slot.check == nullptr
-            ? 0
-            : static_cast<int64_t>(slot.instance->content_hash %
-                                   static_cast<uint64_t>(std::max<int64_t>(slot.ttl_ms, 1)));
-    slot.lease = leases_.add(owner, slot.ttl_ms, std::max<int64_t>(now_ms - phase_ms, 0));
-  } else if (!at_home && slot.lease != kNoSlot) {
-    leases_.remove(std::exchange(slot.lease, kNoSlot));
+  if (!at_home) {
+    if (slot.checked) slot.evidence_ms = 0;  // what other checks find out is none of its own
+    slot.checks.reset();
+    if (slot.lease != kNoSlot) leases_.remove(std::exchange(slot.lease, kNoSlot));
+  } else if (slot.lease == kNoSlot && slot.checked) {
+    if (slot.checks == nullptr) {
+      // Checks that begin together, as after a restart, are spread over their interval.
+      const uint64_t spread = slot.instance->content_hash;
+      slot.checks =
+          std::make_unique<CheckRuns>(checks_of(*slot.instance), slot.liveness, spread, now_ms);
+    }
+    const int64_t wait_ms = std::max<int64_t>(slot.checks->next_due_ms() - now_ms, 0);
+    slot.lease = leases_.add({LeaseKind::kChecks, index}, wait_ms, now_ms);
+  } else if (slot.lease == kNoSlot) {
+    slot.lease = leases_.add({LeaseKind::kInstance, index}, slot.ttl_ms, now_ms);
+  }
+}
+
+CheckSet Catalog::checks_of(const Instance& instance, int64_t ttl_ms) const {
+  const PackedBody body(instance.packed(), interner_);
+  RegistrationView view;
+  view.holder.ttl_ms = ttl_ms;
+  view.check = body.check();
+  view.extras = body.extras();
+  return core::checks_of(view);
+}
+
+void Catalog::await_due_check(uint32_t slot, int64_t now_ms) {
+  const TtlSlot& awaited = ttl_slots_[slot];
+  leases_.postpone(awaited.lease, awaited.checks->next_due_ms(), now_ms);
+}
+
+void Catalog::skip_missed_checks(int64_t now_ms) {
+  for (uint32_t slot = 0; slot < ttl_slots_.size(); ++slot) {
+    CheckRuns* checks = check_runs(slot);
+    if (checks == nullptr) continue;
+    checks->skip_missed(now_ms);
+    await_due_check(slot, now_ms);
   }
 }
 
@@ -426,7 +515,10 @@ uint64_t Catalog::follow_session(uint32_t slot, uint64_t version) {
         touch(service);
       }
       if (service.find_waiting(instance->id()) != instance) continue;
-      service.admit_waiting(instance->id(), ++version);
+      // What is known of the process is known with the session.
+      note_excluded(*instance, is_excluded(service, instance->id(), holder_of(*instance)));
+      if (is_withdrawn(service, *instance)) continue;
+      service.admit_waiting(instance->id(), Cause::kRegistered, ++version);
       ++instance_count_;
       touch(service);
     }
@@ -434,8 +526,13 @@ uint64_t Catalog::follow_session(uint32_t slot, uint64_t version) {
   return version;
 }
 
-void Catalog::renew_ttl(const Instance& instance, bool proven, int64_t now_ms) {
+void Catalog::excuse_ttls(uint64_t version) {
+  for (TtlSlot& slot : ttl_slots_) slot.heard_version = version;
+}
+
+void Catalog::renew_ttl(const Instance& instance, bool proven, uint64_t version, int64_t now_ms) {
   TtlSlot& slot = ttl_slots_[instance.holder_slot];
+  slot.heard_version = version;
   slot.evidence_ms = proven ? now_ms : 0;
   leases_.renew(slot.lease, now_ms);
 }
@@ -443,7 +540,8 @@ void Catalog::renew_ttl(const Instance& instance, bool proven, int64_t now_ms) {
 bool Catalog::has_evidence(const Instance& instance, int64_t now_ms) const {
   if (instance.holder_kind() != HolderKind::kTtl) return false;
   const TtlSlot& slot = ttl_slots_[instance.holder_slot];
-  const int64_t lately_ms = slot.check == nullptr ? slot.ttl_ms : 2 * slot.ttl_ms;
+  const int64_t lately_ms =
+      slot.checks == nullptr ? slot.ttl_ms : 2 * slot.checks->shortest_interval_ms();
   return slot.evidence_ms != 0 && now_ms - slot.evidence_ms <= lately_ms;
 }
 
@@ -521,6 +619,7 @@ void Catalog::forget_tombstone(Service& service, std::string_view id) {
   }
   service.drop_tombstone(key);
   if (!sections_.empty()) sections_.erase({service.index(), key});
+  service.drop_status(key);
   forget_if_vacant(service);
 }
 

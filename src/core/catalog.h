@@ -10,7 +10,8 @@
 #include <vector>
 
 #include "base/time.h"
-#include "core/check_rule.h"
+#include "core/address_index.h"
+#include "core/check_runs.h"
 #include "core/interner.h"
 #include "core/key.h"
 #include "core/lease_wheel.h"
@@ -21,16 +22,6 @@
 #include "core/session_table.h"
 
 namespace callbook::core {
-
-/// What came of an instance's checks so far. Times are monotonic ms.
-struct CheckRun {
-  CheckRule rule;
-  uint32_t serial = 0;  ///< of the last check
-  bool under_way = false;
-  uint32_t failures = 0;   ///< in a row
-  uint32_t successes = 0;  ///< in a row
-  int64_t failing_since_ms = 0;
-};
 
 /// Everything known of one instance's key, wherever it stands.
 struct KeyState {
@@ -97,6 +88,8 @@ class Catalog {
   bool outlives(const KeyState& present, const InstanceRecord& record);
   /// Whether the body of an instance whose holder lives has been forgotten here.
   bool lacks_bodies();
+  /// Gives the registration a later stamp, and what else stands or falls with its stamp.
+  void restamp(const Service& service, const Instance& body, Stamp stamp);
   /// Brings the session's instances in line with its state: admits those that waited for it to
   /// open, buries those of one that ended, shows its health. Each change gets a version of its own
   /// above `version`; returns the last one.
@@ -105,13 +98,34 @@ class Catalog {
   /// The instance whose own TTL is in lease slot `slot`.
   const Instance& ttl_instance(uint32_t slot) const { return *ttl_slots_[slot].instance; }
   const Liveness& ttl_liveness(uint32_t slot) const { return ttl_slots_[slot].liveness; }
-  /// A sign of life of an instance whose home this is; `proven` if it is surely no old one.
-  void renew_ttl(const Instance& instance, bool proven, int64_t now_ms);
-  /// What comes of the checks of the instance in a lease slot; nullptr if it has none.
-  CheckRun* check_run(uint32_t slot) {
-    return slot < ttl_slots_.size() ? ttl_slots_[slot].check.get() : nullptr;
+  /// A sign of life of an instance whose home this is, at `version`; `proven` if it is surely no
+  /// old one.
+  void renew_ttl(const Instance& instance, bool proven, uint64_t version, int64_t now_ms);
+  /// The version at which its last sign of life came.
+  uint64_t heard_version(uint32_t slot) const { return ttl_slots_[slot].heard_version; }
+  /// Nothing was missed of those with a TTL of their own until `version`.
+  void excuse_ttls(uint64_t version);
+  /// Of all services.
+  const AddressIndex& addresses() const { return addresses_; }
+  /// Whether the instance has checks in place of heartbeats.
+  bool is_checked(const Instance& instance) const {
+    return instance.holder_kind() == HolderKind::kTtl && ttl_slots_[instance.holder_slot].checked;
   }
-  /// A check has shown that it can be called.
+  /// What comes of the checks of the instance in a lease slot; nullptr if it has none, or its home
+  /// is elsewhere.
+  CheckRuns* check_runs(uint32_t slot) {
+    return slot < ttl_slots_.size() ? ttl_slots_[slot].checks.get() : nullptr;
+  }
+  /// The checks themselves, wherever their home is.
+  CheckSet checks_of(const Instance& instance) const {
+    return checks_of(instance, ttl_ms(instance));
+  }
+  /// Wakes for the slot's checks when the next is due.
+  void await_due_check(uint32_t slot, int64_t now_ms);
+  /// Checks that fell due while nobody looked are not made up for all at once: each waits for its
+  /// next time.
+  void skip_missed_checks(int64_t now_ms);
+  /// Its checks have shown that it can be called.
   void note_evidence(uint32_t slot, int64_t now_ms) { ttl_slots_[slot].evidence_ms = now_ms; }
   /// Whether a sign of life came lately: within its TTL, or two intervals of its checks.
   bool has_evidence(const Instance& instance, int64_t now_ms) const;
@@ -157,7 +171,7 @@ class Catalog {
   }
   void forget_tombstone(Service& service, std::string_view id);
 
-  /// What time it is, for the breakers: within a tenth of a second or so.
+  /// What time it is, for the breakers. Call before each input.
   void note_time(int64_t now_ms) { now_ms_ = now_ms; }
 
   /// An instance that is about to leave.
@@ -169,6 +183,13 @@ class Catalog {
   };
   /// The soonest first.
   const std::set<Drain>& drains() const { return drains_; }
+  /// The same of those that an operator drains: they leave the list, and stay registered.
+  const std::set<Drain>& operator_drains() const { return operator_drains_; }
+  /// Takes one of those out of the list. Its time is over.
+  void end_operator_drain(const Drain& drain, uint64_t version);
+  /// Instances by service slot and id that operators have taken out.
+  using ExcludedIds = std::set<std::pair<uint32_t, std::string>>;
+  const ExcludedIds& exclusions() const { return exclusions_; }
 
   /// Every service that consumers would see differently since the last call, at most once each.
   Publication publish();
@@ -184,7 +205,9 @@ class Catalog {
     LeaseWheel::LeaseId lease = kNoSlot;  ///< runs only at its home
     int64_t evidence_ms = 0;              ///< of its last sign of life here; 0 for none
     uint64_t suspect = 0;                 ///< its number among the suspects; 0: none
-    std::unique_ptr<CheckRun> check;      ///< of one that is checked
+    uint64_t heard_version = 0;           ///< at which its last sign of life came
+    bool checked = false;                 ///< has checks in place of heartbeats
+    std::unique_ptr<CheckRuns> checks;    ///< of one that is checked, at its home
   };
   struct Aged {
     int64_t removed_wall_ms;
@@ -203,21 +226,33 @@ class Catalog {
   void drain(Service& service, std::string_view id, int64_t until_wall_ms);
   void install(Service& service, Instance::Ptr instance, const Instance* replaced, Cause cause,
                const Holder& holder, const Liveness& liveness, bool waiting, int64_t now_ms);
+  bool keeps_claim(const Instance& before, const Instance& added, const Holder& holder) const;
   void bury(Service& service, std::string_view id, Tombstone tombstone, uint64_t version);
   void release_holder(const Instance& instance);
   void remember_age(int64_t removed_wall_ms, const Service& service, std::string_view id,
                     bool of_override);
   void follow_override(Service& service, std::string_view id, Cause cause, uint64_t version);
+  void take_exclusion(Service& service, std::string_view id, const Override* said);
+  bool is_excluded(const Service& service, std::string_view id, const Holder& holder) const;
+  bool is_withdrawn(const Service& service, const Instance& instance) const;
+  void note_excluded(const Instance& instance, bool excluded);
+  void withdraw(Service& service, const Instance& body, uint64_t version);
+  Instance::Ptr copy_of(const Service& service, const Instance& body, uint64_t version);
   void reweigh(Service& service, const Instance& body, Cause cause, uint64_t version);
   void settle_override_part(Service& service, std::string_view id);
   void follow_home(TtlSlot& slot, uint32_t index, int64_t now_ms);
   Aged take_oldest();
+  void take_status(Service& service, std::string_view id);
+  void follow_status(Service& service, std::string_view id, uint64_t version);
   void remember_sections(const Service& service, std::string_view id, std::string sections);
   std::string_view sections_of(const Service& service, std::string_view id) const;
   bool merge_facets(Service& service, const KeyState& present, const InstanceRecord& record,
                     uint64_t version, base::Now now);
   void take_ttl_slot(const Instance& instance, const Holder& holder, const Liveness& liveness,
-                     int64_t now_ms);
+                     std::unique_ptr<CheckRuns> checks, int64_t now_ms);
+  std::unique_ptr<CheckRuns> take_checks(const Instance& replaced, const Instance& added,
+                                         const Holder& holder);
+  CheckSet checks_of(const Instance& instance, int64_t ttl_ms) const;
   void remember_liveness(const Service& service, std::string_view id, HolderKind kind,
                          const Liveness& liveness);
   void touch(Service& service);
@@ -230,6 +265,7 @@ class Catalog {
   LeaseWheel& leases_;
   ReplicaDigest& digest_;
   Interner interner_;
+  AddressIndex addresses_;
   std::vector<std::unique_ptr<Service>> services_;
   std::vector<uint32_t> free_services_;
   std::unordered_map<ServiceKey, uint32_t, ServiceKeyHash, ServiceKeyEqual>
@@ -246,6 +282,8 @@ class Catalog {
   std::map<std::pair<uint32_t, std::string>, std::string> sections_;
   std::vector<Aged> ages_;  // a heap, oldest first
   std::set<Drain> drains_;
+  std::set<Drain> operator_drains_;
+  ExcludedIds exclusions_;
   uint32_t service_count_ = 0;
   uint32_t instance_count_ = 0;
   uint64_t tombstone_count_ = 0;

@@ -40,6 +40,8 @@ std::string_view name_of(Cause cause) {
       return "mass_death";
     case Cause::kCheckFailed:
       return "check_failed";
+    case Cause::kProviderStatus:
+      return "provider_status";
   }
   return "unknown";
 }

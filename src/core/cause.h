@@ -27,9 +27,13 @@ enum class Cause : uint8_t {
   kHeard = 15,          ///< a sign of life, after doubts
   kMassDeath = 16,      ///< too many are unreachable to be believed dead
   kCheckFailed = 17,    ///< it answers its check, but with an error
+  // Of what is computed from facets that release 0.1 does not read: never in a record.
+  kProviderStatus = 18,  ///< its provider said how it is
 };
 
-inline constexpr uint8_t kCauseCount = 18;
+inline constexpr uint8_t kCauseCount = 19;
+/// Causes that may stand in a record: what release 0.1 reads.
+inline constexpr uint8_t kStoredCauseCount = 18;
 
 /// The name that consumers see: "session_closed".
 std::string_view name_of(Cause cause);

@@ -1,10 +1,28 @@
 #include "core/check_rule.h"
 
+#include "base/check.h"
 #include "base/encoding.h"
 
 namespace callbook::core {
 
+std::string_view name_of(CheckRule::Kind kind) {
+  switch (kind) {
+    case CheckRule::Kind::kTcp:
+      return "tcp";
+    case CheckRule::Kind::kHttp:
+      return "http";
+    case CheckRule::Kind::kHttps:
+      return "https";
+    case CheckRule::Kind::kGrpc:
+      return "grpc";
+    case CheckRule::Kind::kUdp:
+      return "udp";
+  }
+  return "unknown";
+}
+
 std::string encode(const CheckRule& rule) {
+  CALLBOOK_CHECK(rule.kind == CheckRule::Kind::kTcp || rule.kind == CheckRule::Kind::kHttp);
   std::string out;
   base::put_u8(out, static_cast<uint8_t>(rule.kind));
   base::put_varint(out, rule.port);

@@ -34,7 +34,7 @@ const Transcript kTranscripts[] = {
   7600 ms: orders: c-1[down] p-1[protected]
 > open c
 > advance 3000
-  1100 ms: orders: c-1 p-1[protected]
+  600 ms: orders: c-1 p-1[protected]
   1600 ms: orders: c-1 p-1[down]
 )"},
     {"ThresholdsOfFailuresAndSuccessesAreKept", R"(
@@ -48,17 +48,17 @@ const Transcript kTranscripts[] = {
   1300 ms: orders: c-1 p-1 q-1
 > fail c
 > advance 8000
-  1600 ms: orders: c-1[suspect] p-1 q-1
-  5800 ms: orders: c-1[down] p-1 q-1
+  1300 ms: orders: c-1[suspect] p-1 q-1
+  5300 ms: orders: c-1[down] p-1 q-1
 > open c
 > advance 6000
-  4100 ms: orders: c-1 p-1 q-1
+  3300 ms: orders: c-1 p-1 q-1
 > fail c
 > advance 2500
-  200 ms: orders: c-1[suspect] p-1 q-1
+  1300 ms: orders: c-1[suspect] p-1 q-1
 > open c
 > advance 4000
-  1900 ms: orders: c-1 p-1 q-1
+  800 ms: orders: c-1 p-1 q-1
 )"},
     {"RefusedIsDownAtOnceAndRemovedOnlyByWish", R"(
 > process p
@@ -70,12 +70,12 @@ const Transcript kTranscripts[] = {
 > advance 4000
 > kill c d
 > advance 20000
-  500 ms: orders: c-1 d-1[down] p-1
-  800 ms: orders: c-1[down] d-1[down] p-1
-  6800 ms: orders: c-1[down] p-1
+  300 ms: orders: c-1 d-1[down] p-1
+  600 ms: orders: c-1[down] d-1[down] p-1
+  6300 ms: orders: c-1[down] p-1
 > open c
 > advance 4000
-  1800 ms: orders: c-1 p-1
+  600 ms: orders: c-1 p-1
 )"},
     {"HeartbeatsAreNotNeededAndLostHostsAreRemovedByWishWithinTheBudget", R"(
 > process p
@@ -89,12 +89,12 @@ const Transcript kTranscripts[] = {
 > advance 10000
 > lose c
 > advance 20000
-  1100 ms: orders: c-1[suspect] p-1 q-1 r-1
-  5300 ms: orders: c-1[down] p-1 q-1 r-1
-  11600 ms: orders: p-1 q-1 r-1
+  2700 ms: orders: c-1[suspect] p-1 q-1 r-1
+  6700 ms: orders: c-1[down] p-1 q-1 r-1
+  12700 ms: orders: p-1 q-1 r-1
 > advance 60000
 )"},
-    {"ManyThatFailAtOnceAreProtected", R"(
+    {"ThreeOfFourThatFailAreDownAndLeaveByWishWhateverTheBudget", R"(
 > check a http remove=5000
   orders: a-1
 > check b http remove=5000
@@ -108,18 +108,18 @@ const Transcript kTranscripts[] = {
 > fail b
 > fail c
 > advance 20000
-  600 ms: orders: a-1[suspect] b-1 c-1 d-1
-  1500 ms: orders: a-1[suspect] b-1 c-1[suspect] d-1
-  1800 ms: orders: a-1[suspect] b-1[suspect] c-1[suspect] d-1
-  4800 ms: orders: a-1[down] b-1[suspect] c-1[suspect] d-1
-  5700 ms: orders: a-1[down] b-1[suspect] c-1[protected] d-1
-  6000 ms: orders: a-1[down] b-1[protected] c-1[protected] d-1
-  6900 ms: orders: b-1[protected] c-1[protected] d-1
+  400 ms: orders: a-1[suspect] b-1 c-1 d-1
+  1300 ms: orders: a-1[suspect] b-1 c-1[suspect] d-1
+  1600 ms: orders: a-1[suspect] b-1[suspect] c-1[suspect] d-1
+  4400 ms: orders: a-1[down] b-1[suspect] c-1[suspect] d-1
+  5300 ms: orders: a-1[down] b-1[suspect] c-1[down] d-1
+  5600 ms: orders: a-1[down] b-1[down] c-1[down] d-1
+  6400 ms: orders: b-1[down] c-1[down] d-1
+  7300 ms: orders: b-1[down] d-1
+  7600 ms: orders: d-1
 > open a
 > open b
 > advance 4000
-  700 ms: orders: b-1 c-1[protected] d-1
-  2500 ms: orders: b-1 c-1[down] d-1
 )"},
     {"AStandstillOfTheRegistryBlamesNobody", R"(
 > process p
@@ -145,12 +145,227 @@ const Transcript kTranscripts[] = {
 > advance 3000
 > shut c
 > advance 3000
-  1800 ms: orders: c-1[down] d-1 p-1
+  1600 ms: orders: c-1[down] d-1 p-1
 > restart
 > advance 4000
 > open c
 > advance 4000
-  200 ms: orders: c-1 d-1 p-1
+  600 ms: orders: c-1 d-1 p-1
+)"},
+    {"TheWorstOfSeveralChecksCounts", R"(
+> process p
+  orders: p-1
+> process q
+  orders: p-1 q-1
+> checks c web=http:8001 admin=tcp:8002@4000
+  orders: c-1 p-1 q-1
+> advance 5000
+> fail c 8001
+> advance 8000
+  200 ms: orders: c-1[suspect] p-1 q-1
+  4200 ms: orders: c-1[down] p-1 q-1
+> results
+  c-1 admin tcp 10.0.0.3:8002 passing 200 ms ago, failures=0, 'connected', at node-1
+  c-1 web http 10.0.0.3:8001 failing 1800 ms ago, failures=4, 'not as expected', at node-1
+> shut c 8002
+> advance 5000
+> open c 8001
+> advance 6000
+> results
+  c-1 admin tcp 10.0.0.3:8002 failing 3200 ms ago, failures=2, 'connection refused', at node-1
+  c-1 web http 10.0.0.3:8001 passing 800 ms ago, failures=0, 'as expected', at node-1
+> open c 8002
+> advance 5000
+  800 ms: orders: c-1 p-1 q-1
+> results
+  c-1 admin tcp 10.0.0.3:8002 passing 200 ms ago, failures=0, 'connected', at node-1
+  c-1 web http 10.0.0.3:8001 passing 1800 ms ago, failures=0, 'as expected', at node-1
+)"},
+    {"AllChecksMustHavePassedBeforeItIsUp", R"(
+> process p
+  orders: p-1
+> process q
+  orders: p-1 q-1
+> checks c a=tcp:8001 b=http:8002@6000 successes=2
+  orders: c-1[suspect] p-1 q-1
+> results
+  c-1 a tcp 10.0.0.3:8001 unknown 0 ms ago, failures=0, 'connected', at node-1
+  c-1 b http 10.0.0.3:8002 unknown 0 ms ago, failures=0, 'as expected', at node-1
+> advance 12000
+  1200 ms: orders: c-1 p-1 q-1
+)"},
+    {"OneThatIsDownIsUpOnlyWhenAllPassAgain", R"(
+> process p
+  orders: p-1
+> process q
+  orders: p-1 q-1
+> checks c a=http:8001 b=http:8002 failures=1
+  orders: c-1 p-1 q-1
+> fail c 8001
+> fail c 8002
+> advance 4000
+  800 ms: orders: c-1[down] p-1 q-1
+> open c 8001
+> advance 4000
+> open c 8002
+> advance 4000
+  1200 ms: orders: c-1 p-1 q-1
+)"},
+    {"TheSameChecksAgainAreNotBegunAnew", R"(
+> process p
+  orders: p-1
+> process q
+  orders: p-1 q-1
+> checks c a=http:8001 failures=2
+  orders: c-1 p-1 q-1
+> fail c 8001
+> advance 2000
+  1000 ms: orders: c-1[suspect] p-1 q-1
+> checks c a=http:8001 failures=2
+  orders: c-1[down] p-1 q-1
+> results
+  c-1 a http 10.0.0.3:8001 failing 0 ms ago, failures=2, 'not as expected', at node-1
+> checks c a=http:8001 failures=2 b=tcp:8002
+  orders: c-1[suspect] p-1 q-1
+> results
+  c-1 a http 10.0.0.3:8001 failing 0 ms ago, failures=1, 'not as expected', at node-1
+  c-1 b tcp 10.0.0.3:8002 passing 0 ms ago, failures=0, 'connected', at node-1
+)"},
+    {"TwoOfTenThatFailAreBothDown", R"(
+> check a http failures=2
+  orders: a-1
+> check b http failures=2
+  orders: a-1 b-1
+> check c http failures=2
+  orders: a-1 b-1 c-1
+> check d http failures=2
+  orders: a-1 b-1 c-1 d-1
+> check e http failures=2
+  orders: 5 up
+> check f http failures=2
+  orders: 6 up
+> check g http failures=2
+  orders: 7 up
+> check h http failures=2
+  orders: 8 up
+> check i http failures=2
+  orders: 9 up
+> check j http failures=2
+  orders: 10 up
+> advance 4000
+> fail c
+> fail h
+> advance 10000
+  1300 ms: orders: 9 up 1 suspect
+  1900 ms: orders: 8 up 2 suspect
+  3300 ms: orders: 8 up 1 suspect 1 down
+  3900 ms: orders: 8 up 2 down
+> open c
+> advance 4000
+  1300 ms: orders: 9 up 1 down
+)"},
+    {"OnlyAWholeServiceOfThreeThatFailsIsProtected", R"(
+> check a http failures=1
+  orders: a-1
+> check b http failures=1
+  orders: a-1 b-1
+> check c http failures=1
+  orders: a-1 b-1 c-1
+> advance 2000
+> fail a
+> fail b
+> advance 4000
+  400 ms: orders: a-1[down] b-1 c-1
+  1600 ms: orders: a-1[down] b-1[down] c-1
+> fail c
+> advance 4000
+  1300 ms: orders: a-1[down] b-1[down] c-1[protected]
+  1600 ms: orders: a-1[down] b-1[protected] c-1[protected]
+  2400 ms: orders: a-1[protected] b-1[protected] c-1[protected]
+> open b
+> advance 4000
+  1600 ms: orders: a-1[protected] b-1 c-1[protected]
+  2400 ms: orders: a-1[down] b-1 c-1[protected]
+  3300 ms: orders: a-1[down] b-1 c-1[down]
+> fail b
+> advance 4000
+  1600 ms: orders: a-1[down] b-1[protected] c-1[down]
+  2400 ms: orders: a-1[protected] b-1[protected] c-1[down]
+  3300 ms: orders: a-1[protected] b-1[protected] c-1[protected]
+)"},
+    {"TwoThatFailAreDown", R"(
+> check a http failures=1
+  orders: a-1
+> check b http failures=1
+  orders: a-1 b-1
+> fail a
+> fail b
+> advance 6000
+  400 ms: orders: a-1[down] b-1
+  1600 ms: orders: a-1[down] b-1[down]
+)"},
+    {"RefusedIsBelievedOfEveryInstanceAndSilenceIsNot", R"(
+> check a http failures=1
+  orders: a-1
+> check b http failures=1
+  orders: a-1 b-1
+> check c http failures=1
+  orders: a-1 b-1 c-1
+> shut a
+> fail b
+> lose c
+> advance 6000
+  400 ms: orders: a-1[down] b-1 c-1
+  1600 ms: orders: a-1[down] b-1[down] c-1
+  2300 ms: orders: a-1[down] b-1[down] c-1[protected]
+  3600 ms: orders: a-1[down] b-1[protected] c-1[protected]
+> shut b
+> shut c
+> advance 4000
+  1300 ms: orders: a-1[down] b-1[protected] c-1[down]
+  1600 ms: orders: a-1[down] b-1[down] c-1[down]
+)"},
+    {"ThoseThatAreOutOfServiceAreNoneOfTheOthers", R"(
+> check a http failures=1
+  orders: a-1
+> check b http failures=1
+  orders: a-1 b-1
+> check c http failures=1
+  orders: a-1 b-1 c-1
+> check d http failures=1
+  orders: a-1 b-1 c-1 d-1
+> isolate d-1
+  orders: a-1 b-1 c-1 d-1[out_of_service]
+> fail a
+> fail b
+> fail c
+> advance 6000
+  400 ms: orders: a-1[down] b-1 c-1 d-1[out_of_service]
+  1300 ms: orders: a-1[down] b-1 c-1[down] d-1[out_of_service]
+  1600 ms: orders: a-1[down] b-1[protected] c-1[down] d-1[out_of_service]
+  2400 ms: orders: a-1[protected] b-1[protected] c-1[down] d-1[out_of_service]
+  3300 ms: orders: a-1[protected] b-1[protected] c-1[protected] d-1[out_of_service]
+)"},
+    {"OnlySilentOnesAreRemovedWithinTheBudget", R"(
+> check a http remove=5000 failures=1
+  orders: a-1
+> check b http remove=5000 failures=1
+  orders: a-1 b-1
+> check c http remove=5000 failures=1
+  orders: a-1 b-1 c-1
+> check d http remove=5000 failures=1
+  orders: a-1 b-1 c-1 d-1
+> lose a b c
+> advance 130000
+  1400 ms: orders: a-1[down] b-1 c-1 d-1
+  2300 ms: orders: a-1[down] b-1 c-1[down] d-1
+  2600 ms: orders: a-1[down] b-1[down] c-1[down] d-1
+  7400 ms: orders: b-1[down] c-1[down] d-1
+  68300 ms: orders: b-1[down] d-1
+> fail b
+> fail c
+> advance 10000
+  1600 ms: orders: d-1
 )"},
     {"ReportsOfConsumersHaveItCheckedNow", R"(
 > process p
@@ -170,6 +385,30 @@ const Transcript kTranscripts[] = {
 
 INSTANTIATE_TEST_SUITE_P(Rules, Checks, testing::ValuesIn(kTranscripts),
                          [](const auto& tested) { return std::string(tested.param.name); });
+
+TEST(CheckSettings, AServiceWhoseFailuresAreBelievedIsNeverProtected) {
+  RegistryOptions options;
+  ServiceTiming believing;
+  believing.protect_failing = false;
+  options.service_timing[{kDefaultNamespace, "orders"}] = believing;
+  LivenessScript script(options);
+  const std::string_view expected = R"(
+> check a http failures=1
+  orders: a-1
+> check b http failures=1
+  orders: a-1 b-1
+> check c http failures=1
+  orders: a-1 b-1 c-1
+> fail a
+> fail b
+> fail c
+> advance 6000
+  400 ms: orders: a-1[down] b-1 c-1
+  1300 ms: orders: a-1[down] b-1 c-1[down]
+  1600 ms: orders: a-1[down] b-1[down] c-1[down]
+)";
+  EXPECT_EQ(script.run(expected), expected.substr(1));
+}
 
 }  // namespace
 }  // namespace callbook::core

@@ -26,7 +26,7 @@ namespace callbook::core {
 ///   A announces | A owns   how far it is with finding out whether its name is free
 ///   start A2 name=A    a node of another's name
 ///   A open s1          as in script_test.h, at node A
-///   A register orders/o-1 session=s1 [meta=…] | A deregister orders/o-1 | A resume s1 | …
+///   A register orders/o-1 session=s1|ttl=6000 [meta=…] | A deregister orders/o-1 | A resume s1 | …
 ///   A isolate orders/o-1 | A weigh orders/o-1 weight=7 | A restore orders/o-1
 ///   cut A | heal A     A from and to the bus (beats included)
 ///   clock A -3600000   moves A's wall clock
@@ -43,6 +43,8 @@ class ClusterScript {
   }
 
   Registry& node(const std::string& name) { return *nodes_.at(name).registry; }
+  /// What the nodes noted for their logs so far, in order, each with the node's name.
+  const std::vector<std::pair<std::string, Incident>>& incidents() const { return incidents_; }
 
  private:
   struct Message {
@@ -207,6 +209,9 @@ class ClusterScript {
     if (named.contains("session")) {
       input.registration.holder = {HolderKind::kSession, session(named["session"]), 0};
     }
+    if (named.contains("ttl")) {
+      input.registration.holder = {HolderKind::kTtl, {}, std::stoll(named["ttl"])};
+    }
     return step(node, input);
   }
 
@@ -228,6 +233,9 @@ class ClusterScript {
       }
     }
     for (const Fetch& fetch : out.fetches) fetches_.emplace_back(&node, fetch);
+    for (const Incident& incident : out.incidents.all()) {
+      incidents_.emplace_back(node.registry->options().node, incident);
+    }
     if (!out.beat.empty()) beats_.emplace_back(&node, out.beat);
     for (DirectBatch& batch : out.direct) direct_.emplace_back(&node, std::move(batch));
     if (out.wants_snapshot) snapshots_.push_back(&node);
@@ -399,6 +407,7 @@ class ClusterScript {
   std::vector<std::pair<Node*, Fetch>> fetches_;
   std::vector<std::pair<Node*, std::string>> beats_;
   std::vector<Node*> snapshots_;
+  std::vector<std::pair<std::string, Incident>> incidents_;
   std::vector<std::pair<Node*, DirectBatch>> direct_;
   bool lines_ = false;
   uint64_t told_ = 0;  ///< records that were taken directly

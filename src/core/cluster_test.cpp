@@ -504,6 +504,39 @@ const Transcript kTranscripts[] = {
   B: serving instances=0 sessions=2 tombstones=1 owed=0
   digests agree
 )"},
+    {"AHomeThatHoldsNothingUnderALeaseEndsIt", R"(
+> start A
+> start B
+> start C
+> advance 3500
+> A register orders/o-1 ttl=6000 meta=1
+  A: orders = o-1(1)
+  B: orders = o-1(1)
+  C: orders = o-1(1)
+> cut B
+> A register orders/o-1 ttl=6000 meta=2
+  A: orders = o-1(2)
+  C: orders = o-1(2)
+> A register orders/o-1 ttl=6000 meta=3
+  A: orders = o-1(3)
+  C: orders = o-1(3)
+> cut C
+> A deregister orders/o-1
+  A: orders = [deregistered]
+> advance 100
+> B register orders/o-1 ttl=6000 meta=4
+  B: orders = o-1(4)
+> advance 7000
+  B: orders = [session_expired]
+> heal B
+> heal C
+  C: orders = [deregistered]
+> show
+  A: serving instances=0 sessions=0 tombstones=1 owed=0
+  B: serving instances=0 sessions=0 tombstones=1 owed=0
+  C: serving instances=0 sessions=0 tombstones=1 owed=0
+  digests agree
+)"},
     {"ThatASessionIsSupersededOutlivesARestart", R"(
 > start A
 > start B

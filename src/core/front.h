@@ -13,8 +13,10 @@
 #include "base/siphash.h"
 #include "base/time.h"
 #include "base/unique_function.h"
+#include "core/caller.h"
 #include "core/input.h"
 #include "core/limits.h"
+#include "core/operator_act.h"
 #include "core/output.h"
 #include "core/published_catalog.h"
 
@@ -96,8 +98,16 @@ class Front {
   virtual ~Front() = default;
 
   /// Applies `input`; calls `done` exactly once, after the change is visible in catalog() and has
-  /// reached what `ack` asks for. With kLogged it may fail with kAppliedNotLogged.
-  virtual void submit(Input input, Ack ack, Completion done) = 0;
+  /// reached what `ack` asks for. With kLogged it may fail with kAppliedNotLogged. `caller`: who
+  /// asks for it. What is to be logged of it is logged by the node.
+  virtual void submit(Input input, Ack ack, Caller caller, Completion done) = 0;
+  /// The same for what no client has asked for.
+  void submit(Input input, Ack ack, Completion done) {
+    submit(std::move(input), ack, Caller(), std::move(done));
+  }
+
+  /// For the log: an operator's act that the dialect refuses without asking the registry.
+  virtual void note_refusal(RefusedAct refused) = 0;
 
   /// This thread's copy of what is published.
   virtual PublishedCatalog& catalog() = 0;

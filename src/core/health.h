@@ -23,4 +23,9 @@ constexpr bool is_unreachable(Health health) {
   return health == Health::kDown || health == Health::kProtected;
 }
 
+/// It can't be called, or, if protected, only while nobody else can.
+constexpr bool fails(Health health) {
+  return health == Health::kRefused || is_unreachable(health);
+}
+
 }  // namespace callbook::core

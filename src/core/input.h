@@ -10,6 +10,8 @@
 #include "core/bus_position.h"
 #include "core/dump_cursor.h"
 #include "core/key.h"
+#include "core/process_facts.h"
+#include "core/provider_status.h"
 #include "core/registration.h"
 #include "core/session_id.h"
 #include "core/stamp.h"
@@ -24,12 +26,14 @@ struct OpenSession {
   int64_t ttl_ms = 0;  ///< 0: the server's choice
   std::string client;  ///< who this is, for people: "orders@host-7"
   Stamp after = {};    ///< the highest that this client was told, so that its new session is later
+  ProcessFacts facts = {};
 };
 
 /// Takes over a session, here or from another node, under the next epoch.
 struct ResumeSession {
   SessionId id;
-  uint32_t epoch = 0;  ///< the last one that the client was told, or 0; the new one is above it
+  uint32_t epoch = 0;   ///< the last one that the client was told, or 0; the new one is above it
+  bool speaks = false;  ///< from now on its process does (ProcessFacts)
 };
 
 /// A heartbeat. `epoch` is the last one that the client was told, or 0: one from before the client
@@ -42,7 +46,8 @@ struct RefreshSession {
 /// Ties the session to a connection: while it is attached, the connection is its heartbeat.
 struct AttachSession {
   SessionId id;
-  uint32_t epoch = 0;  ///< as above
+  uint32_t epoch = 0;   ///< as above
+  bool speaks = false;  ///< from now on its process does (ProcessFacts)
 };
 
 /// Whether a connection should go on being tied to the session: refused once the session has ended,
@@ -68,11 +73,13 @@ struct ProbeResult {
     kAnswered,
     kRefused,   ///< ECONNREFUSED: the host says that nobody listens
     kSilent,    ///< nothing came within the time-out, or the network said that nothing would
-    kFailed,    ///< it answered, but not with 2xx; only to an HTTP probe
+    kFailed,    ///< it answered, but not as its check wants
     kUntested,  ///< this node could not or may not ask: says nothing of the target
   };
   uint64_t ticket = 0;
   Outcome outcome = Outcome::kUntested;
+  int64_t elapsed_ms = 0;  ///< from the first byte asked to the outcome
+  std::string text = {};   ///< for operators, printable: "HTTP 503"; of at most 256 bytes
 };
 
 /// A consumer's calls to an instance fail. Enough consumers cause a probe; they alone remove
@@ -87,6 +94,8 @@ struct ReportInstance {
 /// holds them, until it holds anew.
 struct ReleaseBreaker {
   ServiceKey service;
+  std::string by = {};      ///< who believes it; may be empty: earlier clients do not say
+  std::string reason = {};  ///< may be empty
 };
 
 struct CloseSession {
@@ -97,6 +106,18 @@ struct RegisterInstance {
   InstanceKey key;
   Registration registration;
   Stamp after;  ///< what the client has seen; the new stamp is later
+  /// What its provider says of it, from the beginning; none: what it said before, or `up`.
+  std::optional<ProviderState> status = std::nullopt;
+  bool take_over = false;  ///< even from another session that lives (kConflict otherwise)
+};
+
+/// What a provider says of an instance of its own.
+struct SetStatus {
+  InstanceKey key;
+  ProviderState status = ProviderState::kUp;
+  std::string text;        ///< for people
+  SessionId session = {};  ///< if given, only if this session holds it (else kConflict)
+  Stamp after = {};
 };
 
 struct RefreshInstance {
@@ -111,6 +132,10 @@ struct DeregisterInstance {
   SessionId session = {};
   /// If above 0, the instance stays listed as draining for so long, and leaves then.
   int64_t drain_ms = 0;
+  /// If given, an operator takes it out: it stays out until it is restored (RemoveOverride), or
+  /// another process registers the id (Exclusion).
+  std::string by = {};
+  std::string reason = {};
 };
 
 /// What an operator wants of an instance in place of what its provider says, until it is removed.
@@ -250,12 +275,20 @@ struct ReadStamp {
   InstanceKey key;
 };
 
-using Input = std::variant<OpenSession, ResumeSession, RefreshSession, AttachSession, CheckTie,
-                           DetachSession, CloseSession, ProbeResult, ReportInstance, ReleaseBreaker,
-                           RegisterInstance, RefreshInstance, DeregisterInstance, SetOverride,
-                           RemoveOverride, MergeRecord, FinishLoading, AdvanceTime, ReportBus,
-                           ReportBusLost, ApplyBatch, SettlePublication, HearBeat, ApplySnapshot,
-                           MirrorRecords, ReadRecords, ReadStamp, ClaimName, ApplyDirect,
-                 SettleDirect>;
+/// What the checks of a service's instances say, a part at a time: of those behind `after`, about
+/// `most` instances.
+struct ReadChecks {
+  ServiceKey service;
+  std::string after = {};  ///< an id; empty: from the beginning
+  uint32_t most = 1'000;
+};
+
+using Input =
+    std::variant<OpenSession, ResumeSession, RefreshSession, AttachSession, CheckTie, DetachSession,
+                 CloseSession, ProbeResult, ReportInstance, ReleaseBreaker, RegisterInstance,
+                 SetStatus, RefreshInstance, DeregisterInstance, SetOverride, RemoveOverride,
+                 MergeRecord, FinishLoading, AdvanceTime, ReportBus, ReportBusLost, ApplyBatch,
+                 SettlePublication, HearBeat, ApplySnapshot, MirrorRecords, ReadRecords, ReadStamp,
+                 ReadChecks, ClaimName, ApplyDirect, SettleDirect>;
 
 }  // namespace callbook::core

@@ -44,6 +44,12 @@ std::string_view name_of(InstanceState state) {
       return "protected";
     case InstanceState::kUnattended:
       return "unattended";
+    case InstanceState::kStarting:
+      return "starting";
+    case InstanceState::kNotReady:
+      return "not_ready";
+    case InstanceState::kFailing:
+      return "failing";
   }
   return "unknown";
 }
@@ -110,7 +116,9 @@ void pack_body(const RegistrationView& registration, Interner& interner, std::st
     put_text(out, name, interner);
     base::put_string(out, value);
   });
-  out.append(registration.check);
+  if (registration.check.empty() && registration.extras.empty()) return;
+  base::put_string(out, registration.check);
+  out.append(registration.extras);
 }
 
 PackedBody::PackedBody(std::string_view packed, const Interner& interner) : interner_(interner) {
@@ -130,7 +138,7 @@ bool PackedBody::has_ports() const {
   return reader.varint() > 0;
 }
 
-std::string_view PackedBody::check() const {
+base::ByteReader PackedBody::behind_metadata() const {
   base::ByteReader reader(rest_);
   for (uint64_t left = reader.varint(); left > 0; --left) {
     text(reader);
@@ -140,6 +148,17 @@ std::string_view PackedBody::check() const {
     text(reader);
     reader.string();
   }
+  return reader;
+}
+
+std::string_view PackedBody::check() const {
+  base::ByteReader reader = behind_metadata();
+  return reader.at_end() ? std::string_view() : reader.string();
+}
+
+std::string_view PackedBody::extras() const {
+  base::ByteReader reader = behind_metadata();
+  if (!reader.at_end()) reader.string();
   return reader.rest();
 }
 
@@ -169,7 +188,8 @@ RegistrationView registration_of(const Instance& instance, const Interner& inter
           ports,
           metadata,
           {},
-          body.check()};
+          body.check(),
+          body.extras()};
 }
 
 uint64_t content_hash_of(std::string_view id, const RegistrationView& registration, uint32_t weight,

@@ -13,7 +13,7 @@
 
 namespace callbook::core {
 
-/// Effective state of an instance, as consumers see it. At most 8 values: they travel in the low
+/// Effective state of an instance, as consumers see it. At most 16 values: they travel in the low
 /// bits of list entries.
 enum class InstanceState : uint8_t {
   kUp = 0,
@@ -21,17 +21,27 @@ enum class InstanceState : uint8_t {
   kDraining = 2,      ///< about to leave: no new calls
   kSuspect = 3,       ///< not heard of as it should be; the registry is finding out
   kDown = 4,          ///< the registry does not reach it, or nobody listens there
-  kProtected = 5,     ///< not reached, like so many others that the registry doubts it: call it
-  kUnattended = 6,    ///< answers, but does not speak to the registry: call it
+  kProtected = 5,     ///< not reached, like so many others that the registry doubts it
+  kUnattended = 6,    ///< answers, but does not speak to the registry
+  kStarting = 7,      ///< its provider says so, as of the next two (provider_status.h)
+  kNotReady = 8,
+  kFailing = 9,
 };
 
-inline constexpr uint8_t kInstanceStateCount = 7;
+inline constexpr uint8_t kInstanceStateCount = 10;
 
-/// Whether consumers should call one in this state: an operator and its provider allow it, and
-/// nobody knows better.
-constexpr bool may_be_called(InstanceState state) {
-  return state != InstanceState::kOutOfService && state != InstanceState::kDraining &&
-         state != InstanceState::kDown;
+/// Whether an operator or its provider wants no calls to it: breakers count it on neither side.
+constexpr bool is_withheld(InstanceState state) {
+  switch (state) {
+    case InstanceState::kOutOfService:
+    case InstanceState::kDraining:
+    case InstanceState::kStarting:
+    case InstanceState::kNotReady:
+    case InstanceState::kFailing:
+      return true;
+    default:
+      return false;
+  }
 }
 
 /// What consumers see of it, unless an operator or its provider says otherwise.
@@ -99,9 +109,12 @@ class Instance {
   mutable uint32_t service = 0;            ///< index in the catalog
   mutable uint32_t holder_slot = kNoSlot;  ///< session slot, or lease slot of an own TTL
   mutable uint32_t holder_position = 0;    ///< place in the session's list
-  mutable uint64_t replica_part = 0;       ///< what its record adds to the replication digest
-  mutable uint8_t round = 0;               ///< in which round of joining it was last heard of
-  mutable Health health = Health::kUp;     ///< of its holder
+  mutable uint64_t claimed = 0;  ///< version at which its holder came to have its address and port
+  mutable uint64_t replica_part = 0;    ///< what its record adds to the replication digest
+  mutable uint8_t round = 0;            ///< in which round of joining it was last heard of
+  mutable bool excluded = false;        ///< an operator has taken its process out (Exclusion)
+  mutable Health health = Health::kUp;  ///< of its holder
+  mutable bool answers = false;         ///< its checks fail, but by wrong answers
 
  private:
   Instance() = default;
@@ -118,8 +131,8 @@ class Instance {
   HolderKind holder_kind_ = HolderKind::kPersistent;
 };
 
-/// Packs zone, named ports, metadata and check into `out` (cleared first), with what repeats
-/// interned.
+/// Packs zone, named ports, metadata, check and extras into `out` (cleared first), with what
+/// repeats interned.
 void pack_body(const RegistrationView& registration, Interner& interner, std::string& out);
 
 /// Reads a packed body. Only for bytes that pack_body() made.
@@ -151,11 +164,14 @@ class PackedBody {
   }
   /// Its CheckRule, encoded; empty: none.
   std::string_view check() const;
+  /// Its RegistrationExtras, encoded; empty: none.
+  std::string_view extras() const;
   bool has_ports() const;
   bool has_metadata() const;
 
  private:
   std::string_view text(base::ByteReader& reader) const;
+  base::ByteReader behind_metadata() const;
 
   const Interner& interner_;
   std::string_view zone_;

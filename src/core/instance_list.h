@@ -28,7 +28,7 @@ class ListEntry {
   uint64_t digest_part() const { return core::digest_part(instance().content_hash, state()); }
 
  private:
-  static constexpr uintptr_t kStateBits = 7;  // malloc aligns to 16
+  static constexpr uintptr_t kStateBits = 15;  // malloc aligns to 16
   uintptr_t bits_ = 0;
 };
 

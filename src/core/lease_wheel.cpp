@@ -33,6 +33,13 @@ void LeaseWheel::renew(LeaseId id, int64_t now_ms) {
   if (!lease.scheduled) schedule(id, now_ms / kTickMs);
 }
 
+void LeaseWheel::postpone(LeaseId id, int64_t deadline_ms, int64_t now_ms) {
+  Lease& lease = leases_[id];
+  CALLBOOK_CHECK(lease.live && (!lease.scheduled || deadline_ms >= lease.deadline_ms));
+  lease.deadline_ms = deadline_ms;
+  if (!lease.scheduled) schedule(id, now_ms / kTickMs);
+}
+
 void LeaseWheel::suspend(LeaseId id) {
   leases_[id].deadline_ms = kNever;
 }
@@ -48,7 +55,9 @@ void LeaseWheel::remove(LeaseId id) {
 
 void LeaseWheel::renew_all(int64_t now_ms) {
   for (LeaseId id = 0; id < leases_.size(); ++id) {
-    if (leases_[id].live && leases_[id].deadline_ms != kNever) renew(id, now_ms);
+    const Lease& lease = leases_[id];
+    const bool runs = lease.live && lease.deadline_ms != kNever;
+    if (runs && lease.owner.kind != LeaseKind::kChecks) renew(id, now_ms);
   }
 }
 

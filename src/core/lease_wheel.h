@@ -9,7 +9,8 @@ namespace callbook::core {
 
 enum class LeaseKind : uint8_t {
   kSession,
-  kInstance  ///< with a TTL of its own
+  kInstance,  ///< with a TTL of its own
+  kChecks     ///< of an instance: no lease, but when the next one is due
 };
 
 /// What a lease belongs to; the slot's meaning is given by the owner of the wheel.
@@ -29,9 +30,11 @@ class LeaseWheel {
   void remove(LeaseId id);
   int64_t ttl_ms(LeaseId id) const { return leases_[id].ttl_ms; }
   int64_t deadline_ms(LeaseId id) const { return leases_[id].deadline_ms; }
+  /// One that has lapsed, or would before `deadline_ms`, lapses then.
+  void postpone(LeaseId id, int64_t deadline_ms, int64_t now_ms);
   /// A suspended lease does not lapse until it is renewed.
   void suspend(LeaseId id);
-  /// Starts every lease anew in full, but for the suspended.
+  /// Starts every lease anew in full, but for the suspended, and kChecks.
   void renew_all(int64_t now_ms);
 
   /// Appends the owners of the leases that have lapsed by `now_ms` to `lapsed`, in the order of

@@ -56,6 +56,26 @@ TEST(LeaseWheel, AgreesWithASimpleModelUnderRandomUse) {
   }
 }
 
+TEST(LeaseWheel, ChecksComeWhenTheyAreDueAndAreNotExcused) {
+  LeaseWheel wheel;
+  std::vector<LeaseOwner> lapsed;
+  const auto id = wheel.add({LeaseKind::kChecks, 7}, 1'000, 0);
+  wheel.postpone(id, 3'000, 500);  // later, while it waits
+  wheel.advance(2'900, lapsed);
+  EXPECT_TRUE(lapsed.empty());
+  wheel.renew_all(2'900);
+  wheel.advance(3'100, lapsed);
+  ASSERT_EQ(lapsed.size(), 1u);
+  EXPECT_EQ(lapsed[0].kind, LeaseKind::kChecks);
+  EXPECT_EQ(lapsed[0].slot, 7u);
+  lapsed.clear();
+  wheel.postpone(id, 3'400, 3'100);  // sooner than its first interval, once it has come
+  wheel.advance(3'300, lapsed);
+  EXPECT_TRUE(lapsed.empty());
+  wheel.advance(3'500, lapsed);
+  EXPECT_EQ(lapsed.size(), 1u);
+}
+
 TEST(LeaseWheel, ASuspendedLeaseWaitsForItsRenewal) {
   LeaseWheel wheel;
   std::vector<LeaseOwner> lapsed;

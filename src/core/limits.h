@@ -21,9 +21,12 @@ struct Limits {
   uint32_t max_named_ports = 16;
   uint32_t max_weight = 65'535;
   uint32_t max_client_bytes = 256;
+  uint32_t max_process_bytes = 64;
+  int64_t max_lapse_ms = 7LL * 24 * 3600 * 1000;
   uint32_t max_overrides = 100'000;  ///< removed ones counted while they are remembered
   uint32_t max_by_bytes = 128;
   uint32_t max_reason_bytes = 512;
+  uint32_t max_status_text_bytes = 512;
   int64_t min_ttl_ms = 1'000;
   int64_t max_ttl_ms = 24LL * 3600 * 1000;
   int64_t max_drain_ms = 3600LL * 1000;
@@ -46,9 +49,13 @@ struct ServiceTiming {
   int64_t probe_timeout_ms = 500;
   int64_t refused_removal_ms = 10'000;  ///< from the first refusal to removal
   int64_t silent_removal_ms = 30'000;   ///< from `down` to removal
+  int64_t unattended_ms = 3'600'000;    ///< so long what answers but does not speak is not silent
   uint32_t reports = 3;                 ///< of so many consumers …
   int64_t reports_within_ms = 10'000;   ///< … within this time cause a probe; reports 0: none do
   BreakerRule breaker;
+  /// Whether those whose checks fail, but are not refused, are `protected` when all of three or
+  /// more of the service fail.
+  bool protect_failing = true;
 };
 
 /// Timing rules that an operator may change. What a service has of its own is in
@@ -58,6 +65,7 @@ struct Timing : ServiceTiming {
   uint32_t max_heartbeats_per_s = 20'000;     ///< above it, heartbeats are spread out
   uint32_t missed_heartbeats = 3;             ///< a session's TTL in heartbeats
   int64_t tombstone_ms = 24LL * 3600 * 1000;  ///< how long a departure is remembered
+  int64_t exclusion_ms = 600'000;   ///< an id that is gone for so long may come back (Exclusion)
   int64_t lost_stamps_ms = 10'000;  ///< skipped by a restart while the clock is behind the store
 
   int64_t breaker_period_ms = 1'800'000;  ///< "lately" is between one and two of these
@@ -67,9 +75,11 @@ struct Timing : ServiceTiming {
   int64_t record_age_ms = 24LL * 3600 * 1000;  ///< age at which the bus drops tied records
   int64_t announce_ms = 8LL * 3600 * 1000;     ///< tied records are announced again this often
   int64_t rejoin_ms = 12LL * 3600 * 1000;      ///< a node out of touch for longer rejoins as new
-  int64_t mark_ms = 60'000;              ///< how often the store is told that state is current
-  int64_t beat_ms = 1'000;               ///< a node's sign of life to the others
-  int64_t lost_after_ms = 5'000;         ///< without beats, a node counts as lost
+  int64_t mark_ms = 60'000;       ///< how often the store is told that state is current
+  int64_t beat_ms = 1'000;        ///< a node's sign of life to the others
+  int64_t lost_after_ms = 5'000;  ///< without beats, a node counts as lost
+  /// A silent node may come back: for so long nothing is written that it might not read.
+  int64_t absent_node_ms = 12LL * 3600 * 1000;
   int64_t takeover_grace_ms = 30'000;    ///< then its sessions have so long to move by themselves
   int64_t peer_wait_ms = 3'000;          ///< a joining node waits so long to hear of another
   int64_t join_timeout_ms = 10'000;      ///< without bus and peer it then serves what it has

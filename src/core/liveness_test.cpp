@@ -215,6 +215,29 @@ const Transcript kTranscripts[] = {
   7600 ms: orders: a-1[down] b-1[protected] c-1[protected] d-1
   8100 ms: orders: a-1[protected] b-1[protected] c-1[protected] d-1
 )"},
+    {"ARemovalJustBeforeARestartCountsAgainstTheBudget", R"(
+> process p
+  orders: p-1
+> process q
+  orders: p-1 q-1
+> process r
+  orders: p-1 q-1 r-1
+> process s
+  orders: p-1 q-1 r-1 s-1
+> lose p
+> advance 40000
+  6100 ms: orders: p-1[suspect] q-1 r-1 s-1
+  7600 ms: orders: p-1[down] q-1 r-1 s-1
+  37600 ms: ended probe_timed_out instances=1
+  37600 ms: orders: q-1 r-1 s-1
+> restart
+> lose q
+> advance 70000
+  6100 ms: orders: q-1[suspect] r-1 s-1
+  7600 ms: orders: q-1[down] r-1 s-1
+  60600 ms: ended probe_timed_out instances=1
+  60600 ms: orders: r-1 s-1
+)"},
     {"AZoneHasABreakerOfItsOwn", R"(
 > process a zone=x
   orders: a-1
@@ -320,13 +343,16 @@ const Transcript kTranscripts[] = {
 > advance 3000
 > report p-1 x y z
 > advance 3000
+  100 ms: orders: p-1[suspect] q-1
+  1000 ms: orders: p-1 q-1
 > shut p
 > report p-1 x y z
 > advance 60000
   100 ms: orders: p-1[down] q-1
 > open p
 > advance 30000
-  2100 ms: orders: p-1 q-1
+  2100 ms: orders: p-1[suspect] q-1
+  4000 ms: orders: p-1 q-1
 > shut p
 > report p-1 x y z
 > advance 3000

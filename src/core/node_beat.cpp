@@ -29,6 +29,8 @@ std::string encode_beat(const NodeBeat& beat) {
   if (beat.buckets) {
     for (uint64_t bucket : *beat.buckets) base::put_u64(out, bucket);
   }
+  base::put_u64(out, beat.reads);
+  base::put_u64(out, beat.all_read);
   return out;
 }
 
@@ -49,6 +51,10 @@ base::Result<NodeBeat> decode_beat(std::string_view bytes) {
   beat.root = reader.u64();
   if ((flags & kBuckets) != 0) {
     for (uint64_t& bucket : beat.buckets.emplace()) bucket = reader.u64();
+  }
+  if (reader.ok() && !reader.at_end()) {  // release 0.1 ends here
+    beat.reads = reader.u64();
+    beat.all_read = reader.u64();
   }
   if (!reader.ok() || beat.node.empty()) {
     return base::Error{base::ErrorCode::kCorrupt, "beat", "malformed", std::nullopt};

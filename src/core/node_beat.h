@@ -6,6 +6,7 @@
 
 #include "base/result.h"
 #include "core/bus_position.h"
+#include "core/record_feature.h"
 #include "core/replica_digest.h"
 #include "core/stamp.h"
 
@@ -23,6 +24,8 @@ struct NodeBeat {
   uint64_t root = 0;  ///< replica digest at these positions
   /// Its parts: only while the node has noticed that somebody holds something else.
   std::optional<ReplicaDigest::Buckets> buckets;
+  RecordFeatures reads = 0;     ///< none: a node of release 0.1, which does not say
+  RecordFeatures all_read = 0;  ///< by every node, as far as this one can know
 };
 
 std::string encode_beat(const NodeBeat& beat);

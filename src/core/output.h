@@ -11,7 +11,10 @@
 #include "base/result.h"
 #include "core/bus_position.h"
 #include "core/cause.h"
+#include "core/check_rule.h"
 #include "core/dump_cursor.h"
+#include "core/exclusion.h"
+#include "core/incidents.h"
 #include "core/key.h"
 #include "core/session_id.h"
 #include "core/stamp.h"
@@ -26,11 +29,28 @@ struct SessionOpened {
   int64_t heartbeat_ms = 0;  ///< how often the client should send heartbeats
   uint32_t epoch = 0;
   Stamp opened;  ///< a client that opens another one later brings it along
+  bool speaks = false;
 };
 
 struct SessionRefreshed {
   int64_t ttl_ms = 0;
   int64_t heartbeat_ms = 0;
+};
+
+/// An instance of a session that an operator has taken out.
+struct TakenOut {
+  InstanceKey instance;
+  Exclusion::Action action = Exclusion::Action::kDrain;
+  std::string by;
+  std::string reason;
+  bool operator==(const TakenOut&) const = default;
+};
+
+/// A session is still tied to its connection.
+struct TieChecked {
+  int64_t ttl_ms = 0;
+  int64_t heartbeat_ms = 0;
+  std::vector<TakenOut> taken_out;  ///< all that are, in the order of their keys
 };
 
 struct SessionEnded {
@@ -54,6 +74,12 @@ struct InstanceRefreshed {
 };
 
 struct InstanceDeregistered {
+  uint64_t version = 0;
+  Stamp stamp;
+  uint64_t owed_version = 0;  ///< as above
+};
+
+struct StatusSet {
   uint64_t version = 0;
   Stamp stamp;
   uint64_t owed_version = 0;  ///< as above
@@ -133,12 +159,41 @@ struct StampRead {
   uint64_t version = 0;  ///< at which its service stands
 };
 
+/// One check of an instance, as this node sees it.
+struct CheckReport {
+  enum class Status : uint8_t { kUnknown, kPassing, kFailing };
+
+  std::string id;    ///< of the instance
+  std::string name;  ///< of the check
+  std::shared_ptr<const CheckRule> rule;
+  std::string address;
+  uint16_t port = 0;
+  Status status = Status::kUnknown;
+  std::string home;  ///< the node that makes it
+
+  // At its home alone; elsewhere nothing is known of it but what its instance shows.
+  std::string output = {};      ///< of the last result; empty: there has been none
+  int64_t checked_ms_ago = -1;  ///< -1: there has been none
+  int64_t elapsed_ms = 0;
+  uint32_t failures = 0;  ///< in a row
+};
+
+/// A part of a service's checks, by instance and name.
+struct ChecksRead {
+  struct Part {
+    std::vector<CheckReport> checks;
+    std::string next;  ///< where to go on (ReadChecks::after); empty: there are no more
+  };
+  std::shared_ptr<const Part> part;
+};
+
 /// The input changed nothing that its author must know of.
 struct Done {};
 
-using Reply = std::variant<Done, SessionOpened, SessionRefreshed, SessionEnded, InstanceRegistered,
-                           InstanceRefreshed, InstanceDeregistered, OverrideChanged,
-                           BreakerReleased, InstanceReported, RecordsRead, StampRead>;
+using Reply = std::variant<Done, SessionOpened, SessionRefreshed, TieChecked, SessionEnded,
+                           InstanceRegistered, InstanceRefreshed, InstanceDeregistered, StatusSet,
+                           OverrideChanged, BreakerReleased, InstanceReported, RecordsRead,
+                           StampRead, ChecksRead>;
 
 /// Asks the bus for the messages of a stream above `after`: at most some thousands, as ApplyBatch.
 struct Fetch {
@@ -159,8 +214,8 @@ struct Probe {
   std::string address;
   uint16_t port = 0;
   int64_t timeout_ms = 0;
-  /// GET this and want 2xx; none: a connection is enough.
-  std::optional<std::string> http_path = std::nullopt;
+  /// What to ask there and what to expect; none: a connection is enough.
+  std::shared_ptr<const CheckRule> rule = nullptr;
   /// To be tried from another node as well, where there is one: an answer to either is an answer,
   /// and refused is what all who asked were.
   bool from_two_nodes = false;
@@ -188,6 +243,7 @@ struct Outputs {
   std::vector<SessionEnded> sessions_ended;  ///< by time, not by request
   uint32_t instances_expired = 0;            ///< own TTLs that lapsed
   std::vector<Probe> probes;
+  Incidents incidents;  ///< for the log
 
   // For the bus and the other nodes; nothing of it comes out of a node that stands alone.
   std::vector<Fetch> fetches;
@@ -202,6 +258,7 @@ struct Outputs {
     sessions_ended.clear();
     instances_expired = 0;
     probes.clear();
+    incidents.clear();
     fetches.clear();
     wants_snapshot = false;
     reports.clear();

@@ -5,6 +5,8 @@
 #include <optional>
 #include <string>
 
+#include "core/cause.h"
+#include "core/exclusion.h"
 #include "core/stamp.h"
 
 namespace callbook::core {
@@ -20,12 +22,19 @@ struct Override {
   std::string by;
   std::string reason;
   int64_t said_wall_ms = 0;
-  std::string sections;  ///< facets unknown to this release
+  std::string sections;                ///< facets besides those above, as they travel
+  std::optional<Exclusion> exclusion;  ///< of those, what this release reads
 
   // Core-only, and not looked at by readers of a published view.
   mutable uint64_t replica_part = 0;  ///< what its record adds to the replication digest
   mutable uint8_t round = 0;          ///< in which round of joining it was last heard of
 };
+
+/// Why an instance left that is taken out. REQUIRES an exclusion.
+inline Cause cause_of(const Override& said) {
+  return said.exclusion->action == Exclusion::Action::kDrain ? Cause::kDrained
+                                                             : Cause::kDeregistered;
+}
 
 /// The overrides of one service, by instance id.
 using Overrides = std::map<std::string, Override, std::less<>>;

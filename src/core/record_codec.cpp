@@ -47,7 +47,7 @@ SessionId get_session_id(ByteReader& reader) {
 
 Cause get_cause(ByteReader& reader) {
   const uint8_t cause = reader.u8();
-  if (cause >= kCauseCount) reader.fail();
+  if (cause >= kStoredCauseCount) reader.fail();
   return static_cast<Cause>(cause);
 }
 
@@ -181,6 +181,11 @@ base::Result<DecodedRecord> decode_instance(ByteReader key, ByteReader value, bo
   record.liveness = get_liveness(value, format);
   if (record.kind == RegistrationKind::kBody) get_body(value, record.body);
   record.sections = get_sections(value, format);
+  if (record.kind == RegistrationKind::kBody) {
+    const auto extras = find_section(record.sections, kExtrasSection);
+    // Those of another registration say nothing of this one.
+    if (extras && extras->stamp == record.stamp) record.body.extras = extras->bytes;
+  }
   if (!value.ok() || !value.at_end()) return corrupt("malformed instance record");
   return DecodedRecord(record);
 }
@@ -413,6 +418,10 @@ std::string with_unknown_section(std::string_view key, std::string_view value, u
     const std::string merged = merge_sections(session->sections, section);
     session->sections = merged;
     encode_value(*session, out);
+  } else if (auto* said = std::get_if<OverrideRecord>(&*decoded)) {
+    const std::string merged = merge_sections(said->sections, section);
+    said->sections = merged;
+    encode_value(*said, out);
   }
   return out;
 }

@@ -42,7 +42,8 @@ struct RegistrationView {
   std::string_view ports;     ///< flat, see flat_list.h
   std::string_view metadata;  ///< flat
   Holder holder;
-  std::string_view check;  ///< for kTtl: its CheckRule, encoded; empty: it sends heartbeats
+  std::string_view check;        ///< for kTtl: its CheckRule, encoded; empty: it sends heartbeats
+  std::string_view extras = {};  ///< RegistrationExtras, encoded; empty: none
 };
 
 struct Registration {
@@ -54,9 +55,10 @@ struct Registration {
   Metadata metadata;
   Holder holder;
   std::string check;
+  std::string extras = {};
 
   RegistrationView view() const {
-    return {address, port, zone, weight, ports.bytes(), metadata.bytes(), holder, check};
+    return {address, port, zone, weight, ports.bytes(), metadata.bytes(), holder, check, extras};
   }
 };
 

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "base/check.h"
+#include "core/sections.h"
 #include "core/validate.h"
 
 namespace callbook::core {
@@ -46,6 +47,7 @@ Registry::Registry(RegistryOptions options)
       catalog_({node_, options_.clustered || options_.mirror}, sessions_, leases_, digest_),
       doubt_(options_.timing.doubt),
       peers_(node_, options_.timing.lost_after_ms),
+      readers_(options_.timing.absent_node_ms, options_.timing.lost_after_ms),
       claim_(options_.asks_for_name ? ClaimName::Stage::kListening : ClaimName::Stage::kOwned) {}
 
 Registry::~Registry() = default;
@@ -79,6 +81,10 @@ Result<Reply> Registry::step(const Input& input, Now now, Outputs& out) {
     return Error{ErrorCode::kNotReady, "", "the registry is still loading its catalog",
                  std::nullopt};
   }
+  // With each input, not with each tick: what a node hears or reads from its store before its first
+  // tick, or after a stall before the next one, would be a removal of long ago, and the breaker
+  // would grant the budget of the running minute once more.
+  catalog_.note_time(now.mono_ms);
   return std::visit([&](const auto& wanted) { return apply(wanted, now, out); }, input);
 }
 
@@ -110,6 +116,7 @@ Result<Reply> Registry::apply(const OpenSession& input, Now now, Outputs& out) {
   session.client = input.client;
   clock_.observe(input.after.hlc);
   session.opened = clock_.next(now);
+  if (input.facts != ProcessFacts()) note_facts(session, input.facts, session.opened);
   sessions_.set_state(session, Session::State::kOpen);
   take_session(session, 0, Cause::kNone, now, out);
   note_life(session, now);
@@ -129,9 +136,10 @@ Result<Reply> Registry::apply(const ResumeSession& input, Now now, Outputs& out)
     ++counters_.sessions_moved;
   }
   resumed.lacks_registrations = false;  // whoever resumes registers anew
+  take_speech(resumed, input.speaks, now, out);
   note_life(resumed, now);
   revive(resumed, now, out);
-  if (resumed.attachments == 0) leases_.renew(resumed.lease, now.mono_ms);
+  if (!is_mute(resumed)) leases_.renew(resumed.lease, now.mono_ms);
   return Reply(opened(resumed));
 }
 
@@ -144,7 +152,7 @@ Result<Reply> Registry::apply(const RefreshSession& input, Now now, Outputs& out
   }
   note_life(refreshed, now);
   revive(refreshed, now, out);
-  if (refreshed.attachments == 0) {
+  if (!is_mute(refreshed)) {
     leases_.renew(refreshed.lease, now.mono_ms);
     doubt_.heard();
   }
@@ -159,10 +167,15 @@ Result<Reply> Registry::apply(const AttachSession& input, Now now, Outputs& out)
   if (auto status = bring_home(attached, input.epoch, now, out); !status.ok()) {
     return status.error();
   }
+  take_speech(attached, input.speaks, now, out);
   note_life(attached, now);
   revive(attached, now, out);
   ++attached.attachments;
-  leases_.suspend(attached.lease);
+  if (is_mute(attached)) {
+    leases_.suspend(attached.lease);
+  } else {
+    leases_.renew(attached.lease, now.mono_ms);
+  }
   return Reply(opened(attached));
 }
 
@@ -170,6 +183,7 @@ Result<Reply> Registry::apply(const DetachSession& input, Now now, Outputs& out)
   Session* session = sessions_.find(input.id);
   if (session == nullptr || session->attachments == 0) return Reply(Done{});
   if (--session->attachments > 0) return Reply(Done{});
+  if (!session->facts.speaks) session->heard_version = version_;
   const bool at_home = session->lease != kNoSlot && !session->moved_away;
   const bool suspicious = input.how != DetachSession::How::kReleased && probes() &&
                           session->state == Session::State::kOpen && !session->instances.empty();
@@ -181,6 +195,7 @@ Result<Reply> Registry::apply(const DetachSession& input, Now now, Outputs& out)
     advance_suspects(now, out);  // the first probe need not wait for a tick
     return Reply(Done{});
   }
+  if (session->facts.speaks) return Reply(Done{});  // its lease has been running all the time
   if (!session->moved_away) note_life(*session, now);
   // At its home it must be heard of by other means from now on.
   if (session->lease != kNoSlot) leases_.renew(session->lease, now.mono_ms);
@@ -213,7 +228,11 @@ Result<Reply> Registry::apply(const RegisterInstance& input, Now now, Outputs& o
 
   const RegistrationView body = input.registration.view();
   clock_.observe(input.after.hlc);
-  if (present.body != nullptr && catalog_.is_unchanged(*present.body, body.holder, body)) {
+  const ProviderStatus* said = known == nullptr ? nullptr : known->find_status(input.key.id);
+  const ProviderState before = said == nullptr ? ProviderState::kUp : said->state;
+  const bool says_status = input.status.value_or(before) != before;
+  if (present.body != nullptr && !says_status &&
+      catalog_.is_unchanged(*present.body, body.holder, body)) {
     return register_unchanged(*known, *present.body, input.after > present.stamp, now, out);
   }
 
@@ -225,7 +244,8 @@ Result<Reply> Registry::apply(const RegisterInstance& input, Now now, Outputs& o
   record.stamp = stamp;
   record.cause = Cause::kRegistered;
   record.body = body;
-  record.sections = present.sections;
+  const std::string sections = sections_for(input, present, stamp);
+  record.sections = sections;
   if (body.holder.kind == HolderKind::kTtl) {
     record.liveness = {present.liveness.epoch + 1, stamp, node_, false, Cause::kNone, now.wall_ms};
     if (!body.check.empty()) await_check(present, body, record.liveness);
@@ -239,9 +259,9 @@ Result<Reply> Registry::apply(const RegisterInstance& input, Now now, Outputs& o
   catalog_.merge(service, present, record, version, now);
   version_ = version;
   if (!body.check.empty()) {
-    begin_check(service.find_live(input.key.id)->holder_slot, out);
+    begin_checks(service.find_body(input.key.id)->holder_slot, out);
   } else if (body.holder.kind == HolderKind::kTtl) {
-    catalog_.renew_ttl(*service.find_live(input.key.id), !stood_still(now), now.mono_ms);
+    catalog_.renew_ttl(*service.find_body(input.key.id), !stood_still(now), version_, now.mono_ms);
   }
   RecordBatch& batch = out.records;
   batch.begin(version);
@@ -262,16 +282,70 @@ Result<Reply> Registry::apply(const RegisterInstance& input, Now now, Outputs& o
   return Reply(InstanceRegistered{effect, version, stamp, options_.clustered ? version : 0});
 }
 
+/// The sections of the record that a registration makes. What an earlier one said besides, and what
+/// another process said of itself under this id, does not stand.
+std::string Registry::sections_for(const RegisterInstance& input, const KeyState& present,
+                                   Stamp stamp) {
+  std::string sections(present.sections);
+  const std::string& extras = input.registration.extras;
+  if (!extras.empty() || find_section(sections, kExtrasSection)) {
+    sections = with_section(sections, kExtrasSection, stamp, extras);
+  }
+  const bool said = find_section(sections, kStatusSection).has_value();
+  if (input.status || (said && !is_same_process(present, input.registration.holder))) {
+    const ProviderStatus status{input.status.value_or(ProviderState::kUp), {}};
+    sections = with_section(sections, kStatusSection, stamp, encode(status));
+  }
+  return sections;
+}
+
+/// Whether the holder of what stands under a key is the process that `holder` belongs to.
+bool Registry::is_same_process(const KeyState& present, const Holder& holder) {
+  if (present.kind != RegistrationKind::kBody || present.holder.kind != holder.kind) return false;
+  if (holder.kind != HolderKind::kSession || present.holder.session == holder.session) return true;
+  const Session* before = sessions_.find(present.holder.session);
+  const Session* now = sessions_.find(holder.session);
+  return before != nullptr && now != nullptr && !now->facts.process.empty() &&
+         before->facts.process == now->facts.process;
+}
+
+Result<Reply> Registry::apply(const SetStatus& input, Now now, Outputs& out) {
+  if (auto status = validate(input, options_.limits); !status.ok()) return status.error();
+  Service* service = catalog_.find(input.key.service);
+  const KeyState present =
+      service == nullptr ? KeyState{} : catalog_.state_of(*service, input.key.id);
+  if (present.body == nullptr) return no_instance(input.key);
+  if (input.session != SessionId{} && present.holder.session != input.session) {
+    return Error{ErrorCode::kConflict, "session",
+                 fmt::format("does not hold '{}'; another has registered it since", input.key.id),
+                 std::nullopt};
+  }
+  if (auto status = check_outbox(input.key, present.holder.kind); !status.ok()) {
+    return status.error();
+  }
+  clock_.observe(input.after.hlc);
+  const Stamp stamp = clock_.next(now);
+  const std::string sections =
+      with_section({}, kStatusSection, stamp, encode(ProviderStatus{input.status, input.text}));
+  InstanceRecord record;
+  record.service = service->key();
+  record.id = input.key.id;
+  record.sections = sections;
+  catalog_.merge(*service, present, record, version_ + 1, now);
+  const uint64_t version = change(*service, input.key.id, now, out);
+  return Reply(StatusSet{version, stamp, options_.clustered ? version : 0});
+}
+
 Result<Reply> Registry::register_unchanged(const Service& service, const Instance& body,
                                            bool publish, Now now, Outputs& out) {
   // Nobody is told, but the newer stamp is kept: a deregistration in flight from before must lose.
   // Where the client has been told of something newer than is known here, everybody is told.
   ++counters_.unchanged;
   const Stamp stamp = clock_.next(now);
-  body.stamp = stamp;
+  catalog_.restamp(service, body, stamp);
   const std::string id(body.id());
   if (is_checked(body)) {
-    begin_check(body.holder_slot, out);
+    begin_checks(body.holder_slot, out);
   } else if (body.holder_kind() == HolderKind::kTtl) {
     renew_own_ttl(service, body, now, out);
   }
@@ -314,7 +388,7 @@ void Registry::renew_own_ttl(const Service& service, const Instance& body, Now n
     move_ttl(service, id, present, Cause::kNone, now, out);
     ++counters_.sessions_moved;
   }
-  catalog_.renew_ttl(body, !stood_still(now), now.mono_ms);
+  catalog_.renew_ttl(body, !stood_still(now), version_, now.mono_ms);
   revive(owner_of(body), now, out);
 }
 
@@ -389,14 +463,43 @@ Status Registry::claim_holder(const RegisterInstance& input, const KeyState& pre
   if (rival.opened > (*session)->opened) return superseded(input.key.id);
   // Of one that is not known here its home will say which of the two goes on.
   if (rival.state != Session::State::kOpen) return {};
+  if (!input.take_over && is_held(rival, **session, present, input, now)) {
+    return Error{
+        ErrorCode::kConflict, "id",
+        fmt::format("'{}' is held by a living session at {}:{} ({}); choose another id, or "
+                    "insist with take_over",
+                    input.key.id, present.body->address(), present.body->port(),
+                    rival.client.empty() ? "which gave no name" : rival.client),
+        std::nullopt};
+  }
+  note_taken_over(input.key.service, input.key.id, rival, **session, out);
   supersede(rival, input.key.id, now, out);
   return {};
+}
+
+/// Whether an id is not to be given away: its holder lives, and is another than the claimant. A
+/// process that was restarted, or has lost its session, comes back under its id at once: its old
+/// session is not heard of any more, or it has the same address and port, or the same process id.
+bool Registry::is_held(const Session& holder, const Session& claimant, const KeyState& present,
+                       const RegisterInstance& input, Now now) const {
+  const Instance& body = *present.body;
+  if (body.excluded) return false;  // another process is to take its place
+  if (holder.liveness.health != Health::kUp || !is_home(holder.liveness)) return false;
+  const bool same_place =
+      body.address() == input.registration.address && body.port() == input.registration.port;
+  const bool same_process =
+      !holder.facts.process.empty() && holder.facts.process == claimant.facts.process;
+  if (same_place || same_process || holder.moved_away) return false;
+  if (is_mute(holder)) return true;
+  // A heartbeat on its way is not missed yet.
+  const int64_t heartbeat_ms = asked_heartbeat_ms(holder.ttl_ms);
+  return holder.evidence_ms != 0 && now.mono_ms - holder.evidence_ms <= heartbeat_ms * 3 / 2;
 }
 
 Result<Reply> Registry::apply(const RefreshInstance& input, Now now, Outputs& out) {
   if (auto status = validate(input.key); !status.ok()) return status.error();
   const Service* service = catalog_.find(input.key.service);
-  const Instance* live = service == nullptr ? nullptr : service->find_live(input.key.id);
+  const Instance* live = service == nullptr ? nullptr : service->find_body(input.key.id);
   if (live == nullptr) return no_instance(input.key);
   if (live->holder_kind() != HolderKind::kTtl) {
     return Error{ErrorCode::kConflict, "id",
@@ -428,6 +531,7 @@ Status Registry::check_meant(const DeregisterInstance& input, const KeyState& pr
   Session& other = *sessions_.find(present.holder.session);
   if (other.state != Session::State::kOpen) return {};
   if (other.opened > session->opened) return not_its_own;
+  note_taken_over(input.key.service, input.key.id, other, *session, out);
   supersede(other, input.key.id, now, out);
   return {};
 }
@@ -445,6 +549,7 @@ Result<Reply> Registry::removed_before(const DeregisterInstance& input, const Se
 
 Result<Reply> Registry::apply(const DeregisterInstance& input, Now now, Outputs& out) {
   if (auto status = validate(input, options_.limits); !status.ok()) return status.error();
+  if (!input.by.empty()) return take_out(input, now, out);
   Service* service = catalog_.find(input.key.service);
   const KeyState present =
       service == nullptr ? KeyState{} : catalog_.state_of(*service, input.key.id);

@@ -15,6 +15,7 @@
 #include "core/catalog.h"
 #include "core/direct_line.h"
 #include "core/dump_cursor.h"
+#include "core/feature_readers.h"
 #include "core/hybrid_clock.h"
 #include "core/input.h"
 #include "core/lease_wheel.h"
@@ -152,6 +153,15 @@ class Registry {
   };
   const Counters& counters() const { return counters_; }
   const PeerTable& peers() const { return peers_; }
+  /// Whether a record may say what `feature` names. False while this node cannot know
+  /// (FeatureReaders). Ask at each write: a node of an earlier release may join at any time.
+  bool every_node_reads(RecordFeature feature, base::Now now) const {
+    return (features_read_by_all(now) & bit_of(feature)) != 0;
+  }
+  /// The same for all features that this release reads, as bits.
+  RecordFeatures features_read_by_all(base::Now now) const {
+    return options_.clustered ? readers_.read_by_all(now.mono_ms) : kReadFeatures;
+  }
 
   using DumpCursor = core::DumpCursor;
   /// Appends up to about `most` of the live records to `out` and moves the cursor. Records that
@@ -176,8 +186,13 @@ class Registry {
   base::Result<Reply> apply(const DetachSession& input, base::Now now, Outputs& out);
   base::Result<Reply> apply(const CloseSession& input, base::Now now, Outputs& out);
   base::Result<Reply> apply(const RegisterInstance& input, base::Now now, Outputs& out);
+  base::Result<Reply> apply(const SetStatus& input, base::Now now, Outputs& out);
+  std::string sections_for(const RegisterInstance& input, const KeyState& present, Stamp stamp);
+  bool is_same_process(const KeyState& present, const Holder& holder);
   base::Result<Reply> apply(const RefreshInstance& input, base::Now now, Outputs& out);
   base::Result<Reply> apply(const DeregisterInstance& input, base::Now now, Outputs& out);
+  bool is_held(const Session& holder, const Session& claimant, const KeyState& present,
+               const RegisterInstance& input, base::Now now) const;
   base::Status check_capacity(const RegisterInstance& input, const Service* service,
                               const KeyState& present);
   base::Status check_outbox(Stream stream, std::string_view key);
@@ -234,26 +249,38 @@ class Registry {
   bool remove_suspect(uint64_t number, const Suspect& suspect, base::Now now, Outputs& out);
   void end_suspect(uint64_t number, const Suspect& suspect, Cause cause, base::Now now,
                    Outputs& out);
+  void note_lapse(Suspect& suspect, base::Now now);
+  bool lapses_exactly(const Suspect& suspect);
+  void follow_lapse(Suspect& suspect, base::Now now, Outputs& out);
+  int64_t due_ms(const Suspect& suspect, base::Now now) const;
+  void note_answer(Suspect& suspect, base::Now now, Outputs& out);
+  void answer_reports(uint64_t number, const Suspect& suspect, base::Now now, Outputs& out);
   bool address_is_taken(const Suspect& suspect);
+  bool takes_address(const Instance& other, const Instance& instance);
+  RegistrationExtras extras_of(const Instance& instance) const;
+  bool has_lapse(const Instance& instance) const { return extras_of(instance).lapse.has_value(); }
+  ProcessFacts facts_of(const Instance& instance) const;
   bool in_doubt(base::Now now) const;
   void excuse_suspects(base::Now now);
   void watch_own_hearing(base::Now now);
   std::vector<Probe> targets_of(const Suspect& suspect, int64_t timeout_ms);
   void begin_round(uint64_t number, Suspect& suspect, base::Now now, Outputs& out);
   void conclude_round(uint64_t number, Suspect& suspect, base::Now now, Outputs& out);
-  void conclude_silence(Suspect& suspect, base::Now now, Outputs& out);
+  void conclude_silence(Suspect& suspect, Cause cause, base::Now now, Outputs& out);
 
   // Those that are checked: registry_checks.cpp.
   static bool is_check(uint64_t ticket);
-  bool is_checked(const Instance& instance) {
-    return instance.holder_kind() == HolderKind::kTtl &&
-           catalog_.check_run(instance.holder_slot) != nullptr;
-  }
+  bool is_checked(const Instance& instance) const { return catalog_.is_checked(instance); }
   void await_check(const KeyState& present, const RegistrationView& body, Liveness& liveness) const;
-  void begin_check(uint32_t slot, Outputs& out);
+  void begin_check(uint32_t slot, size_t index, Outputs& out);
+  void begin_checks(uint32_t slot, Outputs& out);
+  void begin_due_checks(uint32_t slot, base::Now now, Outputs& out);
   base::Result<Reply> apply_check(const ProbeResult& input, base::Now now, Outputs& out);
-  void pass_check(CheckRun& run, uint32_t slot, base::Now now, Outputs& out);
-  void fail_check(CheckRun& run, uint32_t slot, Cause cause, base::Now now, Outputs& out);
+  void follow_checks(uint32_t slot, base::Now now, Outputs& out);
+  void remove_failing(uint32_t slot, base::Now now, Outputs& out);
+  base::Result<Reply> apply(const ReadChecks& input, base::Now now, Outputs& out);
+  void report_checks(const Instance& instance, base::Now now, std::vector<CheckReport>& out);
+  std::string name_of_node(NodeId node) const;
 
   // Refusal to believe in mass death: registry_breaker.cpp.
   base::Result<Reply> apply(const ReleaseBreaker& input, base::Now now, Outputs& out);
@@ -261,6 +288,7 @@ class Registry {
   void for_each_group(LeaseOwner owner, Visit visit);
   bool breakers_allow(LeaseOwner owner, base::Now now);
   void follow_breaker(LeaseOwner owner, Cause cause, base::Now now, Outputs& out);
+  bool follow_groups(LeaseOwner owner, base::Now now, Outputs& out);
   bool follow_group(const Service& service, std::string_view zone, BreakerGroup& group,
                     base::Now now, Outputs& out);
   void write_breaker(const Service& service, std::string_view zone, const BreakerGroup& group,
@@ -275,10 +303,15 @@ class Registry {
   base::Result<Reply> apply(const RemoveOverride& input, base::Now now, Outputs& out);
   base::Status check_target(const InstanceKey& key) const;
   base::Result<Reply> say(const InstanceKey& key, OverrideRecord record, Stamp after, base::Now now,
-                          Outputs& out);
+                          Outputs& out, const Exclusion* exclusion = nullptr);
   InstanceDeregistered begin_drain(Service& service, const KeyState& present, int64_t until_wall_ms,
                                    base::Now now, Outputs& out);
   void end_drains(base::Now now, Outputs& out);
+  base::Result<Reply> take_out(const DeregisterInstance& input, base::Now now, Outputs& out);
+  void end_operator_drains(base::Now now, Outputs& out);
+  void tend_exclusions(base::Now now, Outputs& out);
+  bool is_over(const Service& service, std::string_view id, base::Now now) const;
+  base::Status check_override_room(const InstanceKey& key) const;
   void write_override(const Service& service, std::string_view id, uint64_t version,
                       RecordBatch& batch) const;
   void apply_record(Source source, const BusMessage& message, const OverrideRecord& record,
@@ -291,6 +324,8 @@ class Registry {
   void excuse_silence(base::Now now);
   void end_lapsed(base::Now now, Outputs& out);
   void expire_instance(uint32_t ttl_slot, Cause cause, base::Now now, Outputs& out);
+  void end_lease(const Service& service, std::string_view id, const Liveness& present, Cause cause,
+                 base::Now now, Outputs& out);
   void drop_aged(base::Now now, Outputs& out);
   void tend_sessions(base::Now now, Outputs& out);
   void tend_session(Session& session, base::Now now, Outputs& out);
@@ -310,6 +345,13 @@ class Registry {
     if (options_.mirror) return false;
     return !options_.clustered || liveness.home == node_;
   }
+  /// Whether its connection stands for its heartbeats, as it did for all in release 0.1.
+  static bool is_mute(const Session& session) {
+    return session.attachments > 0 && !session.facts.speaks;
+  }
+  std::vector<TakenOut> taken_out_of(const Session& session) const;
+  void note_facts(Session& session, const ProcessFacts& facts, Stamp stamp);
+  void take_speech(Session& session, bool speaks, base::Now now, Outputs& out);
   bool has_evidence(const Session& session, base::Now now) const;
   bool stood_still(base::Now now) const;
   void note_life(Session& session, base::Now now) const;
@@ -328,6 +370,14 @@ class Registry {
   void end_unknown_session(Session& session, base::Now now);
   int64_t asked_heartbeat_ms(int64_t ttl_ms) const;
   SessionOpened opened(const Session& session) const;
+
+  // For the log: registry_incidents.cpp.
+  void note_removed(const Instance& instance, Cause cause, Outputs& out) const;
+  void note_ended(const Session& session, Cause cause, Outputs& out) const;
+  static void note_taken_over(ServiceKeyView service, std::string_view id, const Session& from,
+                              const Session& heir, Outputs& out);
+  void note_inherited(const Session& session, NodeId home, Outputs& out) const;
+  void note_inherited(const Instance& instance, NodeId home, Outputs& out) const;
 
   // Another data center: registry_mirror.cpp.
   base::Result<Reply> apply(const MirrorRecords& input, base::Now now, Outputs& out);
@@ -419,6 +469,7 @@ class Registry {
   void sweep(base::Now now, Outputs& out);
   void sweep_sessions(base::Now now, Outputs& out);
   void sweep_instances(base::Now now, Outputs& out);
+  void excuse_claims();
   void begin_service(Phase phase, base::Now now);
   void finish_join(base::Now now, Outputs& out);
   void announce_own(base::Now now, Outputs& out);
@@ -454,8 +505,10 @@ class Registry {
   Reports reports_;
   Doubt doubt_;
   uint32_t tended_breaker_ = 0;
+  std::pair<uint32_t, std::string> tended_exclusion_;
   std::set<uint32_t> holding_;  // services of which a breaker holds
   int64_t breakers_since_ms_ = 0;
+  uint32_t check_serial_ = 0;  ///< of the last check that was begun
   Counters counters_;
 
   // The bus. Times are monotonic ms.
@@ -495,6 +548,7 @@ class Registry {
     int64_t others_due_ms = 0;  ///< when records of other authors are due
   };
   PeerTable peers_;
+  FeatureReaders readers_;
   ClaimName::Stage claim_;
   Joining join_;
   Announcing announcing_;

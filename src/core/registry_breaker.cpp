@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "core/registry.h"
+#include "core/validate.h"
 
 namespace callbook::core {
 
@@ -18,8 +19,7 @@ void Registry::for_each_group(LeaseOwner owner, Visit visit) {
   for_each_instance(owner, SIZE_MAX, [&](const Instance& instance) {
     Service& service = *catalog_.at(instance.service);
     if (service.find_live(instance.id()) != &instance) return;
-    const InstanceState state = service.state_for(instance);
-    if (state == InstanceState::kOutOfService || state == InstanceState::kDraining) return;
+    if (is_withheld(service.state_for(instance))) return;
     const PackedBody body(instance.packed(), catalog_.interner());
     service.breaker().for_each_of(body.zone(), [&](std::string_view zone, BreakerGroup& group) {
       visit(service, zone, group);
@@ -49,12 +49,18 @@ bool Registry::breakers_allow(LeaseOwner owner, Now now) {
 /// Whoever is not reached, for `cause`, is served on while a breaker of one of its groups holds.
 void Registry::follow_breaker(LeaseOwner owner, Cause cause, Now now, Outputs& out) {
   if (!is_unreachable(liveness_of(owner).health)) return;
+  const bool holds = follow_groups(owner, now, out);
+  set_health(owner, holds ? Health::kProtected : Health::kDown, holds ? Cause::kMassDeath : cause,
+             now, out);
+}
+
+/// Begins the holds of its groups that are due; whether one of them holds.
+bool Registry::follow_groups(LeaseOwner owner, Now now, Outputs& out) {
   bool holds = false;
   for_each_group(owner, [&](Service& service, std::string_view zone, BreakerGroup& group) {
     holds |= follow_group(service, zone, group, now, out);
   });
-  set_health(owner, holds ? Health::kProtected : Health::kDown, holds ? Cause::kMassDeath : cause,
-             now, out);
+  return holds;
 }
 
 /// Begins the hold of a group; whether it holds.
@@ -137,6 +143,7 @@ void Registry::load_breaker(const BreakerRecord& record, Now now) {
 }
 
 Result<Reply> Registry::apply(const ReleaseBreaker& input, Now, Outputs& out) {
+  if (auto status = validate(input, options_.limits); !status.ok()) return status.error();
   Service* service = catalog_.find(input.service);
   if (service == nullptr) {
     return base::Error{base::ErrorCode::kNotFound, "service", "is not known", std::nullopt};

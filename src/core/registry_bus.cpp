@@ -243,6 +243,7 @@ bool Registry::reassert(Service& service, const KeyState& present, const Instanc
   const bool behind = positions_[tied].version < streams_[tied].head.version;
   if (!known && (!removed || behind)) return true;
   if (known && rival->opened > own.opened) {
+    note_taken_over(record.service, record.id, own, *rival, out);
     supersede(own, record.id, now, out);
     return false;
   }
@@ -277,7 +278,14 @@ bool Registry::refute(Service& service, const KeyState& present, InstanceRecord 
 
 /// Another node has forgotten a later registration of an instance whose holder lives here. What
 /// this home holds takes a stamp later still, so that all hold one again. If it holds nothing, the
-/// holder is asked.
+/// holder is asked; a lease of its own has nobody to ask, and ends.
+///
+/// A registers with a TTL, so that it is the home of the lease's epoch 3. B, cut off, knows only of
+/// epoch 1. A deregisters; later B registers the same id, in its epoch 2, which lapses. Then the
+/// two meet: the registration that B forgot has the later stamp, and epoch 3 outdoes the end of
+/// epoch 2. C, which has not heard of the deregistration, is to keep what a living lease holds
+/// (outlives) until the home says otherwise. A has nothing to say: the lease that it has left holds
+/// up nothing.
 void Registry::restate(const InstanceRecord& forgotten, Now now, Outputs& out) {
   if (forgotten.kind != RegistrationKind::kForgotten) return;
   Service* service = catalog_.find(forgotten.service);
@@ -290,6 +298,9 @@ void Registry::restate(const InstanceRecord& forgotten, Now now, Outputs& out) {
   if (!is_home(liveness) || liveness.ended) return;
   if (state.body == nullptr) {
     if (of_session && state.stamp == forgotten.stamp) session->lacks_registrations = true;
+    const bool idle =
+        state.kind == RegistrationKind::kForgotten && state.holder.kind == HolderKind::kTtl;
+    if (idle) end_lease(*service, forgotten.id, state.liveness, Cause::kDeregistered, now, out);
     return;
   }
   if (state.stamp >= forgotten.stamp) return;
@@ -299,7 +310,7 @@ void Registry::restate(const InstanceRecord& forgotten, Now now, Outputs& out) {
 
 /// What this node holds of an instance takes a later stamp than all that it has heard of.
 void Registry::stamp_anew(Service& service, const Instance& body, Now now, Outputs& out) {
-  body.stamp = clock_.next(now);
+  catalog_.restamp(service, body, clock_.next(now));
   catalog_.settle_part(service, body.id());
   change(service, body.id(), now, out);
 }

@@ -55,6 +55,7 @@ Result<Reply> Registry::apply(const HearBeat& input, Now now, Outputs&) {
   if (peer.boot != heard->boot) PeerTable::begin_anew(peer, heard->boot);
   peer.name = heard->node;
   peer.serving = heard->serving;
+  readers_.hear(sender, heard->reads, heard->all_read, now.mono_ms);
   peer.clock_ahead_ms = heard->wall_ms - now.wall_ms;
   counters_.largest_clock_gap_ms =
       std::max<int64_t>(counters_.largest_clock_gap_ms, std::abs(peer.clock_ahead_ms));
@@ -104,12 +105,15 @@ void Registry::beat(Now now, Outputs& out) {
   beat.positions = positions_;
   beat.root = digest_.root();
   if (now.mono_ms < show_buckets_until_ms_) beat.buckets = digest_.buckets();
+  beat.reads = kReadFeatures;
+  beat.all_read = features_read_by_all(now);
   out.beat = encode_beat(beat);
 }
 
 void Registry::advance_cluster(Now now, Outputs& out) {
   const Timing& timing = options_.timing;
   peers_.forget_silent(now.mono_ms - timing.record_age_ms);
+  if (!isolated(now)) readers_.listen(now.mono_ms);
   if (isolated(now)) {
     contact_since_ms_ = 0;
   } else if (contact_since_ms_ == 0) {
@@ -404,9 +408,20 @@ void Registry::sweep_instances(Now now, Outputs& out) {
   }
 }
 
+/// What was registered before this node began to serve takes nobody's address: who was heard of
+/// after it, and who was not, is not known here.
+void Registry::excuse_claims() {
+  for (uint32_t slot = 0; slot < sessions_.slot_count(); ++slot) {
+    sessions_.at(slot).heard_version = version_;
+  }
+  catalog_.excuse_ttls(version_);
+}
+
 void Registry::begin_service(Phase phase, Now now) {
   if (loading()) {
     leases_.renew_all(now.mono_ms);
+    catalog_.skip_missed_checks(now.mono_ms);
+    excuse_claims();
     catalog_.start_recording(version_);
   }
   phase_ = phase;

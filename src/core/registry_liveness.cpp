@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "base/hash.h"
+#include "base/address.h"
 #include "core/registry.h"
 #include "core/validate.h"
 
@@ -20,6 +21,11 @@ namespace {
 constexpr size_t kMostTargets = 3;
 /// So many of its instances are looked at for them.
 constexpr size_t kMostLookedAt = 32;
+/// How long after its time-out the result of a probe is waited for: what a second node found out is
+/// on its way (node/probing.h).
+constexpr int64_t kResultGraceMs = 250;
+/// Smaller services are no mass: there an instance's own lapse rule holds exactly.
+constexpr uint32_t kLeastMass = 3;
 /// How often those are looked at again that nobody reaches: the breaker may begin to hold, or end.
 constexpr int64_t kLookAgainMs = 1'000;
 
@@ -71,6 +77,7 @@ ServiceTiming Registry::timing_of(LeaseOwner owner) {
     raise(most.probe_timeout_ms, one.probe_timeout_ms);
     raise(most.refused_removal_ms, one.refused_removal_ms);
     raise(most.silent_removal_ms, one.silent_removal_ms);
+    raise(most.unattended_ms, one.unattended_ms);
   });
   return most;
 }
@@ -112,7 +119,9 @@ void Registry::set_health(const Instance& instance, Health health, Cause cause, 
   record.liveness = present;
   record.liveness.stamp = clock_.next(now);
   record.liveness.health = health;
-  if (present.cause != Cause::kHomeLost) record.liveness.cause = cause;
+  // A check says why by itself, whoever has made those before.
+  const bool says_why = present.cause != Cause::kHomeLost || is_checked(instance);
+  if (says_why) record.liveness.cause = cause;
   catalog_.merge(record, version_ + 1, now);
   change(service, id, now, out);
 }
@@ -136,7 +145,24 @@ void Registry::begin_suspicion(LeaseOwner owner, bool reported, Now now) {
   suspect.owner = owner;
   suspect.reported = reported;
   suspect.next_round_ms = now.mono_ms;
+  if (!reported) note_lapse(suspect, now);
   suspicion_of(owner) = suspects_.add(suspect, now.mono_ms);
+}
+
+/// What its registration says besides what release 0.1 knew.
+RegistrationExtras Registry::extras_of(const Instance& instance) const {
+  const std::string_view bytes = PackedBody(instance.packed(), catalog_.interner()).extras();
+  if (bytes.empty()) return {};
+  return decode_extras(bytes).value_or(RegistrationExtras());
+}
+
+/// Reads the rule that an instance with a TTL of its own may have brought for its silence, which
+/// began a TTL ago.
+void Registry::note_lapse(Suspect& suspect, Now now) {
+  if (suspect.owner.kind != LeaseKind::kInstance) return;
+  const Instance& instance = catalog_.ttl_instance(suspect.owner.slot);
+  suspect.lapse = extras_of(instance).lapse;
+  suspect.silent_since_ms = now.mono_ms - catalog_.ttl_ms(instance);
 }
 
 /// Whom only consumers had reported is not heard of either: from now on it may be removed, by what
@@ -151,6 +177,7 @@ bool Registry::confirm(uint64_t number, Now now) {
   suspect->outstanding = 0;
   suspect->remove_ms = 0;
   suspect->next_round_ms = now.mono_ms;
+  note_lapse(*suspect, now);
   suspects_.schedule(number, now.mono_ms);
   return true;
 }
@@ -189,18 +216,51 @@ void Registry::tend_suspect(uint64_t number, Now now, Outputs& out) {
     // Its owner was to stop, and says nothing any more.
     return end_suspect(number, suspect, Cause::kSessionExpired, now, out);
   }
+  if (suspect.lapse) follow_lapse(suspect, now, out);
   if (suspect.remove_ms != 0 && now.mono_ms >= suspect.remove_ms) {
     if (remove_suspect(number, suspect, now, out)) return;
   }
-  if (suspect.outstanding > 0 && now.mono_ms >= suspect.next_round_ms) {
+  if (suspect.outstanding > 0 && now.mono_ms >= suspect.results_until_ms) {
     suspect.outstanding = 0;  // what has not come by now is our own fault
   }
-  if (now.mono_ms >= suspect.next_round_ms) begin_round(number, suspect, now, out);
+  const bool asks = probes() && (!suspect.lapse || suspect.lapse->probe);
+  if (asks && suspect.outstanding == 0 && now.mono_ms >= suspect.next_round_ms) {
+    begin_round(number, suspect, now, out);
+  }
   if (suspects_.find(number) == nullptr) return;
-  follow_breaker(suspect.owner, Cause::kProbeTimedOut, now, out);
-  int64_t due_ms = suspect.next_round_ms;
-  if (suspect.remove_ms != 0) due_ms = std::min(due_ms, now.mono_ms + kLookAgainMs);
-  suspects_.schedule(number, std::max(due_ms, now.mono_ms + 1));
+  if (!lapses_exactly(suspect)) follow_breaker(suspect.owner, Cause::kProbeTimedOut, now, out);
+  suspects_.schedule(number, std::max(due_ms(suspect, now), now.mono_ms + 1));
+}
+
+/// When a suspect is to be looked at next.
+int64_t Registry::due_ms(const Suspect& suspect, Now now) const {
+  int64_t due_ms = suspect.outstanding > 0 ? suspect.results_until_ms : suspect.next_round_ms;
+  if (suspect.lapse || suspect.remove_ms != 0)
+    due_ms = std::min(due_ms, now.mono_ms + kLookAgainMs);
+  return due_ms;
+}
+
+/// Whether an instance's own lapse rule holds without the breaker, since its service is no mass.
+bool Registry::lapses_exactly(const Suspect& suspect) {
+  if (!suspect.lapse) return false;
+  const Instance& instance = catalog_.ttl_instance(suspect.owner.slot);
+  return catalog_.at(instance.service)->standing().largest < kLeastMass;
+}
+
+/// What the silence of one that brought a rule for it has come to mean.
+void Registry::follow_lapse(Suspect& suspect, Now now, Outputs& out) {
+  const Health health = liveness_of(suspect.owner).health;
+  if (health == Health::kUnattended) {
+    suspect.remove_ms = 0;  // an answer overrules, where the rule lets it be asked
+    return;
+  }
+  const int64_t ttl_ms = catalog_.ttl_ms(catalog_.ttl_instance(suspect.owner.slot));
+  const int64_t down_ms = suspect.silent_since_ms + std::max(suspect.lapse->down_after_ms, ttl_ms);
+  if (now.mono_ms >= down_ms && health == Health::kSuspect) {
+    set_health(suspect.owner, Health::kDown, Cause::kHeartbeatsMissed, now, out);
+  }
+  const int64_t remove_after_ms = suspect.lapse->remove_after_ms;
+  suspect.remove_ms = remove_after_ms == 0 ? 0 : suspect.silent_since_ms + remove_after_ms;
 }
 
 /// It has ended, or moved: whoever took it over looks after it.
@@ -214,8 +274,12 @@ void Registry::give_up_suspicion(uint64_t number, const Suspect& suspect) {
 bool Registry::remove_suspect(uint64_t number, const Suspect& suspect, Now now, Outputs& out) {
   const bool refused = liveness_of(suspect.owner).health == Health::kRefused;
   if (phase_ != Phase::kServing) return false;
-  if (!refused && (in_doubt(now) || !breakers_allow(suspect.owner, now))) return false;
-  end_suspect(number, suspect, refused ? Cause::kProbeRefused : Cause::kProbeTimedOut, now, out);
+  const bool exactly = lapses_exactly(suspect);
+  if (!refused && (in_doubt(now) || (!exactly && !breakers_allow(suspect.owner, now))))
+    return false;
+  const bool by_silence = suspect.lapse || suspect.unattended_since_ms != 0;
+  const Cause unheard = by_silence ? Cause::kHeartbeatsMissed : Cause::kProbeTimedOut;
+  end_suspect(number, suspect, refused ? Cause::kProbeRefused : unheard, now, out);
   return true;
 }
 
@@ -232,20 +296,44 @@ void Registry::end_suspect(uint64_t number, const Suspect& suspect, Cause cause,
 
 /// Whether another process has the address by now: what answers there is not the suspect.
 bool Registry::address_is_taken(const Suspect& suspect) {
+  const uint64_t heard_version = suspect.owner.kind == LeaseKind::kSession
+                                     ? sessions_.at(suspect.owner.slot).heard_version
+                                     : catalog_.heard_version(suspect.owner.slot);
   bool taken = false;
   for_each_instance(suspect.owner, kMostLookedAt, [&](const Instance& instance) {
-    const Service& service = *catalog_.at(instance.service);
-    service.list().visit_after({}, [&](const ListEntry& entry) {
-      const Instance& other = entry.instance();
-      const bool same_owner = other.holder_kind() == instance.holder_kind() &&
-                              other.holder_slot == instance.holder_slot;
-      taken |= !same_owner && other.port() == instance.port() &&
-               other.holder_kind() != HolderKind::kPersistent && other.health == Health::kUp &&
-               other.address() == instance.address();
+    catalog_.addresses().for_each(instance.address(), instance.port(), [&](const Instance& other) {
+      taken |= other.claimed > heard_version && takes_address(other, instance);
       return !taken;
     });
   });
   return taken;
+}
+
+/// Whether `other`, which has registered the address and port of `instance` since that was heard of
+/// last, shows that `instance` is gone. Prefork workers that share a port are heard of after each
+/// other's registration, and so take nothing from each other, even after this node stood still:
+///   A registers port 80, B registers port 80, both are heard; the node stops for 20 s; B comes
+///   back first, A is suspect, and B answers at its port.
+bool Registry::takes_address(const Instance& other, const Instance& instance) {
+  const bool same_owner =
+      other.holder_kind() == instance.holder_kind() && other.holder_slot == instance.holder_slot;
+  const bool same_service = other.service == instance.service;
+  if (same_owner || other.holder_kind() == HolderKind::kPersistent) return false;
+  if (!same_service && other.holder_kind() != HolderKind::kSession) return false;
+  if (other.health != Health::kUp) return false;
+  if (extras_of(other).shares_port || extras_of(instance).shares_port) return false;
+  const ProcessFacts theirs = facts_of(other);
+  const ProcessFacts own = facts_of(instance);
+  if (!own.process.empty() && own.process == theirs.process) return false;
+  if (!base::is_loopback(instance.address())) return true;
+  // The same loopback address is another place on each host.
+  const bool unknown = own.host == 0 || theirs.host == 0;
+  return unknown ? same_service : own.host == theirs.host;
+}
+
+ProcessFacts Registry::facts_of(const Instance& instance) const {
+  if (instance.holder_kind() != HolderKind::kSession) return {};
+  return sessions_.at(instance.holder_slot).facts;
 }
 
 /// Whether silence may be this node's own fault.
@@ -268,6 +356,7 @@ void Registry::excuse_suspects(Now now) {
       suspect.remove_ms =
           now.mono_ms + (refused ? timing.refused_removal_ms : timing.silent_removal_ms);
     }
+    if (suspect.lapse) note_lapse(suspect, now);
     all.push_back(number);
   });
   for (const uint64_t number : all) suspects_.schedule(number, now.mono_ms);
@@ -285,7 +374,7 @@ void Registry::watch_own_hearing(Now now) {
     if (!sessions_.occupied(slot)) continue;
     const Session& session = sessions_.at(slot);
     if (session.state != Session::State::kOpen || !is_home(session.liveness)) continue;
-    if (session.attachments > 0 || session.suspect != 0) continue;
+    if (is_mute(session) || session.suspect != 0) continue;
     const int64_t period_ms = asked_heartbeat_ms(session.ttl_ms);
     if (period_ms > kLongestPeriodMs) continue;
     ++sessions;
@@ -308,7 +397,7 @@ std::vector<Probe> Registry::targets_of(const Suspect& suspect, int64_t timeout_
     });
     if (known) return;
     targets.push_back(
-        {0, std::string(instance.address()), instance.port(), timeout_ms, std::nullopt, true});
+        {0, std::string(instance.address()), instance.port(), timeout_ms, nullptr, true});
   });
   return targets;
 }
@@ -322,6 +411,7 @@ void Registry::begin_round(uint64_t number, Suspect& suspect, Now now, Outputs& 
                             : std::min(std::max(suspect.interval_ms, timing.probe_interval_ms) * 2,
                                        timing.probe_longest_ms);
   suspect.next_round_ms = now.mono_ms + suspect.interval_ms;
+  suspect.results_until_ms = now.mono_ms + timing.probe_timeout_ms + kResultGraceMs;
   suspect.answered = suspect.refused = suspect.silent = 0;
   std::vector<Probe> targets = targets_of(suspect, timing.probe_timeout_ms);
   suspect.outstanding = static_cast<uint32_t>(targets.size());
@@ -358,39 +448,57 @@ Result<Reply> Registry::apply(const ProbeResult& input, Now now, Outputs& out) {
   }
   conclude_round(number, *suspect, now, out);
   if (suspects_.find(number) == nullptr) return Reply(Done{});
-  const int64_t due_ms = suspect->remove_ms == 0
-                             ? suspect->next_round_ms
-                             : std::min(suspect->next_round_ms, now.mono_ms + kLookAgainMs);
-  suspects_.schedule(number, due_ms);
+  suspects_.schedule(number, due_ms(*suspect, now));
+  advance_suspects(now, out);  // the next round of a burst need not wait for a tick
   return Reply(Done{});
 }
 
 void Registry::conclude_round(uint64_t number, Suspect& suspect, Now now, Outputs& out) {
   if (suspect.answered > 0) {
     ++counters_.probes_answered;
-    suspect.silent_rounds = 0;
-    suspect.remove_ms = 0;
-    if (!suspect.reported) {
-      return set_health(suspect.owner, Health::kUnattended, Cause::kProbeAnswered, now, out);
-    }
-    set_health(suspect.owner, Health::kUp, Cause::kProbeAnswered, now, out);
-    return give_up_suspicion(number, suspect);
+    return suspect.reported ? answer_reports(number, suspect, now, out)
+                            : note_answer(suspect, now, out);
   }
+  suspect.unattended_since_ms = 0;
   if (suspect.refused > 0 && suspect.silent == 0) {
     ++counters_.probes_refused;
     const bool known =
         liveness_of(suspect.owner).health == Health::kRefused && suspect.remove_ms != 0;
-    if (!suspect.reported && !known) {
+    if (!suspect.reported && !known && !suspect.lapse) {
       suspect.remove_ms = now.mono_ms + timing_of(suspect.owner).refused_removal_ms;
     }
     return set_health(suspect.owner, Health::kRefused, Cause::kProbeRefused, now, out);
   }
   if (suspect.silent == 0) return;  // this node's own fault
   ++counters_.probes_silent;
-  conclude_silence(suspect, now, out);
+  conclude_silence(suspect, Cause::kProbeTimedOut, now, out);
 }
 
-void Registry::conclude_silence(Suspect& suspect, Now now, Outputs& out) {
+/// It answers, but does not speak. A socket that answers for an hour is no sign of life: from then
+/// on its answers count as silence.
+void Registry::note_answer(Suspect& suspect, Now now, Outputs& out) {
+  if (suspect.unattended_since_ms == 0)
+    suspect.unattended_since_ms = std::max<int64_t>(now.mono_ms, 1);
+  const int64_t unattended_ms = now.mono_ms - suspect.unattended_since_ms;
+  if (unattended_ms >= timing_of(suspect.owner).unattended_ms) {
+    return conclude_silence(suspect, Cause::kHeartbeatsMissed, now, out);
+  }
+  suspect.silent_rounds = 0;
+  suspect.remove_ms = 0;
+  set_health(suspect.owner, Health::kUnattended, Cause::kProbeAnswered, now, out);
+}
+
+/// Consumers do not reach it, and its kernel accepts a connection. That proves a socket, not a
+/// process: it is suspect until it speaks. One that is heard by its connection alone has no other
+/// way to speak (as of release 0.1).
+void Registry::answer_reports(uint64_t number, const Suspect& suspect, Now now, Outputs& out) {
+  const bool is_session = suspect.owner.kind == LeaseKind::kSession;
+  const bool mute = is_session && is_mute(sessions_.at(suspect.owner.slot));
+  set_health(suspect.owner, mute ? Health::kUp : Health::kSuspect, Cause::kProbeAnswered, now, out);
+  give_up_suspicion(number, suspect);
+}
+
+void Registry::conclude_silence(Suspect& suspect, Cause cause, Now now, Outputs& out) {
   const ServiceTiming timing = timing_of(suspect.owner);
   const Health before = liveness_of(suspect.owner).health;
   ++suspect.silent_rounds;
@@ -398,18 +506,19 @@ void Registry::conclude_silence(Suspect& suspect, Now now, Outputs& out) {
     if (before == Health::kUnattended) {
       suspect.rounds = 1;  // a burst again
       suspect.next_round_ms = now.mono_ms + timing.probe_interval_ms;
-      set_health(suspect.owner, Health::kSuspect, Cause::kProbeTimedOut, now, out);
+      set_health(suspect.owner, Health::kSuspect, cause, now, out);
     }
     return;
   }
+  if (suspect.lapse) return;  // its own rule says when
   // Refused, unless that was before it was missed, or is all that consumers' reports have shown.
   const bool refused = before == Health::kRefused && suspect.remove_ms != 0;
   if (!suspect.reported && suspect.remove_ms == 0) {
     suspect.remove_ms = now.mono_ms + timing.silent_removal_ms;
   }
   if (refused || is_unreachable(before)) return;
-  set_health(suspect.owner, Health::kDown, Cause::kProbeTimedOut, now, out);
-  follow_breaker(suspect.owner, Cause::kProbeTimedOut, now, out);
+  set_health(suspect.owner, Health::kDown, cause, now, out);
+  follow_breaker(suspect.owner, cause, now, out);
 }
 
 // --- Consumers' reports ---
@@ -440,7 +549,7 @@ Result<Reply> Registry::apply(const ReportInstance& input, Now now, Outputs& out
 /// Has it probed, if its owner lives here and is not in doubt already.
 void Registry::investigate(const Instance& instance, Now now, Outputs& out) {
   if (instance.holder_kind() == HolderKind::kPersistent) return;
-  if (is_checked(instance)) return begin_check(instance.holder_slot, out);
+  if (is_checked(instance)) return begin_checks(instance.holder_slot, out);
   const LeaseOwner owner = owner_of(instance);
   if (suspicion_of(owner) != 0 || !is_home(liveness_of(owner))) return;
   begin_suspicion(owner, true, now);

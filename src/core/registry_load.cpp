@@ -68,10 +68,11 @@ void Registry::erase_merged(const InstanceRecord& record) {
   catalog_.erase(*service, record.id, version_);
 }
 
-Result<Reply> Registry::apply(const FinishLoading& input, Now now, Outputs&) {
+Result<Reply> Registry::apply(const FinishLoading& input, Now now, Outputs& out) {
   CALLBOOK_CHECK(phase_ == Phase::kLoading);
   version_ = std::max(version_, input.last_version);
   clock_.restart(now, options_.timing.lost_stamps_ms, options_.boot);
+  end_operator_drains(now, out);
   if (options_.clustered) {
     phase_ = Phase::kJoining;
     join_.since_ms = now.mono_ms;

@@ -72,13 +72,7 @@ Status Registry::check_target(const InstanceKey& key) const {
 Result<Reply> Registry::apply(const SetOverride& input, Now now, Outputs& out) {
   if (auto status = validate(input, options_.limits); !status.ok()) return status.error();
   if (auto status = check_target(input.key); !status.ok()) return status.error();
-  const Limits& limits = options_.limits;
-  const bool adds = catalog_.find(input.key.service)->find_override(input.key.id) == nullptr;
-  if (adds && catalog_.override_count() >= limits.max_overrides) {
-    return base::over_limit(
-        "id", fmt::format("{} overrides are remembered, which is the limit", limits.max_overrides),
-        limits.max_overrides);
-  }
+  if (auto status = check_override_room(input.key); !status.ok()) return status.error();
   OverrideRecord record;
   record.set = true;
   record.weight = input.weight;
@@ -106,9 +100,99 @@ Result<Reply> Registry::apply(const RemoveOverride& input, Now now, Outputs& out
   return say(input.key, record, input.after, now, out);
 }
 
+Status Registry::check_override_room(const InstanceKey& key) const {
+  const uint32_t limit = options_.limits.max_overrides;
+  const bool adds = catalog_.find(key.service)->find_override(key.id) == nullptr;
+  if (!adds || catalog_.override_count() < limit) return {};
+  return base::over_limit(
+      "id", fmt::format("{} overrides are remembered, which is the limit", limit), limit);
+}
+
+/// An operator takes an instance out. Its provider goes on to hold its registration, and is told;
+/// so nothing that it does (a new connection, another node, a registry's restart) undoes it, and to
+/// restore it needs nothing of it. What no process holds is deregistered as well.
+Result<Reply> Registry::take_out(const DeregisterInstance& input, Now now, Outputs& out) {
+  if (auto status = check_target(input.key); !status.ok()) return status.error();
+  if (auto status = check_override_room(input.key); !status.ok()) return status.error();
+  Service& service = *catalog_.find(input.key.service);
+  const KeyState present = catalog_.state_of(service, input.key.id);
+  Exclusion exclusion;
+  exclusion.action =
+      input.drain_ms > 0 ? Exclusion::Action::kDrain : Exclusion::Action::kDeregister;
+  if (input.drain_ms > 0) exclusion.until_wall_ms = now.wall_ms + input.drain_ms;
+  if (present.body != nullptr) exclusion.process = facts_of(*present.body).process;
+  OverrideRecord record;
+  record.set = true;
+  record.out_of_service = true;  // what release 0.1 makes of it
+  if (const Override* said = service.find_override(input.key.id); said != nullptr && said->set) {
+    record.weight = said->weight;
+  }
+  record.by = input.by;
+  record.reason = input.reason;
+  const bool held_by_none =
+      present.body != nullptr &&
+      (present.holder.kind == HolderKind::kPersistent || is_checked(*present.body));
+  auto said = say(input.key, record, input.after, now, out, &exclusion);
+  if (!said.ok()) return said.error();
+  const auto& changed = std::get<OverrideChanged>(*said);
+  if (held_by_none && input.drain_ms == 0) {
+    remove(service, input.key.id, catalog_.state_of(service, input.key.id), present.holder,
+           Cause::kDeregistered, now, out);
+  }
+  return Reply(InstanceDeregistered{changed.version, changed.stamp, changed.owed_version});
+}
+
+/// Takes out of the lists what has been drained for long enough, on every node by its own clock.
+void Registry::end_operator_drains(Now now, Outputs& out) {
+  const auto& drains = catalog_.operator_drains();
+  while (!drains.empty() && drains.begin()->until_wall_ms <= now.wall_ms) {
+    const Catalog::Drain due = *drains.begin();
+    const uint64_t version = ++version_;
+    catalog_.end_operator_drain(due, version);
+    write_override(*catalog_.at(due.service), due.id, version, out.records);
+  }
+}
+
+/// Whether an exclusion has nothing to keep out any more: its id has been gone for long.
+bool Registry::is_over(const Service& service, std::string_view id, Now now) const {
+  if (service.find_body(id) != nullptr) return false;
+  const Override& said = *service.find_override(id);
+  const Tombstone* tombstone = service.find_tombstone(id);
+  const int64_t gone_wall_ms =
+      std::max(said.said_wall_ms, tombstone == nullptr ? int64_t{0} : tombstone->removed_wall_ms);
+  const Timing& timing = options_.timing;
+  // A process that gave an id is known when it comes back, however late.
+  const int64_t kept_ms =
+      said.exclusion->process.empty() ? timing.exclusion_ms : timing.tombstone_ms;
+  return now.wall_ms - gone_wall_ms > kept_ms;
+}
+
+/// Ends exclusions that are over, some at a time: at the node that was told, or, if that is gone,
+/// at any other.
+void Registry::tend_exclusions(Now now, Outputs& out) {
+  constexpr int kAtOnce = 100;
+  const Catalog::ExcludedIds& all = catalog_.exclusions();
+  auto next = all.lower_bound(tended_exclusion_);
+  std::vector<std::pair<uint32_t, std::string>> over;
+  for (int left = kAtOnce; left > 0 && next != all.end(); --left, ++next) {
+    const Service& service = *catalog_.at(next->first);
+    const Override& said = *service.find_override(next->second);
+    const bool ours = !options_.clustered || said.stamp.node == node_ ||
+                      !peers_.is_alive(said.stamp.node, now.mono_ms);
+    if (ours && is_over(service, next->second, now)) over.push_back(*next);
+  }
+  tended_exclusion_ = next == all.end() ? std::pair<uint32_t, std::string>() : *next;
+  for (const auto& [index, id] : over) {
+    OverrideRecord record;
+    record.by = "callbook";
+    record.reason = "its id was gone for long";
+    static_cast<void>(say({catalog_.at(index)->key(), id}, record, {}, now, out));
+  }
+}
+
 /// Gives what an operator says its stamp, and applies it.
 Result<Reply> Registry::say(const InstanceKey& key, OverrideRecord record, Stamp after, Now now,
-                            Outputs& out) {
+                            Outputs& out, const Exclusion* exclusion) {
   if (options_.clustered) {
     auto status = check_outbox(Stream::kLasting, key_of_override(key.service, key.id));
     if (!status.ok()) return status.error();
@@ -118,6 +202,11 @@ Result<Reply> Registry::say(const InstanceKey& key, OverrideRecord record, Stamp
   record.id = key.id;
   record.stamp = clock_.next(now);
   record.said_wall_ms = now.wall_ms;
+  std::string sections;
+  if (exclusion != nullptr) {
+    sections = with_section({}, kExclusionSection, record.stamp, encode(*exclusion));
+    record.sections = sections;
+  }
   catalog_.merge(record, version_ + 1);
   const uint64_t version = ++version_;
   const Service& service = *catalog_.find(key.service);
@@ -146,6 +235,11 @@ InstanceDeregistered Registry::begin_drain(Service& service, const KeyState& pre
   record.body = registration_of(*present.body, catalog_.interner(), ports, metadata);
   record.body.holder = present.holder;
   record.liveness = present.liveness;
+  std::string sections;
+  if (!record.body.extras.empty()) {
+    sections = with_section({}, kExtrasSection, record.stamp, record.body.extras);
+    record.sections = sections;
+  }
   return restamped(service, present, record, now, out);
 }
 
@@ -162,6 +256,7 @@ void Registry::end_drains(Now now, Outputs& out) {
     const bool left_to_us = due.until_wall_ms + kForAnotherMs <= now.wall_ms &&
                             !peers_.is_alive(present.stamp.node, now.mono_ms);
     if (!own && !left_to_us) continue;
+    if (present.body != nullptr) note_removed(*present.body, Cause::kDrained, out);
     remove(service, due.id, present, present.holder, Cause::kDrained, now, out);
   }
 }

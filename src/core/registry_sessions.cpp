@@ -36,8 +36,12 @@ int64_t Registry::asked_heartbeat_ms(int64_t ttl_ms) const {
 }
 
 SessionOpened Registry::opened(const Session& session) const {
-  return {session.id, session.ttl_ms, asked_heartbeat_ms(session.ttl_ms), session.liveness.epoch,
-          session.opened};
+  return {session.id,
+          session.ttl_ms,
+          asked_heartbeat_ms(session.ttl_ms),
+          session.liveness.epoch,
+          session.opened,
+          session.facts.speaks};
 }
 
 Result<Session*> Registry::open_session(const SessionId& id) {
@@ -57,7 +61,7 @@ Result<Session*> Registry::open_session(const SessionId& id) {
 
 bool Registry::has_evidence(const Session& session, Now now) const {
   if (session.moved_away || stood_still(now)) return false;
-  if (session.attachments > 0) return true;
+  if (is_mute(session)) return true;
   return session.evidence_ms != 0 && now.mono_ms - session.evidence_ms <= session.ttl_ms;
 }
 
@@ -71,8 +75,25 @@ bool Registry::stood_still(Now now) const {
 
 void Registry::note_life(Session& session, Now now) const {
   session.evidence_ms = stood_still(now) ? 0 : std::max<int64_t>(now.mono_ms, 1);
+  session.heard_version = version_;
   session.moved_away = false;
   session.round = round_;
+}
+
+/// What the session's client says of its process, as of `stamp`.
+void Registry::note_facts(Session& session, const ProcessFacts& facts, Stamp stamp) {
+  session.facts = facts;
+  session.sections = with_section(session.sections, kProcessSection, stamp, encode(facts));
+}
+
+/// From now on the process speaks, although it did not say so when it opened the session.
+void Registry::take_speech(Session& session, bool speaks, Now now, Outputs& out) {
+  if (!speaks || session.facts.speaks) return;
+  ProcessFacts facts = session.facts;
+  facts.speaks = true;
+  note_facts(session, facts, clock_.next(now));
+  settle_part(session);
+  change(session, now, out);
 }
 
 /// The client's word that it lives came here, so this is where it will be missed from now on.
@@ -92,7 +113,26 @@ Result<Reply> Registry::apply(const CheckTie& input, Now, Outputs&) {
   if (!session.ok()) return session.error();
   if ((*session)->moved_away) return moved_elsewhere();
   if ((*session)->lacks_registrations) return must_resume();
-  return Reply(SessionRefreshed{(*session)->ttl_ms, asked_heartbeat_ms((*session)->ttl_ms)});
+  return Reply(TieChecked{(*session)->ttl_ms, asked_heartbeat_ms((*session)->ttl_ms),
+                          taken_out_of(**session)});
+}
+
+/// The instances of a session that operators have taken out.
+std::vector<TakenOut> Registry::taken_out_of(const Session& session) const {
+  std::vector<TakenOut> taken;
+  if (session.excluded == 0) return taken;
+  for (const Instance* instance : session.instances) {
+    if (!instance->excluded) continue;
+    const Service& service = *catalog_.at(instance->service);
+    const Override& said = *service.find_override(instance->id());
+    taken.push_back({{service.key(), std::string(instance->id())},
+                     said.exclusion->action,
+                     said.by,
+                     said.reason});
+  }
+  std::sort(taken.begin(), taken.end(),
+            [](const TakenOut& a, const TakenOut& b) { return a.instance < b.instance; });
+  return taken;
 }
 
 /// While the node rejoins as new: what is said here now need not be heard from others.
@@ -119,13 +159,14 @@ void Registry::take_session(Session& session, uint32_t above_epoch, Cause cause,
   // Whoever moves by itself lives; of one taken over unasked nothing new is known.
   const Health health = cause == Cause::kHomeLost ? session.liveness.health : Health::kUp;
   session.liveness = {epoch, clock_.next(now), node_, false, cause, now.wall_ms, health};
+  session.heard_version = version_;
   if (session.lease == kNoSlot) {
     const LeaseOwner owner{LeaseKind::kSession, sessions_.slot_of(session)};
     session.lease = leases_.add(owner, session.ttl_ms, now.mono_ms);
   } else {
     leases_.renew(session.lease, now.mono_ms);
   }
-  if (session.attachments > 0) leases_.suspend(session.lease);
+  if (is_mute(session)) leases_.suspend(session.lease);
   session.moved_away = false;
   settle_part(session);
   change(session, now, out);
@@ -133,6 +174,7 @@ void Registry::take_session(Session& session, uint32_t above_epoch, Cause cause,
 }
 
 SessionEnded Registry::end_session(Session& session, Cause cause, Now now, Outputs& out) {
+  if (cause != Cause::kSessionClosed) note_ended(session, cause, out);
   const SessionEnded ended{session.id, cause, static_cast<uint32_t>(session.instances.size())};
   // Within an epoch only the home writes; whoever else ends a session begins the next one.
   const uint32_t epoch = session.liveness.epoch + (is_home(session.liveness) ? 0 : 1);
@@ -156,7 +198,7 @@ void Registry::follow_liveness(Session& session, Now now, Outputs&) {
   const bool runs_here = !session.liveness.ended && is_home(session.liveness);
   if (runs_here && session.lease == kNoSlot) {
     session.lease = leases_.add({LeaseKind::kSession, slot}, session.ttl_ms, now.mono_ms);
-    if (session.attachments > 0 && !session.moved_away) leases_.suspend(session.lease);
+    if (is_mute(session) && !session.moved_away) leases_.suspend(session.lease);
   } else if (!runs_here && session.lease != kNoSlot) {
     leases_.remove(session.lease);
     session.lease = kNoSlot;
@@ -238,7 +280,13 @@ bool Registry::merge_session(const SessionRecord& record, Now now, Outputs& out)
   Session& session = sessions_.at(sessions_.slot_for(record.id));
   session.round = round_;
   const bool more_sections = sections_hold_more(record.sections, session.sections);
-  if (more_sections) session.sections = merge_sections(session.sections, record.sections);
+  if (more_sections) {
+    session.sections = merge_sections(session.sections, record.sections);
+    const auto section = find_section(session.sections, kProcessSection);
+    if (const auto facts = section ? decode_process(section->bytes) : std::nullopt) {
+      session.facts = *facts;
+    }
+  }
   const bool superseded =
       !record.superseded.empty() &&
       (session.superseded_instance.empty() || record.superseded < session.superseded_instance);

@@ -257,6 +257,8 @@ const Case kCases[] = {
   stored 1
   published orders: o-1 o-9
 > register orders/o-1 session=new port=81
+  refused conflict id
+> register orders/o-1 session=new port=81 take_over=1
   updated
   stored 2
   published orders: o-1 o-9
@@ -487,6 +489,27 @@ constexpr const char* kHistory = R"(
 > advance 2000
 )";
 
+TEST(Registry, AnOverrideOfTheSameEffectShowsItsNewAuthorAndReason) {
+  Registry registry{RegistryOptions()};
+  base::Now now{1'000'000, 1'700'000'000'000};
+  Outputs out;
+  const auto step = [&](const Input& input) { ASSERT_TRUE(registry.step(input, now, out).ok()); };
+  const InstanceKey key{{kDefaultNamespace, "orders"}, "o-1"};
+  step(FinishLoading{0});
+  RegisterInstance registered;
+  registered.key = key;
+  registered.registration.address = "10.0.0.1";
+  step(registered);
+  step(SetOverride{key, {}, true, "alice", "bad disk"});
+  registry.publish();
+  step(SetOverride{key, {}, true, "bob", "worse disk"});
+  const Publication publication = registry.publish();
+  ASSERT_EQ(publication.size(), 1u);
+  const Override& shown = publication[0].view->overrides->at("o-1");
+  EXPECT_EQ(shown.by, "bob");
+  EXPECT_EQ(shown.reason, "worse disk");
+}
+
 TEST(RegistryLoad, ComesBackTheSameAndLeasesStartAnew) {
   Script script;
   script.run(kHistory);
@@ -608,6 +631,27 @@ TEST(RegistryLoad, AnInstanceWhoseSessionIsLostIsNotServed) {
   const Publication publication = loaded.publish();
   ASSERT_EQ(publication.size(), 1u);
   EXPECT_EQ(publication[0].view->departures[static_cast<size_t>(Cause::kHomeLost)], 1u);
+}
+
+/// Release 0.1 took addresses as they were written; what it stored, or another node of it
+/// announces, is listed as it is and can be taken out.
+TEST(RegistryLoad, AddressesOfEarlierReleasesAreKept) {
+  Script script;
+  script.run("> register orders/o-1\n");
+  auto records = script.records();
+  const std::string written = "HOST.ex.";  // as long as the script's own, so that lengths fit
+  std::string& value = records.at(0).second;
+  value.replace(value.find("10.0.0.1"), written.size(), written);
+  Registry loaded{RegistryOptions{}};
+  load(loaded, records, script.now());
+  const Publication publication = loaded.publish();
+  ASSERT_EQ(publication.size(), 1u);
+  const ListEntry* const entry = publication[0].view->list.find("o-1");
+  ASSERT_NE(entry, nullptr);
+  EXPECT_EQ(entry->instance().address(), written);
+  Outputs outputs;
+  DeregisterInstance gone{{{"default", "orders"}, "o-1"}, {}};
+  EXPECT_TRUE(loaded.step(gone, script.now(), outputs).ok());
 }
 
 TEST(RegistryLoad, MalformedRecordsAreRefused) {

@@ -26,9 +26,9 @@ Result<Reply> Registry::apply(const AdvanceTime&, Now now, Outputs& out) {
     excuse_silence(now);
   }
   advanced_ms_ = now.mono_ms;
-  catalog_.note_time(now.mono_ms);
   if (phase_ == Phase::kLoading) return Reply(Done{});
   if (options_.mirror) {
+    end_operator_drains(now, out);
     drop_aged(now, out);
     tend_sessions(now, out);  // those of which no record comes
     return Reply(Done{});
@@ -39,10 +39,12 @@ Result<Reply> Registry::apply(const AdvanceTime&, Now now, Outputs& out) {
   if (probes()) {
     watch_own_hearing(now);
     end_holds(out);
-    advance_suspects(now, out);
     tend_breakers(now);
   }
+  if (suspects_.size() > 0) advance_suspects(now, out);
+  end_operator_drains(now, out);
   if (phase_ != Phase::kStale) end_drains(now, out);
+  if (phase_ == Phase::kServing) tend_exclusions(now, out);
   drop_aged(now, out);
   if (options_.clustered) {
     tend_sessions(now, out);
@@ -56,6 +58,7 @@ void Registry::excuse_silence(Now now) {
   ++counters_.stalls;
   stalled_ms_ = std::max<int64_t>(now.mono_ms, 1);
   leases_.renew_all(now.mono_ms);
+  catalog_.skip_missed_checks(now.mono_ms);
   excuse_suspects(now);
   peers_.excuse_all(now.mono_ms);
   contact_since_ms_ = 0;
@@ -65,6 +68,10 @@ void Registry::end_lapsed(Now now, Outputs& out) {
   lapsed_.clear();
   leases_.advance(now.mono_ms, lapsed_);
   for (const LeaseOwner& owner : lapsed_) {
+    if (owner.kind == LeaseKind::kChecks) {
+      begin_due_checks(owner.slot, now, out);
+      continue;
+    }
     const bool is_session = owner.kind == LeaseKind::kSession;
     if (phase_ == Phase::kStale) {
       // Those who miss this node may be known elsewhere: nobody is removed on such knowledge.
@@ -72,14 +79,9 @@ void Registry::end_lapsed(Now now, Outputs& out) {
       if (!is_session) catalog_.restart_ttl(owner.slot, now.mono_ms);
       continue;
     }
-    if (!is_session && catalog_.check_run(owner.slot) != nullptr) {
-      catalog_.restart_ttl(owner.slot, now.mono_ms);
-      begin_check(owner.slot, out);
-      continue;
-    }
     if (!is_session) {
       const bool lost = catalog_.ttl_liveness(owner.slot).cause == Cause::kHomeLost;
-      if (probes()) {
+      if (probes() || has_lapse(catalog_.ttl_instance(owner.slot))) {
         suspect(owner, Cause::kHeartbeatsMissed, now, out);
       } else {
         expire_instance(owner.slot, lost ? Cause::kHomeLost : Cause::kSessionExpired, now, out);
@@ -100,16 +102,21 @@ void Registry::end_lapsed(Now now, Outputs& out) {
 
 void Registry::expire_instance(uint32_t ttl_slot, Cause cause, Now now, Outputs& out) {
   const Instance& instance = catalog_.ttl_instance(ttl_slot);
-  const Service& service = *catalog_.at(instance.service);
   const std::string id(instance.id());
-  const Liveness& present = catalog_.ttl_liveness(ttl_slot);
+  note_removed(instance, cause, out);
+  ++out.instances_expired;
+  end_lease(*catalog_.at(instance.service), id, catalog_.ttl_liveness(ttl_slot), cause, now, out);
+}
+
+/// Ends the own TTL of the id, whose home this is.
+void Registry::end_lease(const Service& service, std::string_view id, const Liveness& present,
+                         Cause cause, Now now, Outputs& out) {
   InstanceRecord record;
   record.service = service.key();
   record.id = id;
   record.stamp = Stamp{};  // says nothing of the registration
   record.liveness = {present.epoch, clock_.next(now), node_, true, cause, now.wall_ms};
   catalog_.merge(record, version_ + 1, now);
-  ++out.instances_expired;
   change(service, id, now, out);
 }
 
@@ -166,7 +173,9 @@ void Registry::tend_session(Session& session, Now now, Outputs& out) {
   if (session.state == Session::State::kUnknown) {
     if (session.unknown_since_ms == 0) session.unknown_since_ms = std::max<int64_t>(now.mono_ms, 1);
     const int64_t waited_ms = now.mono_ms - session.unknown_since_ms;
-    if (waited_ms > options_.timing.unknown_session_ms) end_unknown_session(session, now);
+    if (waited_ms <= options_.timing.unknown_session_ms) return;
+    note_ended(session, Cause::kHomeLost, out);
+    end_unknown_session(session, now);
     return;
   }
   if (session.state != Session::State::kOpen) return;
@@ -182,6 +191,7 @@ void Registry::tend_session(Session& session, Now now, Outputs& out) {
   } else if (!is_doubtful(session.round) && is_heir(session.liveness, key_hash, now)) {
     ++counters_.taken_over;
     session.evidence_ms = 0;
+    note_inherited(session, session.liveness.home, out);
     take_session(session, 0, Cause::kHomeLost, now, out);
   }
 }
@@ -197,6 +207,7 @@ void Registry::erase_session(Session& session, Outputs& out) {
 }
 
 void Registry::erase_instance(Service& service, std::string_view id, Outputs& out) {
+  if (const Instance* live = service.find_live(id)) note_removed(*live, Cause::kHomeLost, out);
   const std::string_view key = key_of(service.key(), id);  // before both may be gone
   catalog_.erase(service, id, ++version_);
   write_erased(key, out.records);
@@ -225,6 +236,7 @@ void Registry::tend_ttl(const Instance& instance, const Liveness& liveness, Now 
     erase_instance(service, id, out);
   } else if (!is_doubtful(instance.round) && is_heir(liveness, key_hash, now)) {
     ++counters_.taken_over;
+    note_inherited(instance, liveness.home, out);
     move_ttl(service, id, liveness, Cause::kHomeLost, now, out);
   }
 }

@@ -87,13 +87,19 @@ TEST(NodeBeat, ReadsBackWhatItWroteAndForgivesLaterFields) {
   beat.positions = {StreamPosition{1, 2}, StreamPosition{3, 4}};
   beat.root = 9;
   beat.buckets.emplace()[255] = 11;
+  beat.reads = 5;
+  beat.all_read = 4;
   const std::string bytes = encode_beat(beat);
   const auto read = decode_beat(bytes + "a later release says more");
   ASSERT_TRUE(read.ok());
   EXPECT_EQ(encode_beat(*read), bytes);
+  const size_t first_release = bytes.size() - 2 * sizeof(uint64_t);
   for (size_t length = 0; length < bytes.size(); ++length) {
-    EXPECT_FALSE(decode_beat(bytes.substr(0, length)).ok()) << length;
+    EXPECT_EQ(decode_beat(bytes.substr(0, length)).ok(), length == first_release) << length;
   }
+  const auto former = decode_beat(bytes.substr(0, first_release));
+  EXPECT_EQ(former->buckets, beat.buckets);
+  EXPECT_EQ(former->reads | former->all_read, 0u);
 }
 
 TEST(PeerTable, KnowsWhoIsHeardAndWhoInherits) {

@@ -57,7 +57,12 @@ class Script {
     if (verb == "register") return step(registration(plain, named));
     if (verb == "deregister") {
       const int64_t drain_ms = named.contains("drain") ? std::stoll(named["drain"]) : 0;
-      return step(DeregisterInstance{instance(plain.at(0)), {}, {}, drain_ms});
+      return step(DeregisterInstance{
+          instance(plain.at(0)), {}, {}, drain_ms, named["by"], named["reason"]});
+    }
+    if (verb == "status") {
+      return step(SetStatus{instance(plain.at(0)), *provider_state_from(plain.at(1)), named["text"],
+                            named.contains("session") ? session(named["session"]) : SessionId{}});
     }
     if (verb == "refresh" && plain.at(0).find('/') != std::string::npos) {
       return step(RefreshInstance{instance(plain.at(0))});
@@ -67,9 +72,12 @@ class Script {
       return step(RemoveOverride{instance(plain.at(0)), named["by"], named["reason"]});
     }
     const SessionId id = session(plain.at(0));
-    if (verb == "open")
-      return step(
-          OpenSession{id, named.contains("ttl") ? std::stoll(named["ttl"]) : 0, plain.at(0)});
+    if (verb == "open") {
+      const int64_t ttl_ms = named.contains("ttl") ? std::stoll(named["ttl"]) : 0;
+      const ProcessFacts facts{named.contains("speaks"), named["process"], 0};
+      return step(OpenSession{id, ttl_ms, plain.at(0), {}, facts});
+    }
+    if (verb == "tied") return step(CheckTie{id});
     if (verb == "resume") return step(ResumeSession{id});
     if (verb == "refresh") return step(RefreshSession{id});
     if (verb == "attach") return step(AttachSession{id});
@@ -112,6 +120,8 @@ class Script {
     } else if (named.contains("ttl")) {
       made.holder = {HolderKind::kTtl, {}, std::stoll(named["ttl"])};
     }
+    if (named.contains("status")) input.status = provider_state_from(named["status"]);
+    input.take_over = named.contains("take_over");
     return input;
   }
 
@@ -164,11 +174,21 @@ class Script {
         return fmt::format("  refreshed ttl={}\n", r.ttl_ms);
       }
       std::string operator()(const InstanceDeregistered&) { return "  deregistered\n"; }
+      std::string operator()(const TieChecked& t) {
+        std::string out = "  tied\n";
+        for (const TakenOut& taken : t.taken_out) {
+          out += fmt::format("  taken out {}/{}: {} by {} ({})\n", taken.instance.service.name,
+                             taken.instance.id, name_of(taken.action), taken.by, taken.reason);
+        }
+        return out;
+      }
+      std::string operator()(const StatusSet&) { return "  status set\n"; }
       std::string operator()(const OverrideChanged&) { return "  overridden\n"; }
       std::string operator()(const BreakerReleased&) { return "  released\n"; }
       std::string operator()(const InstanceReported&) { return "  reported\n"; }
       std::string operator()(const RecordsRead&) { return "  read\n"; }
       std::string operator()(const StampRead&) { return "  read\n"; }
+      std::string operator()(const ChecksRead&) { return "  read\n"; }
     };
     return std::visit(Shower(), reply);
   }

@@ -3,12 +3,6 @@
 namespace callbook::core {
 namespace {
 
-struct Section {
-  uint8_t tag = 0;
-  Stamp stamp;
-  std::string_view bytes;
-};
-
 /// False at the end, or where it is malformed (then the reader has failed).
 bool next(base::ByteReader& reader, Section& section) {
   if (reader.at_end()) return false;
@@ -68,6 +62,22 @@ bool sections_hold_more(std::string_view mine, std::string_view other) {
     more |= own != nullptr && (theirs == nullptr || own->stamp > theirs->stamp);
   });
   return more;
+}
+
+std::optional<Section> find_section(std::string_view sections, uint8_t tag) {
+  base::ByteReader reader(sections);
+  Section section;
+  while (next(reader, section) && section.tag <= tag) {
+    if (section.tag == tag) return section;
+  }
+  return std::nullopt;
+}
+
+std::string with_section(std::string_view sections, uint8_t tag, Stamp stamp,
+                         std::string_view bytes) {
+  std::string one;
+  put_section(one, tag, stamp, bytes);
+  return merge_sections(sections, one);
 }
 
 void put_section(std::string& out, uint8_t tag, Stamp stamp, std::string_view bytes) {

@@ -5,6 +5,24 @@
 #include "base/check.h"
 
 namespace callbook::core {
+namespace {
+
+/// What consumers see of an instance that is seen as `seen`, and of which its provider says `said`.
+InstanceState state_of(ProviderState said, InstanceState seen) {
+  switch (said) {
+    case ProviderState::kUp:
+      return seen;
+    case ProviderState::kStarting:
+      return InstanceState::kStarting;
+    case ProviderState::kNotReady:
+      return InstanceState::kNotReady;
+    case ProviderState::kFailing:
+      return InstanceState::kFailing;
+  }
+  return seen;
+}
+
+}  // namespace
 
 Service::Service(uint32_t index, ServiceKeyView key, const Interner& interner, bool recording,
                  uint64_t before)
@@ -43,6 +61,7 @@ void Service::put_live(Instance::Ptr instance, Cause cause, uint64_t version) {
   const Instance& added = *instance;
   if (!tombstones_.empty()) forget_tombstone(added.id());
   if (!waiting_.empty()) waiting_.erase(std::string(added.id()));
+  forget_withdrawn(added.id());
 
   const ListEntry entry(instance.release(), state_for(added));
   const std::optional<ListEntry> replaced = list_.put(entry);
@@ -93,6 +112,36 @@ void Service::drop_override(std::string_view id) {
   if (overrides.empty()) overrides_.reset();
 }
 
+const ProviderStatus* Service::find_status(std::string_view id) const {
+  if (!statuses_) return nullptr;
+  const auto found = statuses_->find(id);
+  return found == statuses_->end() ? nullptr : &found->second;
+}
+
+void Service::put_status(std::string_view id, ProviderStatus status) {
+  const ProviderStatus* present = find_status(id);
+  const bool none = status == ProviderStatus();
+  if (none ? present == nullptr : present != nullptr && *present == status) return;
+  if (!statuses_) statuses_ = std::make_shared<Statuses>();
+  if (statuses_published_) statuses_ = std::make_shared<Statuses>(*statuses_);
+  statuses_published_ = false;
+  changed_ = true;  // the text is shown, though no list differs by it
+  if (!none) {
+    statuses_->insert_or_assign(std::string(id), std::move(status));
+    return;
+  }
+  statuses_->erase(statuses_->find(id));
+  if (statuses_->empty()) statuses_.reset();
+}
+
+Standing Service::standing() const {
+  uint32_t largest = static_cast<uint32_t>(list_.size());
+  breaker_.for_each([&](std::string_view zone, const BreakerGroup& group) {
+    if (zone.empty()) largest = std::max(largest, group.largest());
+  });
+  return {up_, largest};
+}
+
 int64_t Service::drain_until_wall_ms(std::string_view id) const {
   if (!drains_) return 0;
   const auto found = drains_->find(id);
@@ -113,9 +162,15 @@ void Service::set_drain(std::string_view id, int64_t until_wall_ms) {
 
 InstanceState Service::state_for(const Instance& instance) const {
   const Override* said = find_override(instance.id());
-  if (said != nullptr && said->set && said->out_of_service) return InstanceState::kOutOfService;
+  if (said != nullptr && said->set && said->out_of_service) {
+    if (!said->exclusion) return InstanceState::kOutOfService;
+    if (instance.excluded) return InstanceState::kDraining;  // and behind that not listed at all
+  }
   if (drain_until_wall_ms(instance.id()) != 0) return InstanceState::kDraining;
-  return state_of(instance.health);
+  const InstanceState seen = state_of(instance.health);
+  if (!statuses_ || seen == InstanceState::kDown) return seen;
+  const ProviderStatus* own = find_status(instance.id());
+  return own == nullptr ? seen : state_of(own->state, seen);
 }
 
 bool Service::set_health(const Instance& instance, Health health, Cause cause, uint64_t version) {
@@ -123,6 +178,7 @@ bool Service::set_health(const Instance& instance, Health health, Cause cause, u
   const bool listed = present != nullptr && &present->instance() == &instance;
   if (listed) count(*present, false);
   instance.health = health;
+  instance.answers = cause == Cause::kCheckFailed;
   if (!listed) return false;
   count(*present, true);
   if (state_for(instance) == present->state()) return false;
@@ -132,16 +188,27 @@ bool Service::set_health(const Instance& instance, Health health, Cause cause, u
 
 /// What the breaker counts: all but those that are not meant to be called, or surely can't be.
 void Service::count(const ListEntry& entry, bool in) {
-  const InstanceState state = entry.state();
-  if (state == InstanceState::kOutOfService || state == InstanceState::kDraining) return;
+  if (entry.state() == InstanceState::kUp) up_ += in ? 1 : -1;
+  if (is_withheld(entry.state())) return;
   const Health health = entry.instance().health;
+  meant_ += in ? 1 : -1;
+  if (fails(health)) failing_ += in ? 1 : -1;
   if (health == Health::kRefused) return;
+  const bool silent = is_unreachable(health) && !entry.instance().answers;
   const PackedBody body(entry.instance().packed(), interner_);
   if (in) {
-    breaker_.add(body.zone(), is_unreachable(health));
+    breaker_.add(body.zone(), silent);
   } else {
-    breaker_.remove(body.zone(), is_unreachable(health));
+    breaker_.remove(body.zone(), silent);
   }
+}
+
+bool Service::all_fail_if(const Instance& one) const {
+  constexpr uint32_t kLeast = 3;
+  const ListEntry* entry = list_.find(one.id());
+  const bool meant = entry != nullptr && &entry->instance() == &one && !is_withheld(entry->state());
+  if (!meant || meant_ < kLeast) return false;
+  return failing_ + (fails(one.health) ? 0 : 1) == meant_;
 }
 
 uint32_t Service::weight_for(std::string_view id, uint32_t registered) const {
@@ -149,26 +216,41 @@ uint32_t Service::weight_for(std::string_view id, uint32_t registered) const {
   return said != nullptr && said->set ? said->weight.value_or(registered) : registered;
 }
 
-void Service::put_waiting(Instance::Ptr instance, uint64_t version) {
+void Service::put_waiting(Instance::Ptr instance, Cause cause, uint64_t version) {
   const std::string id(instance->id());
   forget_tombstone(id);
+  forget_withdrawn(id);
   if (find_live(id) != nullptr) {
-    note(id, Cause::kNone, Change::Kind::kGone, version);
+    note(id, cause, Change::Kind::kGone, version);
     take_from_list(id);
   }
   waiting_.insert_or_assign(id, std::move(instance));
+  if (cause == Cause::kNone) return;
+  if (!withdrawn_) withdrawn_ = std::make_unique<std::map<std::string, Cause, std::less<>>>();
+  withdrawn_->emplace(id, cause);
+  ++departures_[static_cast<size_t>(cause)];
 }
 
-void Service::admit_waiting(std::string_view id, uint64_t version) {
+void Service::forget_withdrawn(std::string_view id) {
+  if (!withdrawn_) return;
+  const auto found = withdrawn_->find(id);
+  if (found == withdrawn_->end()) return;
+  --departures_[static_cast<size_t>(found->second)];
+  withdrawn_->erase(found);
+  if (withdrawn_->empty()) withdrawn_.reset();
+}
+
+void Service::admit_waiting(std::string_view id, Cause cause, uint64_t version) {
   const auto found = waiting_.find(id);
   CALLBOOK_CHECK(found != waiting_.end());
   Instance::Ptr instance = std::move(found->second);
   waiting_.erase(found);
-  put_live(std::move(instance), Cause::kRegistered, version);
+  put_live(std::move(instance), cause, version);
 }
 
 void Service::put_tombstone(std::string_view id, Tombstone tombstone, uint64_t version) {
   forget_tombstone(id);
+  forget_withdrawn(id);
   if (find_live(id) != nullptr) {
     note(id, tombstone.cause, Change::Kind::kGone, version);
     take_from_list(id);
@@ -226,6 +308,9 @@ ServiceViewPtr Service::publish() {
   view->departures = departures_;
   view->overrides = overrides_;
   overrides_published_ = overrides_ != nullptr;
+  view->statuses = statuses_;
+  statuses_published_ = statuses_ != nullptr;
+  view->standing = standing();
   view->interner = &interner_;
   auto next = std::make_shared<RetireBin>();
   view->bin = next;

@@ -7,10 +7,12 @@
 #include <string_view>
 
 #include "core/breaker.h"
+#include "core/callable.h"
 #include "core/delta_window.h"
 #include "core/instance_list.h"
 #include "core/key.h"
 #include "core/override.h"
+#include "core/provider_status.h"
 #include "core/record_codec.h"
 #include "core/service_view.h"
 
@@ -51,6 +53,11 @@ class Service {
 
   const Instance* find_live(std::string_view id) const;
   const Instance* find_waiting(std::string_view id) const;
+  /// Live or waiting.
+  const Instance* find_body(std::string_view id) const {
+    const Instance* live = find_live(id);
+    return live != nullptr ? live : find_waiting(id);
+  }
   const Tombstone* find_tombstone(std::string_view id) const;
 
   /// Puts an instance into the list, replacing what stood under its id anywhere.
@@ -62,10 +69,11 @@ class Service {
   bool set_health(const Instance& instance, Health health, Cause cause, uint64_t version);
   Breaker& breaker() { return breaker_; }
   const Breaker& breaker() const { return breaker_; }
-  /// Keeps an instance out of the list until its session is known.
-  void put_waiting(Instance::Ptr instance, uint64_t version);
+  /// Keeps an instance out of the list: until its session is known, or, where that has a `cause`,
+  /// because an operator has taken it out; then it counts among the departures.
+  void put_waiting(Instance::Ptr instance, Cause cause, uint64_t version);
   /// Moves a waiting instance into the list.
-  void admit_waiting(std::string_view id, uint64_t version);
+  void admit_waiting(std::string_view id, Cause cause, uint64_t version);
   /// Replaces whatever stands under `id` by a tombstone; `version` is of this change.
   void put_tombstone(std::string_view id, Tombstone tombstone, uint64_t version);
   /// Drops a tombstone for good.
@@ -89,6 +97,8 @@ class Service {
   const Override* find_override(std::string_view id) const;
   void put_override(std::string_view id, Override said);
   void drop_override(std::string_view id);
+  /// What is said of a listed instance is shown anew, though its weight and state stay.
+  void show_overrides() { changed_ = true; }
   template <typename Visit>
   void for_each_override_after(std::string_view after, Visit&& visit) const {
     if (!overrides_) return;
@@ -96,11 +106,21 @@ class Service {
       if (!visit(it->first, it->second)) return;
     }
   }
+  // What providers say of their instances: kept here, applied by the catalog.
+  const ProviderStatus* find_status(std::string_view id) const;
+  /// One that says nothing but `up` is dropped.
+  void put_status(std::string_view id, ProviderStatus status);
+  void drop_status(std::string_view id) { put_status(id, {}); }
   /// An instance in the list that is about to leave: when, by the wall clock of who said so; 0 for
   /// others.
   int64_t drain_until_wall_ms(std::string_view id) const;
   void set_drain(std::string_view id, int64_t until_wall_ms);  ///< 0: no longer
 
+  /// How it stands now, for the question which instances may be called.
+  Standing standing() const;
+  /// Whether all of it fail, and there are at least three that are meant to be called, if `one` of
+  /// the list fails.
+  bool all_fail_if(const Instance& one) const;
   /// The state that an instance has, or would have, in the list.
   InstanceState state_for(const Instance& instance) const;
   uint32_t weight_for(std::string_view id, uint32_t registered) const;
@@ -124,6 +144,7 @@ class Service {
   void note(std::string_view id, Cause cause, Change::Kind kind, uint64_t version);
   Overrides& mutable_overrides();
   void take_from_list(std::string_view id);
+  void forget_withdrawn(std::string_view id);
   void count(const ListEntry& entry, bool in);
   void forget_tombstone(std::string_view id);
 
@@ -132,9 +153,12 @@ class Service {
   const Interner& interner_;
   MutableInstanceList list_;
   std::map<std::string, Instance::Ptr, std::less<>> waiting_;
+  std::unique_ptr<std::map<std::string, Cause, std::less<>>> withdrawn_;  ///< of those that wait
   std::map<std::string, Tombstone, std::less<>> tombstones_;
   std::shared_ptr<Overrides> overrides_;  ///< null: none
   bool overrides_published_ = false;      ///< a reader may hold them: copied before a change
+  std::shared_ptr<Statuses> statuses_;    ///< null: none
+  bool statuses_published_ = false;       ///< as of overrides
   std::unique_ptr<std::map<std::string, int64_t, std::less<>>> drains_;  ///< null: none
   Breaker breaker_;
   DeltaRecorder window_;
@@ -142,6 +166,9 @@ class Service {
   std::shared_ptr<RetireBin> bin_ = std::make_shared<RetireBin>();
   uint64_t digest_ = 0;
   uint64_t version_ = 0;
+  uint32_t up_ = 0;       ///< of the list
+  uint32_t meant_ = 0;    ///< of the list, those that are meant to be called (is_withheld)
+  uint32_t failing_ = 0;  ///< of these, those that are down, or protected
   bool changed_ = false;
   bool recording_;
 };

@@ -2,12 +2,17 @@
 
 namespace callbook::core {
 
-std::string text_of(Cause cause, const Overrides* overrides, std::string_view id) {
+std::string text_of(Cause cause, const ServiceView& view, std::string_view id) {
   std::string text(name_of(cause));
+  if (cause == Cause::kProviderStatus && view.statuses != nullptr) {
+    const auto said = view.statuses->find(id);
+    const bool explained = said != view.statuses->end() && !said->second.text.empty();
+    return explained ? text + ": " + said->second.text : text;
+  }
   if (cause != Cause::kOverride && cause != Cause::kOverrideRemoved) return text;
-  if (overrides == nullptr) return text;
-  const auto said = overrides->find(id);
-  if (said == overrides->end()) return text;
+  if (view.overrides == nullptr) return text;
+  const auto said = view.overrides->find(id);
+  if (said == view.overrides->end()) return text;
   text += " by " + said->second.by;
   if (!said->second.reason.empty()) text += ": " + said->second.reason;
   return text;

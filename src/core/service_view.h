@@ -7,20 +7,23 @@
 #include <string_view>
 #include <vector>
 
+#include "core/callable.h"
 #include "core/cause.h"
 #include "core/delta_window.h"
 #include "core/instance_list.h"
 #include "core/key.h"
 #include "core/override.h"
+#include "core/provider_status.h"
 
 namespace callbook::core {
 
 /// How many instances left a service for each cause; index by Cause. Kept for 24 h.
 using Departures = std::array<uint32_t, kCauseCount>;
 
-/// What consumers are told of a change: the cause's name, and of an override who made it and why:
-/// "override by alice: maintenance".
-std::string text_of(Cause cause, const Overrides* overrides, std::string_view id);
+struct ServiceView;
+/// What consumers are told of a change: the cause's name; of an override also its author and
+/// reason, "override by alice: maintenance"; of a status its text, "provider_status: disk full".
+std::string text_of(Cause cause, const ServiceView& view, std::string_view id);
 
 /// Keeps replaced instances alive while a published list may still name them: instances carry no
 /// reference count. The bin of version N holds what version N+1 no longer needs, and a reference to
@@ -53,6 +56,8 @@ struct ServiceView {
   DeltaWindow window;
   Departures departures{};
   std::shared_ptr<const Overrides> overrides;  ///< null: none
+  std::shared_ptr<const Statuses> statuses;    ///< null: all say `up`
+  Standing standing;                           ///< for may_be_called()
   const Interner* interner = nullptr;          ///< outlives every view
   std::shared_ptr<RetireBin> bin;
 };

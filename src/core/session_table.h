@@ -8,6 +8,7 @@
 
 #include "core/instance.h"
 #include "core/lease_wheel.h"
+#include "core/process_facts.h"
 #include "core/record_codec.h"
 #include "core/session_id.h"
 
@@ -28,7 +29,8 @@ struct Session {
   Stamp opened;
   Liveness liveness;
   int64_t ended_wall_ms = 0;
-  std::string sections;  ///< facets unknown to this release
+  std::string sections;  ///< facets besides those above, as they travel
+  ProcessFacts facts;    ///< of those, what this release reads
   /// Live and waiting instances; each knows its place here (Instance::holder_position).
   std::vector<const Instance*> instances;
   uint32_t lease = kNoSlot;
@@ -39,12 +41,14 @@ struct Session {
   int64_t evidence_ms = 0;
   /// Its client has gone on at another node: connections still tied to it here prove nothing.
   bool moved_away = false;
+  uint32_t excluded = 0;  ///< how many of its instances an operator has taken out
   /// A registration of it is known to have been made and lost: its client must say all of them
   /// anew.
   bool lacks_registrations = false;
   int64_t unknown_since_ms = 0;  ///< while kUnknown: since when, once looked at
   uint64_t replica_part = 0;     ///< what its record adds to the replication digest
   uint8_t round = 0;             ///< in which round of joining it was last heard of
+  uint64_t heard_version = 0;    ///< at which its last sign of life came here
   uint64_t suspect = 0;          ///< its number among the suspects (suspects.h); 0: none
 };
 
@@ -53,6 +57,10 @@ class SessionTable {
  public:
   /// nullptr when nothing is known of `id`.
   Session* find(const SessionId& id);
+  const Session* find(const SessionId& id) const {
+    const auto found = slot_of_.find(id);
+    return found == slot_of_.end() ? nullptr : &slots_[found->second];
+  }
   /// The slot of `id`; adds an unknown session when there is none.
   uint32_t slot_for(const SessionId& id);
   uint32_t slot_of(const Session& session) const;

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "core/lease_wheel.h"
+#include "core/registration_extras.h"
 
 namespace callbook::core {
 
@@ -18,7 +19,11 @@ struct Suspect {
   bool reported = false;       ///< by consumers alone: its owner is heard of, and not removed
   int64_t interval_ms = 0;     ///< to the round after the next
   int64_t next_round_ms = 0;
-  int64_t remove_ms = 0;  ///< when its removal is due; 0: it is not
+  int64_t results_until_ms = 0;     ///< what has not come of the round by then is this node's fault
+  int64_t unattended_since_ms = 0;  ///< answers since then without speaking; 0: it does not
+  std::optional<Lapse> lapse;       ///< the rule that it brought itself
+  int64_t silent_since_ms = 0;      ///< of one with such a rule: its last heartbeat
+  int64_t remove_ms = 0;            ///< when its removal is due; 0: it is not
 
   // The round that is under way.
   uint32_t outstanding = 0;  ///< probes not answered for yet

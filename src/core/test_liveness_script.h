@@ -13,7 +13,8 @@
 #include <gtest/gtest.h>
 
 #include "base/hash.h"
-#include "core/check_rule.h"
+#include "core/check_set.h"
+#include "core/registration_extras.h"
 #include "core/registry.h"
 #include "core/script_text.h"
 
@@ -22,18 +23,25 @@ namespace callbook::core {
 /// A registry with providers that send heartbeats every two seconds and listen on ports, run from
 /// lines of commands; after each stands what consumers see, with the time since its beginning.
 ///
-///   process p [n] [zone=z] [service=s]
+///   process p [n] [zone=z] [service=s] [at=q] [speaks] [shares] [host=7] [address=127.0.0.1]
 ///                          opens session p and registers s/p-1 … s/p-n; again: more of it
-///   attach p               ties the session to a connection (no heartbeats)
+///   attach p               ties the session to a connection (no heartbeats, unless it speaks)
+///   ttl t [down=ms] [remove=ms] [noprobe]
+///                          registers orders/t-1 with a TTL of 6 s and, if given, a lapse rule
 ///   kill p…                the process is gone: connections break, ports refuse
 ///   lose p…                the host is gone: nothing breaks, nothing answers
 ///   hang p…                no heartbeats, but the ports answer
 ///   back p…                heartbeats again, and the ports answer
 ///   lossy                  from now on every other heartbeat gets lost
-///   shut p | open p        its ports refuse, though it goes on to send heartbeats; or answer again
-///   fail p                 its ports answer HTTP with an error
+///   shut p [port] | open p [port]
+///                          its ports, or one, refuse, though it goes on to send heartbeats; or
+///                          answer again
+///   fail p [port]          they answer HTTP with an error
 ///   check c tcp|http [interval=] [failures=] [successes=] [remove=]
 ///                          registers orders/c-1 to be checked; again: the same with another rule
+///   checks c web=http:8001 admin=tcp:8002@4000 … [failures=] [successes=] [remove=]
+///                          the same with several checks, at these ports, every so many ms (2,000)
+///   results                what the checks of orders say
 ///   report p-1 x y…        consumers x, y… say that calls to p-1 fail
 ///   restart                of the registry, from what it stored
 ///   pause 3000             the registry stands still
@@ -52,8 +60,11 @@ class LivenessScript {
     SessionId session;
     std::string address;
     Port port = Port::kAnswers;
+    std::map<uint16_t, Port> ports = {};  ///< those that are otherwise
     bool beats = true;
     bool attached = false;
+    bool speaks = false;
+    bool own_ttl = false;
   };
 
   void begin() {
@@ -95,11 +106,22 @@ class LivenessScript {
         step(ReportInstance{{{kDefaultNamespace, "orders"}, words[0]}, words[i]});
       }
     } else if (verb == "shut" || verb == "open" || verb == "fail") {
-      processes_.at(words.at(0)).port = verb == "shut"   ? Port::kRefuses
-                                        : verb == "fail" ? Port::kFails
-                                                         : Port::kAnswers;
-    } else if (verb == "check") {
-      add_checked(words);
+      const Port port = verb == "shut"   ? Port::kRefuses
+                        : verb == "fail" ? Port::kFails
+                                         : Port::kAnswers;
+      Process& process = processes_.at(words.at(0));
+      (words.size() > 1 ? process.ports[static_cast<uint16_t>(std::stoul(words[1]))]
+                        : process.port) = port;
+    } else if (verb == "ttl") {
+      add_ttl(words);
+    } else if (verb == "status") {
+      step(SetStatus{{{kDefaultNamespace, "orders"}, words.at(0)},
+                     *provider_state_from(words.at(1)),
+                     "so it says"});
+    } else if (verb == "check" || verb == "checks") {
+      add_checked(words, verb == "checks");
+    } else if (verb == "results") {
+      show_results();
     } else if (verb == "isolate") {
       SetOverride wanted;
       wanted.key = {{kDefaultNamespace, "orders"}, words.at(0)};
@@ -107,7 +129,7 @@ class LivenessScript {
       wanted.by = "alice";
       step(wanted);
     } else {
-      for (const std::string& name : words) change(verb, processes_.at(name));
+      for (const std::string& name : words) change(verb, name, processes_.at(name));
       if (verb == "lossy") lossy_ = true;
     }
     show();
@@ -123,6 +145,8 @@ class LivenessScript {
     std::string service = "orders";
     std::string zone;
     int count = 1;
+    RegistrationExtras extras;
+    ProcessFacts facts;
     for (size_t i = 1; i < words.size(); ++i) {
       if (words[i].starts_with("zone=")) {
         zone = words[i].substr(5);
@@ -130,11 +154,19 @@ class LivenessScript {
         service = words[i].substr(8);
       } else if (words[i].starts_with("at=")) {
         process.address = processes_.at(words[i].substr(3)).address;
+      } else if (words[i].starts_with("address=")) {
+        process.address = words[i].substr(8);
+      } else if (words[i].starts_with("host=")) {
+        facts.host = std::stoull(words[i].substr(5));
+      } else if (words[i] == "speaks") {
+        process.speaks = facts.speaks = true;
+      } else if (words[i] == "shares") {
+        extras.shares_port = true;
       } else {
         count = std::stoi(words[i]);
       }
     }
-    if (!known) step(OpenSession{process.session, 6'000, name});
+    if (!known) step(OpenSession{process.session, 6'000, name, {}, facts});
     for (int i = 1; i <= count; ++i) {
       RegisterInstance input;
       input.key = {{kDefaultNamespace, service}, fmt::format("{}-{}", name, i)};
@@ -142,11 +174,42 @@ class LivenessScript {
       input.registration.port = static_cast<uint16_t>(8'000 + i);
       input.registration.zone = zone;
       input.registration.holder = {HolderKind::kSession, process.session, 0};
+      input.registration.extras = encode(extras);
       step(input);
     }
   }
 
-  void add_checked(const std::vector<std::string>& words) {
+  void add_ttl(const std::vector<std::string>& words) {
+    const std::string& name = words.at(0);
+    Process& process = processes_[name];
+    process.address = fmt::format("10.0.0.{}", processes_.size());
+    process.own_ttl = true;
+    Lapse lapse;
+    bool has_rule = false;
+    for (size_t i = 1; i < words.size(); ++i) {
+      const std::string value = words[i].substr(words[i].find('=') + 1);
+      has_rule = true;
+      if (words[i].starts_with("down=")) lapse.down_after_ms = std::stoll(value);
+      if (words[i].starts_with("remove=")) lapse.remove_after_ms = std::stoll(value);
+      if (words[i] == "noprobe") lapse.probe = false;
+    }
+    RegisterInstance input;
+    input.key = {{kDefaultNamespace, "orders"}, name + "-1"};
+    input.registration.address = process.address;
+    input.registration.port = 8'000;
+    input.registration.holder = {HolderKind::kTtl, {}, 6'000};
+    RegistrationExtras extras;
+    if (has_rule) extras.lapse = lapse;
+    input.registration.extras = encode(extras);
+    step(input);
+  }
+
+  bool speak(const std::string& name, const Process& process) {
+    if (!process.own_ttl) return step(RefreshSession{process.session});
+    return step(RefreshInstance{{{kDefaultNamespace, "orders"}, name + "-1"}});
+  }
+
+  void add_checked(const std::vector<std::string>& words, bool several) {
     const std::string& name = words.at(0);
     const bool known = processes_.contains(name);
     Process& process = processes_[name];
@@ -157,22 +220,76 @@ class LivenessScript {
     input.registration.address = process.address;
     input.registration.port = 8'000;
     input.registration.holder = {HolderKind::kTtl, {}, 2'000};
-    CheckRule rule;
+    CheckRule usual;
+    int64_t interval_ms = 2'000;
+    std::vector<NamedCheck> checks;
+    std::vector<std::pair<std::string, uint16_t>> named;
     for (size_t i = 1; i < words.size(); ++i) {
+      const std::string name_of_value = words[i].substr(0, words[i].find('='));
       const std::string value = words[i].substr(words[i].find('=') + 1);
-      if (words[i] == "http") rule.kind = CheckRule::Kind::kHttp, rule.path = "/health";
-      if (words[i].starts_with("interval=")) input.registration.holder.ttl_ms = std::stoll(value);
-      if (words[i].starts_with("failures="))
-        rule.failures = static_cast<uint32_t>(std::stoul(value));
-      if (words[i].starts_with("successes="))
-        rule.successes = static_cast<uint32_t>(std::stoul(value));
-      if (words[i].starts_with("remove=")) rule.remove_after_ms = std::stoll(value);
+      if (name_of_value == "interval") {
+        interval_ms = std::stoll(value);
+      } else if (name_of_value == "failures") {
+        usual.failures = static_cast<uint32_t>(std::stoul(value));
+      } else if (name_of_value == "successes") {
+        usual.successes = static_cast<uint32_t>(std::stoul(value));
+      } else if (name_of_value == "remove") {
+        usual.remove_after_ms = std::stoll(value);
+      } else {
+        checks.push_back({several ? name_of_value : "check", interval_ms, rule_from(value)});
+        named.emplace_back("p" + std::to_string(i), checks.back().rule.port);
+        const size_t at = value.find('@');
+        if (at != std::string::npos) checks.back().interval_ms = std::stoll(value.substr(at + 1));
+      }
     }
-    input.registration.check = encode(rule);
+    for (NamedCheck& check : checks) {
+      check.rule.failures = usual.failures;
+      check.rule.successes = usual.successes;
+      check.rule.remove_after_ms = usual.remove_after_ms;
+      if (!several) check.interval_ms = interval_ms;
+    }
+    std::vector<NamedPorts::Pair> ports(named.begin(), named.end());
+    if (several) input.registration.ports = *NamedPorts::from(std::move(ports));
+    StoredChecks stored = stored_form(*check_set(checks));
+    input.registration.holder.ttl_ms = stored.interval_ms;
+    input.registration.check = stored.rule;
+    RegistrationExtras extras;
+    extras.checks = stored.set;
+    input.registration.extras = encode(extras);
     step(input);
   }
 
-  void change(const std::string& verb, Process& process) {
+  /// "http:8001", or "tcp" for the instance's own port.
+  static CheckRule rule_from(const std::string& text) {
+    CheckRule rule;
+    if (text.starts_with("http")) rule.kind = CheckRule::Kind::kHttp, rule.path = "/health";
+    const size_t colon = text.find(':');
+    if (colon != std::string::npos) {
+      rule.port = static_cast<uint16_t>(std::stoul(text.substr(colon + 1)));
+    }
+    return rule;
+  }
+
+  void show_results() {
+    constexpr std::string_view kStatuses[] = {"unknown", "passing", "failing"};
+    Outputs out;
+    std::string after;
+    do {
+      const auto reply =
+          registry_->step(ReadChecks{{kDefaultNamespace, "orders"}, after, 2}, now_, out);
+      ASSERT_TRUE(reply.ok()) << reply.error().to_string();
+      const ChecksRead::Part& part = *std::get<ChecksRead>(*reply).part;
+      for (const CheckReport& one : part.checks) {
+        say(fmt::format("{} {} {} {}:{} {} {} ms ago, failures={}, '{}', at {}", one.id, one.name,
+                        name_of(one.rule->kind), one.address, one.port,
+                        kStatuses[static_cast<size_t>(one.status)], one.checked_ms_ago,
+                        one.failures, one.output, one.home));
+      }
+      after = part.next;
+    } while (!after.empty());
+  }
+
+  void change(const std::string& verb, const std::string& name, Process& process) {
     if (verb == "attach") {
       process.attached = true;
       step(AttachSession{process.session});
@@ -185,7 +302,7 @@ class LivenessScript {
     if (verb == "kill" && std::exchange(process.attached, false)) {
       step(DetachSession{process.session, DetachSession::How::kBroken});
     }
-    if (verb == "back") step(RefreshSession{process.session});
+    if (verb == "back") speak(name, process);
   }
 
   void pass(int64_t ms) {
@@ -205,8 +322,8 @@ class LivenessScript {
       if (now_.mono_ms % 2'000 == 0) {
         const bool lost = lossy_ && now_.mono_ms % 4'000 == 0;
         for (auto& [name, process] : processes_) {
-          if (lost || !process.beats || process.attached) continue;
-          process.beats = step(RefreshSession{process.session});
+          if (lost || !process.beats || (process.attached && !process.speaks)) continue;
+          process.beats = speak(name, process);
         }
       }
       step(AdvanceTime{});
@@ -233,12 +350,14 @@ class LivenessScript {
     using Outcome = ProbeResult::Outcome;
     Port port = Port::kSilent;
     for (const auto& [name, process] : processes_) {
-      if (process.address == probe.address) port = process.port;
+      if (process.address != probe.address) continue;
+      const auto otherwise = process.ports.find(probe.port);
+      port = otherwise == process.ports.end() ? process.port : otherwise->second;
     }
     if (port == Port::kSilent) {
       silent_.emplace(now_.mono_ms + probe.timeout_ms, probe.ticket);
     } else {
-      const bool fails = port == Port::kFails && probe.http_path.has_value();
+      const bool fails = port == Port::kFails && probe.rule != nullptr;
       step(ProbeResult{probe.ticket, port == Port::kRefuses ? Outcome::kRefused
                                      : fails                ? Outcome::kFailed
                                                             : Outcome::kAnswered});

@@ -4,9 +4,11 @@
 
 #include <fmt/format.h>
 
+#include "base/address.h"
 #include "base/check.h"
 #include "base/name.h"
-#include "core/check_rule.h"
+#include "core/registration_extras.h"
+#include "core/validate_checks.h"
 
 namespace callbook::core {
 namespace {
@@ -96,54 +98,24 @@ Status check_range(std::string_view field, int64_t value, int64_t least, int64_t
                           value < least ? least : most);
 }
 
-Status check_path(std::string_view path, const Limits& limits) {
-  if (!path.starts_with('/')) return base::invalid("check.http.path", "must begin with '/'");
-  if (path.size() > limits.max_check_path_bytes) {
-    return base::over_limit(
-        "check.http.path",
-        fmt::format("has {} bytes; the most is {}", path.size(), limits.max_check_path_bytes),
-        limits.max_check_path_bytes);
+Status check_extras(const Registration& registration, const Limits& limits) {
+  if (registration.extras.empty()) return {};
+  const auto extras = decode_extras(registration.extras);
+  CALLBOOK_CHECK(extras.has_value());
+  if (!extras->lapse) return {};
+  const Holder& holder = registration.holder;
+  if (holder.kind != HolderKind::kTtl || !registration.check.empty()) {
+    return base::invalid("lapse", "is for instances with a ttl_ms of their own");
   }
-  const bool plain =
-      std::all_of(path.begin(), path.end(), [](char c) { return c > 32 && c < 127; });
-  if (plain) return {};
-  return base::invalid("check.http.path", "may hold only printable ASCII, without spaces");
-}
-
-/// Only what is registered may be probed.
-Status check_checked_port(const CheckRule& rule, const Registration& registration) {
-  const bool http = rule.kind == CheckRule::Kind::kHttp;
-  const std::string_view field = http ? "check.http.port" : "check.tcp.port";
-  if (rule.port == 0) {
-    if (registration.port != 0) return {};
-    return base::invalid(field, "is missing, and the instance has no port of its own");
-  }
-  bool known = rule.port == registration.port;
-  for_each_port(registration.ports.bytes(),
-                [&](std::string_view, uint16_t port) { known |= port == rule.port; });
-  if (known) return {};
-  return base::invalid(field, fmt::format("is {}, which is no port of this instance", rule.port));
-}
-
-Status check_rule_of(const Registration& registration, const Limits& limits) {
-  const auto rule = decode_check(registration.check);
-  CALLBOOK_CHECK(rule.has_value());
-  const int64_t interval_ms = registration.holder.ttl_ms;
-  const auto all = {
-      check_range("check.interval_ms", interval_ms, limits.min_check_interval_ms,
-                  limits.max_check_interval_ms),
-      check_range("check.timeout_ms", rule->timeout_ms, limits.min_check_timeout_ms, interval_ms),
-      check_range("check.failures", rule->failures, 1, limits.max_check_threshold),
-      check_range("check.successes", rule->successes, 1, limits.max_check_threshold),
-      rule->remove_after_ms == 0 ? Status()
-                                 : check_range("check.remove_after_ms", rule->remove_after_ms,
-                                               interval_ms, limits.max_check_remove_after_ms),
-      rule->kind == CheckRule::Kind::kHttp ? check_path(rule->path, limits) : Status(),
-      check_checked_port(*rule, registration)};
-  for (const Status& status : all) {
+  const auto [down_after_ms, remove_after_ms, probe] = *extras->lapse;
+  if (down_after_ms != 0) {
+    auto status =
+        check_range("lapse.down_after_ms", down_after_ms, holder.ttl_ms, limits.max_lapse_ms);
     if (!status.ok()) return status;
   }
-  return {};
+  if (remove_after_ms == 0) return {};
+  return check_range("lapse.remove_after_ms", remove_after_ms,
+                     std::max(down_after_ms, holder.ttl_ms), limits.max_lapse_ms);
 }
 
 /// Who moves traffic says so.
@@ -165,6 +137,15 @@ Status validate(const OpenSession& input, const Limits& limits) {
   if (input.ttl_ms != 0) {
     if (auto status = check_ttl(input.ttl_ms, limits); !status.ok()) return status;
   }
+  if (!input.facts.process.empty()) {
+    if (auto status = base::check_name("process", input.facts.process); !status.ok()) return status;
+    if (input.facts.process.size() > limits.max_process_bytes) {
+      return base::over_limit("process",
+                              fmt::format("has {} bytes; the most is {}",
+                                          input.facts.process.size(), limits.max_process_bytes),
+                              limits.max_process_bytes);
+    }
+  }
   return base::check_text("client", input.client, limits.max_client_bytes);
 }
 
@@ -177,11 +158,11 @@ Status validate(const RegisterInstance& input, const Limits& limits) {
     if (auto status = base::check_name("zone", registration.zone); !status.ok()) return status;
   }
   if (auto status = check_weight(registration.weight, limits); !status.ok()) return status;
-  if (!registration.check.empty()) {
-    if (auto status = check_rule_of(registration, limits); !status.ok()) return status;
-  } else if (registration.holder.kind == HolderKind::kTtl) {
+  if (auto status = validate_checks(registration, limits); !status.ok()) return status;
+  if (registration.check.empty() && registration.holder.kind == HolderKind::kTtl) {
     if (auto status = check_ttl(registration.holder.ttl_ms, limits); !status.ok()) return status;
   }
+  if (auto status = check_extras(registration, limits); !status.ok()) return status;
   if (auto status = check_ports(registration.ports, limits); !status.ok()) return status;
   return check_metadata(registration.metadata, limits);
 }
@@ -193,7 +174,7 @@ Status validate(const DeregisterInstance& input, const Limits& limits) {
         "drain", fmt::format("is {} ms; the most is {}", input.drain_ms, limits.max_drain_ms),
         limits.max_drain_ms);
   }
-  return {};
+  return input.by.empty() ? Status() : check_author(input.by, input.reason, limits);
 }
 
 Status validate(const SetOverride& input, const Limits& limits) {
@@ -207,6 +188,11 @@ Status validate(const SetOverride& input, const Limits& limits) {
   return check_author(input.by, input.reason, limits);
 }
 
+Status validate(const SetStatus& input, const Limits& limits) {
+  if (auto status = validate(input.key); !status.ok()) return status;
+  return base::check_text("text", input.text, limits.max_status_text_bytes);
+}
+
 Status validate(const ReportInstance& input, const Limits& limits) {
   if (auto status = validate(input.key); !status.ok()) return status;
   return check_author(input.by, {}, limits);
@@ -215,6 +201,13 @@ Status validate(const ReportInstance& input, const Limits& limits) {
 Status validate(const RemoveOverride& input, const Limits& limits) {
   if (auto status = validate(input.key); !status.ok()) return status;
   return check_author(input.by, input.reason, limits);
+}
+
+Status validate(const ReleaseBreaker& input, const Limits& limits) {
+  if (auto status = base::check_text("by", input.by, limits.max_by_bytes); !status.ok()) {
+    return status;
+  }
+  return base::check_text("reason", input.reason, limits.max_reason_bytes);
 }
 
 }  // namespace callbook::core

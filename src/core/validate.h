@@ -13,8 +13,10 @@ base::Status validate(const OpenSession& input, const Limits& limits);
 base::Status validate(const RegisterInstance& input, const Limits& limits);
 base::Status validate(const InstanceKey& key);
 base::Status validate(const DeregisterInstance& input, const Limits& limits);
+base::Status validate(const SetStatus& input, const Limits& limits);
 base::Status validate(const ReportInstance& input, const Limits& limits);
 base::Status validate(const SetOverride& input, const Limits& limits);
 base::Status validate(const RemoveOverride& input, const Limits& limits);
+base::Status validate(const ReleaseBreaker& input, const Limits& limits);
 
 }  // namespace callbook::core

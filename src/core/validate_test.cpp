@@ -91,6 +91,8 @@ TEST(Validate, NamesTheFieldAndTheLimit) {
       {"id", -1, [](RegisterInstance& r) { r.key.id = "../x"; }},
       {"address", -1, [](RegisterInstance& r) { r.registration.address = ""; }},
       {"address", 253, [](RegisterInstance& r) { r.registration.address = std::string(254, 'a'); }},
+      {"address", -1, [](RegisterInstance& r) { r.registration.address = "0.0.0.0"; }},
+      {"address", -1, [](RegisterInstance& r) { r.registration.address = "Host.example"; }},
       {"zone", -1, [](RegisterInstance& r) { r.registration.zone = "a zone"; }},
       {"weight", 65'535, [](RegisterInstance& r) { r.registration.weight = 65'536; }},
       {"ttl_ms", 1'000,

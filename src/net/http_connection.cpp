@@ -16,7 +16,9 @@ constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
 }  // namespace
 
 Connection::Connection(std::shared_ptr<ServerContext> context, Socket socket, std::string peer)
-    : context_(std::move(context)), socket_(std::move(socket)), peer_(std::move(peer)) {
+    : context_(std::move(context)),
+      socket_(std::move(socket)),
+      peer_(std::make_shared<const std::string>(std::move(peer))) {
   phase_since_ = context_->beat;
   last_input_beat_ = context_->beat;
 }

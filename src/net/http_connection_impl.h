@@ -118,7 +118,7 @@ class Connection final : public HttpExchange::Sink,
 
   const std::shared_ptr<ServerContext> context_;
   Socket socket_;
-  const std::string peer_;
+  const SharedBytes peer_;
   std::unique_ptr<RequestParser> parser_;  ///< none while idle or streaming
   AnswerQueue answers_;
 

@@ -19,6 +19,9 @@ struct HeaderField {
   std::string_view value;
 };
 
+/// Immutable bytes that many connections can send without copying.
+using SharedBytes = std::shared_ptr<const std::string>;
+
 /// A complete request as a handler sees it. Views stay valid until handle() returns; a handler
 /// that needs them longer copies them.
 struct HttpRequest {
@@ -29,16 +32,13 @@ struct HttpRequest {
   const std::vector<HeaderField>* headers = nullptr;
   /// The body. At least kBodyPadding further bytes behind it are readable, as simdjson asks.
   std::string_view body;
-  std::string_view peer;  ///< "127.0.0.1:40312"
+  SharedBytes peer;  ///< "127.0.0.1:40312"; the connection's, kept by copying the pointer
 
   /// Value of the first field of this name (compared without case), or empty.
   std::string_view header(std::string_view name) const;
 };
 
 inline constexpr size_t kBodyPadding = 64;
-
-/// Immutable bytes that many connections can send without copying.
-using SharedBytes = std::shared_ptr<const std::string>;
 
 /// A complete response. Content-Length, Connection and Date-less framing are the server's part.
 struct HttpResponse {

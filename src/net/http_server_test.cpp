@@ -51,7 +51,7 @@ TEST(HttpServer, HandsOverEveryPartOfTheRequest) {
   TestServer server({}, [&](const HttpRequest& request, HttpExchange exchange) {
     seen = fmt::format("{}|{}|{}|{}|{}|{}", request.target, request.path, request.query,
                        request.header("x-ONE"), request.header("absent"), request.headers->size());
-    EXPECT_EQ(request.peer.substr(0, 10), "127.0.0.1:");
+    EXPECT_EQ(request.peer->substr(0, 10), "127.0.0.1:");
     exchange.respond(text(std::string(request.body)));
   });
   RawClient client(server.port());

@@ -74,7 +74,8 @@ struct ClusterReport {
   core::BusPositions positions{};  ///< how far this node has applied them
   uint64_t digest = 0;             ///< of all that this node holds
   uint64_t owed = 0;
-  bool isolated = false;  ///< hears neither the bus nor a majority of the others
+  bool isolated = false;           ///< hears neither the bus nor a majority of the others
+  uint32_t features_withheld = 0;  ///< record features that some node may not read
   uint64_t published = 0;
   uint64_t acknowledged = 0;
   uint64_t failed = 0;

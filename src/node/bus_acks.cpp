@@ -30,9 +30,18 @@ std::optional<OwedChange> owed_change(const core::Input& input, const core::Repl
     core::encode_key(datacenter, key.service, key.id, owed.key);
     owed.version = registered->owed_version;
   } else if (const auto* gone = std::get_if<core::InstanceDeregistered>(&reply)) {
-    const auto& key = std::get<core::DeregisterInstance>(input).key;
-    core::encode_key(datacenter, key.service, key.id, owed.key);
+    const auto& [key, after, session, drain_ms, by, reason] =
+        std::get<core::DeregisterInstance>(input);
+    if (by.empty()) {
+      core::encode_key(datacenter, key.service, key.id, owed.key);
+    } else {
+      core::encode_override_key(datacenter, key.service, key.id, owed.key);
+    }
     owed.version = gone->owed_version;
+  } else if (const auto* status = std::get_if<core::StatusSet>(&reply)) {
+    const auto& key = std::get<core::SetStatus>(input).key;
+    core::encode_key(datacenter, key.service, key.id, owed.key);
+    owed.version = status->owed_version;
   } else if (const auto* said = std::get_if<core::OverrideChanged>(&reply)) {
     const auto* set = std::get_if<core::SetOverride>(&input);
     const auto& key = set != nullptr ? set->key : std::get<core::RemoveOverride>(input).key;

@@ -1,6 +1,7 @@
 #include "node/cluster.h"
 
 #include <algorithm>
+#include <bit>
 #include <utility>
 
 #include <fmt/format.h>
@@ -378,6 +379,8 @@ void Cluster::report() {
   const core::Registry& registry = parts_.driver->registry();
   const base::Now now = parts_.clock->now();
   report_.isolated = registry.isolated(now);
+  report_.features_withheld = static_cast<uint32_t>(
+      std::popcount(core::kReadFeatures & ~registry.features_read_by_all(now)));
   report_.positions = registry.positions();
   report_.digest = registry.replica_digest();
   report_.owed = registry.outbox_size();

@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "base/address.h"
 #include "base/name.h"
 #include "bus/nats/nats_bus.h"
 #include "node/settings.h"
@@ -58,7 +59,7 @@ base::Status check_reachable(std::string_view field, std::string_view text) {
   if (endpoint->port == 0 || endpoint->host == "0.0.0.0" || endpoint->host == "::") {
     return base::invalid(field, fmt::format("nobody can reach {}", text));
   }
-  return base::check_address(field, endpoint->host);
+  return base::check_address_text(field, endpoint->host);
 }
 
 base::Result<std::vector<Endpoint>> parse_endpoints(std::string_view field, std::string_view text) {
@@ -125,6 +126,10 @@ base::Status check_cluster(const Config& config) {
   if (!config.advertise.empty()) {
     auto reached = check_reachable("advertise", config.advertise);
     if (!reached.ok()) return reached;
+    // Clients and other nodes are told it: it must mean the same to them as here.
+    const auto host =
+        base::normal_address("advertise", parse_endpoint("advertise", config.advertise)->host);
+    if (!host.ok()) return host.error();
   }
   const auto peers = parse_endpoints("peers", config.peers);
   if (!peers.ok()) return peers.error();
@@ -137,6 +142,10 @@ base::Status check_cluster(const Config& config) {
   if (const auto key = stamp_key(config); !key.ok()) return key.error();
   if (config.timing.lost_after_ms < 2 * config.timing.beat_ms) {
     return base::over_limit("lost_after_ms", "is below two beats", 2 * config.timing.beat_ms);
+  }
+  if (config.timing.absent_node_ms < config.timing.lost_after_ms) {
+    return base::over_limit("absent_node_ms", "is below lost_after_ms",
+                            config.timing.lost_after_ms);
   }
   const auto http = parse_endpoint("http", config.http);
   const bool anywhere = http.ok() && (http->host == "0.0.0.0" || http->host == "::");

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "base/log.h"
 #include "base/siphash.h"
 #include "bus/nats/options.h"
 #include "core/front.h"
@@ -13,6 +14,7 @@
 #include "dialects/native/native_dialect.h"
 #include "net/http_server.h"
 #include "net/prober.h"
+#include "node/console_logger.h"
 #include "store/log.h"
 
 namespace callbook::node {
@@ -36,7 +38,9 @@ struct Config {
   bool dev = false;            ///< keep everything in memory
   bool insecure_bind = false;  ///< allow plain HTTP beyond loopback
   bool salvage = false;        ///< open a damaged store with what verifies
-  uint32_t io_threads = 0;     ///< 0: one per two cores, at most 8
+  base::LogLevel log_level = base::LogLevel::kInfo;
+  LogFormat log_format = LogFormat::kText;
+  uint32_t io_threads = 0;  ///< 0: one per two cores, at most 8
   int64_t stop_grace_ms = 5'000;
   int64_t leave_ms = 3'000;          ///< over which clients are sent to other nodes at a stop
   int64_t sync_interval_ms = 1'000;  ///< fdatasync at least this often while there are writes

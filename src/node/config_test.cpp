@@ -78,7 +78,7 @@ TEST(Settings, TheEnvironmentWinsOverTheFile) {
 
 TEST(Settings, AServiceMayHaveTimingOfItsOwnOverTheNodes) {
   const File file(
-      "[service.orders]\nsilent_removal_ms = 60000\n"
+      "[service.orders]\nsilent_removal_ms = 60000\nprotect_failing = false\n"
       "[service.\"billing/orders\"]\nbreaker_percent = 50\n"
       "[timing]\nrefused_removal_ms = 7000\n");
   Config config;
@@ -88,6 +88,8 @@ TEST(Settings, AServiceMayHaveTimingOfItsOwnOverTheNodes) {
   const core::ServiceTiming& orders = made.at({core::kDefaultNamespace, "orders"});
   EXPECT_EQ(orders.silent_removal_ms, 60'000);
   EXPECT_EQ(orders.refused_removal_ms, 7'000);
+  EXPECT_FALSE(orders.protect_failing);
+  EXPECT_TRUE(made.at({"billing", "orders"}).protect_failing);
   EXPECT_EQ(orders.breaker.percent, 10u);
   EXPECT_EQ(made.at({"billing", "orders"}).breaker.percent, 50u);
   EXPECT_EQ(config.timing.breaker.percent, 10u);
@@ -158,6 +160,8 @@ TEST(Config, ANodeThatIsReachedAnywhereSaysWhere) {
   EXPECT_EQ(check(config).error().field, "advertise");
   config.advertise = "0.0.0.0:7070";
   EXPECT_EQ(check(config).error().field, "advertise");
+  config.advertise = "256.0.0.1:7070";
+  EXPECT_EQ(check(config).error().field, "advertise");
   config.advertise = "10.0.0.1:7070";
   EXPECT_TRUE(check(config).ok());
 }
@@ -203,6 +207,11 @@ TEST(Config, WhatIsForManyNodesIsNotPassedOverOnOne) {
               c.timing.lost_after_ms = 10;
             }),
             "lost_after_ms");
+  EXPECT_EQ(refused([](Config& c) {
+              c.bus = "a:1";
+              c.timing.absent_node_ms = c.timing.lost_after_ms - 1;
+            }),
+            "absent_node_ms");
 }
 
 TEST(Config, PlainHttpStaysOnLoopbackUnlessAllowed) {

@@ -1,25 +1,63 @@
 #include "node/console_logger.h"
 
+#include <chrono>
+#include <string>
+
 #include <spdlog/logger.h>
 #include <spdlog/sinks/stdout_sinks.h>
+
+#include "base/log_text.h"
 
 namespace callbook::node {
 namespace {
 
 class ConsoleLogger final : public base::Logger {
  public:
-  ConsoleLogger() : logger_("callbook", std::make_shared<spdlog::sinks::stderr_sink_mt>()) {
-    logger_.set_pattern("%Y-%m-%dT%H:%M:%S.%e%z %l %v");
+  ConsoleLogger(base::LogLevel least, LogFormat format)
+      : least_(least),
+        format_(format),
+        logger_("callbook", std::make_shared<spdlog::sinks::stderr_sink_mt>()) {
+    logger_.set_pattern(format == LogFormat::kText
+                            ? "%Y-%m-%dT%H:%M:%S.%e%z %l %v"
+                            : R"({"time":"%Y-%m-%dT%H:%M:%S.%e%z","level":"%l",%v})");
+    logger_.set_level(level_of(least));
     logger_.flush_on(spdlog::level::trace);
   }
 
   void write(base::LogLevel level, std::string_view message) override {
-    logger_.log(level_of(level), message);
+    if (level < least_) return;
+    std::string body;
+    if (format_ == LogFormat::kText) {
+      base::append_visible(body, message);
+    } else {
+      base::append_json_members(body, message);
+    }
+    put(level, spdlog::log_clock::now(), body);
   }
 
+  void write_line(const base::LogLine& line) override {
+    if (line.level < least_) return;
+    std::string body;
+    if (format_ == LogFormat::kText) {
+      base::append_visible(body, line.text);
+    } else {
+      base::append_json_members(body, line);
+    }
+    const spdlog::log_clock::time_point happened{std::chrono::milliseconds(line.wall_ms)};
+    put(line.level, line.wall_ms == 0 ? spdlog::log_clock::now() : happened, body);
+  }
+
+  base::LogLevel least_level() const override { return least_; }
+
  private:
+  void put(base::LogLevel level, spdlog::log_clock::time_point time, const std::string& body) {
+    logger_.log(time, spdlog::source_loc(), level_of(level), body);
+  }
+
   static spdlog::level::level_enum level_of(base::LogLevel level) {
     switch (level) {
+      case base::LogLevel::kTrace:
+        return spdlog::level::trace;
       case base::LogLevel::kDebug:
         return spdlog::level::debug;
       case base::LogLevel::kInfo:
@@ -32,13 +70,15 @@ class ConsoleLogger final : public base::Logger {
     return spdlog::level::info;
   }
 
+  const base::LogLevel least_;
+  const LogFormat format_;
   spdlog::logger logger_;
 };
 
 }  // namespace
 
-std::unique_ptr<base::Logger> make_console_logger() {
-  return std::make_unique<ConsoleLogger>();
+std::unique_ptr<base::Logger> make_console_logger(base::LogLevel least, LogFormat format) {
+  return std::make_unique<ConsoleLogger>(least, format);
 }
 
 }  // namespace callbook::node

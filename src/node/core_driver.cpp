@@ -26,6 +26,7 @@ CoreDriver::CoreDriver(net::EventLoop& loop, const base::Clock& clock, Board& bo
       clock_(clock),
       board_(board),
       logger_(logger),
+      audit_(logger.least_level()),
       registry_(std::move(registry)),
       deliver_(std::move(deliver)),
       answers_(fronts),
@@ -93,6 +94,7 @@ void CoreDriver::run_batch() {
   for (Pending& pending : batch_) {
     replies.push_back(registry_->step(pending.submission.input, now, outputs_));
     count(pending.submission.input, replies.back());
+    note_for_log(pending, replies.back(), now);
   }
   const auto settled = std::exchange(outputs_.settled, {});
   settle_outputs();
@@ -107,17 +109,32 @@ void CoreDriver::run_batch() {
   // After those who wait for it have been told apart: one batch may hold a change and its
   // acknowledgement.
   settle_acks(settled, now);
+  // Before the answers: an operator's act that was answered stands in the log.
+  write_log(audit_.take(now.mono_ms));
   deliver_all();
+}
+
+void CoreDriver::note_for_log(const Pending& pending, const base::Result<core::Reply>& reply,
+                              base::Now now) {
+  const core::Caller& caller = pending.submission.caller;
+  audit_.note(pending.submission.input, reply, caller, now);
+  if (outputs_.incidents.empty()) return;
+  audit_.note(outputs_.incidents, caller, now);
+  outputs_.incidents.clear();
+}
+
+void CoreDriver::note_refusal(const core::RefusedAct& refused) {
+  audit_.note(refused, clock_.now());
+}
+
+void CoreDriver::write_log(const std::vector<base::LogLine>& lines) {
+  for (const base::LogLine& line : lines) logger_.write_line(line);
 }
 
 /// Carries out what steps asked for besides their replies.
 void CoreDriver::settle_outputs() {
   report_.sessions_expired += outputs_.sessions_ended.size();
   report_.instances_expired += outputs_.instances_expired;
-  for (const core::SessionEnded& ended : outputs_.sessions_ended) {
-    logger_.info("session {} is over ({}); {} instances left with it", core::to_text(ended.id),
-                 core::name_of(ended.cause), ended.instances);
-  }
   if (store_) store_->write(outputs_.records);
   if (probe_ && !outputs_.probes.empty()) probe_(std::exchange(outputs_.probes, {}));
   if (others_ != nullptr) others_->carry_out(outputs_);
@@ -234,6 +251,7 @@ void CoreDriver::deliver_all() {
 
 void CoreDriver::flush(std::function<void()> done) {
   run_batch();
+  write_log(audit_.take_all(clock_.now().mono_ms));
   if (!store_) return done();
   store_->when_durable([done = std::move(done)](const base::Status&) { done(); });
 }
@@ -243,6 +261,7 @@ void CoreDriver::tick() {
   report_.loop_lag_ms = std::max(report_.loop_lag_ms, now.mono_ms - last_tick_ms_ - kTickMs);
   last_tick_ms_ = now.mono_ms;
   static_cast<void>(registry_->step(core::AdvanceTime{}, now, outputs_));
+  audit_.note(outputs_.incidents, {}, now);
   const auto settled = std::exchange(outputs_.settled, {});
   settle_outputs();
   publish_due(now);
@@ -254,6 +273,7 @@ void CoreDriver::tick() {
   }
   deliver_all();
   report();
+  write_log(audit_.take(now.mono_ms));
 }
 
 void CoreDriver::report() {

@@ -10,6 +10,7 @@
 #include "core/front.h"
 #include "core/registry.h"
 #include "net/event_loop.h"
+#include "node/audit_log.h"
 #include "node/board.h"
 #include "node/bus_acks.h"
 #include "node/store_keeper.h"
@@ -22,6 +23,7 @@ struct Submission {
   core::Ack ack = core::Ack::kLocal;
   core::Completion done;
   std::shared_ptr<const void> borrowed = {};  ///< owns what the input's views show
+  core::Caller caller = {};                   ///< none: no client's
 };
 
 /// What came of a submission; delivered on the thread that made it.
@@ -90,6 +92,9 @@ class CoreDriver {
   /// Something that nobody waits for; `borrowed` owns what its views show. Core's thread.
   void take(core::Input input, std::shared_ptr<const void> borrowed);
 
+  /// For the log. Core's thread.
+  void note_refusal(const core::RefusedAct& refused);
+
   core::Registry& registry() { return *registry_; }
   /// Calls back when nothing is left to be written, as far as the disk allows.
   void flush(std::function<void()> done);
@@ -110,6 +115,8 @@ class CoreDriver {
   void publish_due(base::Now now);
   void settle_acks(const std::vector<core::RecordSettled>& settled, base::Now now);
   void count(const core::Input& input, const base::Result<core::Reply>& reply);
+  void note_for_log(const Pending& pending, const base::Result<core::Reply>& reply, base::Now now);
+  void write_log(const std::vector<base::LogLine>& lines);
   void deliver_all();
   void settle_outputs();
   bool is_followed() const;
@@ -119,6 +126,7 @@ class CoreDriver {
   const base::Clock& clock_;
   Board& board_;
   base::Logger& logger_;
+  AuditLog audit_;
   std::unique_ptr<core::Registry> registry_;
   std::unique_ptr<StoreKeeper> store_;
   const Deliver deliver_;

@@ -83,9 +83,9 @@ void IoFront::take(size_t followed, const std::shared_ptr<const core::Publicatio
   if (publication) one.catalog.apply(*publication);
 }
 
-void IoFront::submit(core::Input input, core::Ack ack, core::Completion done) {
+void IoFront::submit(core::Input input, core::Ack ack, core::Caller caller, core::Completion done) {
   if (!ready_) return refuse_later(std::move(done));
-  Submission submission{std::move(input), ack, std::move(done)};
+  Submission submission{std::move(input), ack, std::move(done), {}, std::move(caller)};
   if (on_core_loop()) return parts_.driver->submit(parts_.index, std::move(submission));
   outbox_.push_back(std::move(submission));
   if (outbox_.size() > 1) return;
@@ -94,6 +94,13 @@ void IoFront::submit(core::Input input, core::Ack ack, core::Completion done) {
     parts_.core_loop->post(
         [this, batch] { parts_.driver->submit(parts_.index, std::move(*batch)); });
   });
+}
+
+void IoFront::note_refusal(core::RefusedAct refused) {
+  CoreDriver& driver = *parts_.driver;
+  if (on_core_loop()) return driver.note_refusal(refused);
+  auto held = std::make_shared<core::RefusedAct>(std::move(refused));
+  parts_.core_loop->post([&driver, held] { driver.note_refusal(*held); });
 }
 
 void IoFront::refuse_later(core::Completion done) const {

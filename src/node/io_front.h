@@ -43,7 +43,9 @@ class IoFront final : public core::Front {
   IoFront(const IoFront&) = delete;
   IoFront& operator=(const IoFront&) = delete;
 
-  void submit(core::Input input, core::Ack ack, core::Completion done) override;
+  void submit(core::Input input, core::Ack ack, core::Caller caller,
+              core::Completion done) override;
+  void note_refusal(core::RefusedAct refused) override;
   void when_seen(core::ServiceKey service, uint64_t version, int64_t deadline_ms,
                  base::UniqueFunction<void(size_t unseen)> done) override;
   void when_seen_everywhere(core::SeenQuestion question,

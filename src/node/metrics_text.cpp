@@ -184,6 +184,10 @@ void write_cluster(MetricWriter& out, const CoreReport& core, const ClusterRepor
   out.gauge("peers_heard", "Of them, heard within the last seconds.", heard);
   out.gauge("isolated", "1 while neither the bus nor a majority of the nodes is heard.",
             cluster.isolated ? 1 : 0);
+  out.gauge("features_withheld",
+            "Features of records that are not written yet: a node that does not read them was "
+            "heard lately, or may be away.",
+            cluster.features_withheld);
   int64_t gap_ms = 0;
   for (const ClusterReport::Peer& peer : cluster.peers) {
     if (is_heard(peer)) gap_ms = std::max(gap_ms, std::abs(peer.clock_ahead_ms));
@@ -193,6 +197,9 @@ void write_cluster(MetricWriter& out, const CoreReport& core, const ClusterRepor
               cluster.cards_refused);
   out.counter("name_conflicts_total", "Beats of another node under this node's name.",
               core.counters.name_conflicts);
+  out.counter("not_understood_total",
+              "Messages that a later release wrote in a form that this one does not read.",
+              core.counters.not_understood);
   out.counter("sessions_moved_total", "Sessions taken over from other nodes by their clients.",
               core.counters.sessions_moved);
   out.counter("taken_over_total", "Sessions and own TTLs taken over from lost nodes.",

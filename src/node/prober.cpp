@@ -22,6 +22,13 @@ core::ProbeResult::Outcome to_core(net::ProbeOutcome outcome) {
   return Outcome::kUntested;
 }
 
+/// The path of an HTTP check; none: a connection is enough.
+std::optional<std::string> http_path_of(const core::Probe& probe) {
+  if (probe.rule == nullptr || probe.rule->kind != core::CheckRule::Kind::kHttp)
+    return std::nullopt;
+  return probe.rule->path;
+}
+
 }  // namespace
 
 Prober::Prober(net::ProbeLimits limits, Deliver deliver) : deliver_(std::move(deliver)) {
@@ -39,7 +46,7 @@ void Prober::probe(std::vector<core::Probe> probes) {
   loop_.post([this, held] {
     for (core::Probe& one : *held) {
       prober_->probe(
-          {std::move(one.address), one.port, one.timeout_ms, std::move(one.http_path)},
+          {std::move(one.address), one.port, one.timeout_ms, http_path_of(one)},
           [this, ticket = one.ticket](net::ProbeOutcome outcome) { finished(ticket, outcome); });
     }
   });

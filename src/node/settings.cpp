@@ -5,10 +5,12 @@
 #include <limits>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #define TOML_EXCEPTIONS 0
 #include <toml++/toml.h>
 
 #include "base/check.h"
+#include "base/log_text.h"
 #include "base/name.h"
 
 namespace callbook::node {
@@ -25,6 +27,12 @@ Status read_number(std::string_view key, std::string_view text, Number least, Nu
                                           std::numeric_limits<Number>::max()));
   }
   out = number;
+  return {};
+}
+
+Status read_switch(std::string_view key, std::string_view text, bool& out) {
+  if (text != "true" && text != "false") return base::invalid(key, "must be true or false");
+  out = text == "true";
   return {};
 }
 
@@ -58,6 +66,26 @@ Setting of_service(std::string_view key, std::string_view help, Place place) {
   return setting;
 }
 
+/// The same of a switch.
+template <typename Place>
+Setting switch_of_service(std::string_view key, std::string_view help, Place place) {
+  Setting setting;
+  setting.section = "timing";
+  setting.key = key;
+  setting.help = help;
+  setting.kind = Setting::Kind::kSwitch;
+  setting.set = [=](Config& config, std::string_view text) {
+    return read_switch(key, text, place(config.timing));
+  };
+  setting.get = [=](const Config& config) {
+    return place(const_cast<Config&>(config).timing) ? "true" : "false";
+  };
+  setting.set_for_service = [=](core::ServiceTiming& timing, std::string_view text) {
+    return read_switch(key, text, place(timing));
+  };
+  return setting;
+}
+
 /// A setting over the text that `place` finds in a Config.
 template <typename Place>
 Setting text(std::string_view key, std::string_view help, Place place) {
@@ -85,10 +113,8 @@ Setting truth(std::string_view key, std::string_view help, Place place) {
   setting.key = key;
   setting.help = help;
   setting.kind = Setting::Kind::kSwitch;
-  setting.set = [=](Config& config, std::string_view value) -> Status {
-    if (value != "true" && value != "false") return base::invalid(key, "must be true or false");
-    place(config) = value == "true";
-    return {};
+  setting.set = [=](Config& config, std::string_view value) {
+    return read_switch(key, value, place(config));
   };
   setting.get = [=](const Config& config) {
     return place(const_cast<Config&>(config)) ? "true" : "false";
@@ -98,6 +124,28 @@ Setting truth(std::string_view key, std::string_view help, Place place) {
 
 Setting truth(std::string_view key, std::string_view help, bool Config::*member) {
   return truth(key, help, [=](Config& config) -> auto& { return config.*member; });
+}
+
+/// A setting over the enumeration that `place` finds in a Config; `names` are its values, in order.
+template <typename Names, typename Place>
+Setting choice(std::string_view key, std::string_view help, const Names& names, Place place) {
+  using Value = std::remove_reference_t<decltype(place(std::declval<Config&>()))>;
+  Setting setting;
+  setting.key = key;
+  setting.help = help;
+  setting.kind = Setting::Kind::kText;
+  setting.set = [=](Config& config, std::string_view value) -> Status {
+    const auto* const found = std::find(names.begin(), names.end(), value);
+    if (found == names.end()) {
+      return base::invalid(key, fmt::format("'{}' is none of {}", value, fmt::join(names, ", ")));
+    }
+    place(config) = static_cast<Value>(found - names.begin());
+    return {};
+  };
+  setting.get = [=](const Config& config) {
+    return std::string(names[static_cast<size_t>(place(const_cast<Config&>(config)))]);
+  };
+  return setting;
 }
 
 std::vector<Setting> node_settings() {
@@ -122,6 +170,10 @@ std::vector<Setting> node_settings() {
       truth("insecure_bind", "allow plain HTTP on an address other than loopback",
             &Config::insecure_bind),
       truth("salvage", "open a damaged store with the records that verify", &Config::salvage),
+      choice("log_level", "what the log holds: trace, debug, info, warning or error",
+             base::kLogLevelNames, [](Config& c) -> auto& { return c.log_level; }),
+      choice("log_format", "form of the log's lines: text or json", kLogFormatNames,
+             [](Config& c) -> auto& { return c.log_format; }),
       number("", "io_threads", "threads that serve connections; 0: by the number of cores",
              [](Config& c) -> auto& { return c.io_threads; }),
       number("", "stop_grace_ms", "how long requests under way may take at a stop",
@@ -266,6 +318,8 @@ std::vector<Setting> service_settings() {
                  [](core::ServiceTiming& t) -> auto& { return t.refused_removal_ms; }),
       of_service("silent_removal_ms", "from the last of the first probes to removal",
                  [](core::ServiceTiming& t) -> auto& { return t.silent_removal_ms; }),
+      of_service("unattended_ms", "how long answers without heartbeats are no silence",
+                 [](core::ServiceTiming& t) -> auto& { return t.unattended_ms; }),
       of_service("reports", "consumers whose reports cause a probe; 0: none do",
                  [](core::ServiceTiming& t) -> auto& { return t.reports; }),
       of_service("reports_within_ms", "within this time",
@@ -277,6 +331,9 @@ std::vector<Setting> service_settings() {
                  [](core::ServiceTiming& t) -> auto& { return t.breaker.floor_percent; }),
       of_service("breaker_hold_ms", "how long the floor holds",
                  [](core::ServiceTiming& t) -> auto& { return t.breaker.hold_ms; }),
+      switch_of_service("protect_failing",
+                        "whether instances whose checks fail are protected when all of them fail",
+                        [](core::ServiceTiming& t) -> auto& { return t.protect_failing; }),
   };
 }
 
@@ -295,6 +352,9 @@ std::vector<Setting> timing_and_store() {
              [](Config& c) -> auto& { return c.timing.lost_after_ms; }),
       number("timing", "takeover_grace_ms", "then its sessions have so long to move by themselves",
              [](Config& c) -> auto& { return c.timing.takeover_grace_ms; }),
+      number("timing", "absent_node_ms",
+             "a silent node may come back and must still read what is written",
+             [](Config& c) -> auto& { return c.timing.absent_node_ms; }),
       number("timing", "doubt_sessions", "with fewer sessions a node never doubts its hearing",
              [](Config& c) -> auto& { return c.timing.doubt.least_sessions; }),
       number("timing", "doubt_percent", "of the expected heartbeats: with fewer it does",

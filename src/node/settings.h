@@ -17,7 +17,7 @@ struct Setting {
   std::string_view key;      ///< as in the file
   std::string_view help;
   enum class Kind : uint8_t { kText, kNumber, kSwitch };
-  Kind kind = Kind::kNumber;  ///< a switch takes no value as a flag
+  Kind kind = Kind::kNumber;  ///< a switch that is off takes no value as a flag
   std::function<base::Status(Config&, std::string_view text)> set;
   std::function<std::string(const Config&)> get;
   /// Of one that the file's section `service.NAME` may hold as well; empty otherwise.

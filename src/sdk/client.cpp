@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "base/address.h"
 #include "base/name.h"
 #include "sdk/client_core.h"
 #include "sdk/local_address.h"
@@ -47,11 +48,13 @@ std::string own_address(const sdk::RegistryPlace& place) {
 /// What is registered, with what was left out filled in.
 Instance completed(Instance instance, const std::string& service, const sdk::RegistryPlace& place) {
   if (instance.address.empty()) instance.address = own_address(place);
+  auto address = base::normal_address("address", instance.address);
+  if (!address.ok()) throw std::invalid_argument(address.error().to_string());
+  instance.address = std::move(*address);
   if (instance.id.empty()) {
     instance.id = fmt::format("{}-{}-{}", service, sdk::host_name(), instance.port);
   }
   require(base::check_name("id", instance.id));
-  require(base::check_address("address", instance.address));
   return instance;
 }
 

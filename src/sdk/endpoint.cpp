@@ -4,7 +4,7 @@
 
 #include <fmt/format.h>
 
-#include "base/name.h"
+#include "base/address.h"
 
 namespace callbook::sdk {
 namespace {
@@ -44,7 +44,7 @@ base::Result<Endpoint> parse_endpoint(std::string_view text) {
     endpoint.host = text.substr(0, colon);
     if (colon != std::string_view::npos) rest = text.substr(colon);
   }
-  if (!base::check_address("registry", endpoint.host).ok()) return bad(text);
+  if (!base::check_address_text("registry", endpoint.host).ok()) return bad(text);
   if (rest.empty()) return endpoint;
   if (rest.front() != ':') return bad(text);
   const auto port = parse_port(rest.substr(1), text);

@@ -115,6 +115,15 @@ TEST(EventCodec, MalformedRecordsAreLeftOutAndCounted) {
   }
 }
 
+TEST(EventCodec, AddressesOfEarlierReleasesAreKept) {
+  const auto part = decode_snapshot(
+      R"({"service":"s","instances":[{"id":"a","address":"256.1.1.1"},{"id":"b","address":"H.X."},
+          {"id":"c","address":"fe80::1%eth0"},{"id":"d","address":"0.0.0.0"}]})");
+  ASSERT_TRUE(part.ok()) << part.error().to_string();
+  EXPECT_EQ(part->instances.size(), 4u);
+  EXPECT_EQ(part->skipped.count, 0u) << part->skipped.why;
+}
+
 TEST(EventCodec, UnknownStatesAreKept) {
   const auto part = decode_snapshot(
       R"({"service":"s","instances":[{"id":"a","address":"h","weight":65535,"state":"resting"}]})");

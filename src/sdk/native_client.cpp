@@ -168,8 +168,11 @@ void NativeClient::report(const ServiceName& service, const std::string& id, con
                  [](std::string_view body) { return decode_number(body, "reports"); });
 }
 
-void NativeClient::release(const ServiceName& service, Callback<uint64_t> done) {
+void NativeClient::release(const ServiceName& service, const std::string& by,
+                           const std::string& reason, Callback<uint64_t> done) {
   std::string target = service_target(service) + "/release" + namespace_query(service.name_space);
+  if (!by.empty()) add_query(target, "by", by);
+  if (!reason.empty()) add_query(target, "reason", reason);
   call<uint64_t>(Method::kPost, std::move(target), {}, std::move(done),
                  [](std::string_view body) { return decode_number(body, "groups"); });
 }
@@ -204,6 +207,14 @@ void NativeClient::get_service(const ServiceName& service, const InstanceFilter&
 
 void NativeClient::status(Callback<std::string> done) {
   call<std::string>(Method::kGet, "/v1/status", {}, std::move(done),
+                    [](const std::string& body) { return base::Result<std::string>(body); });
+}
+
+void NativeClient::list_checks(const ServiceName& service, const std::string& after,
+                               Callback<std::string> done) {
+  std::string target = service_target(service) + "/checks" + namespace_query(service.name_space);
+  if (!after.empty()) add_query(target, "after", after);
+  call<std::string>(Method::kGet, std::move(target), {}, std::move(done),
                     [](const std::string& body) { return base::Result<std::string>(body); });
 }
 

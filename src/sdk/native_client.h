@@ -81,14 +81,19 @@ class NativeClient {
   void report(const ServiceName& service, const std::string& id, const std::string& by,
               Callback<uint64_t> done);
 
-  /// Yields how many groups were held by the breaker.
-  void release(const ServiceName& service, Callback<uint64_t> done);
+  /// Yields how many groups were held by the breaker. `by` and `reason` are for the nodes' log;
+  /// both may be empty.
+  void release(const ServiceName& service, const std::string& by, const std::string& reason,
+               Callback<uint64_t> done);
 
   /// A page of the services of a data center (empty: the registry's own), behind `after`.
   void list_services(const std::string& name_space, const std::string& datacenter,
                      const std::string& after, Callback<ServicePage> done);
   void get_service(const ServiceName& service, const InstanceFilter& filter,
                    Callback<ServiceDocument> done);
+  /// Yields the document of the checks of a service's instances: a page of those behind `after`.
+  void list_checks(const ServiceName& service, const std::string& after,
+                   Callback<std::string> done);
   /// Yields the document.
   void status(Callback<std::string> done);
   void nodes(Callback<std::string> done);

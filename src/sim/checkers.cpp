@@ -78,6 +78,7 @@ Checkers::Checkers(Scheduler& scheduler, const Settings& settings)
       agreement_(evidence_),
       limits_(evidence_),
       sections_(evidence_),
+      features_(evidence_),
       final_(evidence_),
       logged_(evidence_),
       rivals_(evidence_),
@@ -123,6 +124,7 @@ void Checkers::node_started(size_t node, uint64_t boot) {
   evidence_.records.node_started(node);
   evidence_.trace.name_node(node, evidence_.conditions.name(node));
   limits_.node_started(node);
+  features_.node_started(node);
   breakers_.node_started(node);
   liveness_.node_started(node);
   dump_due_[node] = false;
@@ -215,6 +217,7 @@ void Checkers::stepped(size_t node, const Step& step) {
   counters_[node] = registry.counters();
   if (counters_[node].rejoined_as_new > rejoined) overrides_.rejoined_as_new();
   agreement_.on_step(node, registry);
+  features_.on_step(node, step);
   joins_.on_step(node);
 }
 
@@ -352,6 +355,7 @@ void Checkers::finish(const std::vector<const core::Registry*>& nodes, const Bus
   consumers_.finish();
   limits_.finish();
   sections_.finish(nodes);
+  features_.finish(nodes);
   overrides_.finish();
   if (bus != nullptr) replay_.finish(*bus);
 }

@@ -10,6 +10,7 @@
 #include "sim/consumer_checker.h"
 #include "sim/ending_checker.h"
 #include "sim/evidence.h"
+#include "sim/feature_checker.h"
 #include "sim/final_checker.h"
 #include "sim/join_checker.h"
 #include "sim/limit_checker.h"
@@ -93,6 +94,7 @@ class Checkers final : public Observer {
   AgreementChecker agreement_;
   LimitChecker limits_;
   SectionChecker sections_;
+  FeatureChecker features_;
   FinalChecker final_;
   LoggedChecker logged_;
   RivalChecker rivals_;

@@ -31,12 +31,14 @@ EndingChecker::Subject EndingChecker::subject_of(const RecordChange& change) con
     subject.session = change.session;
     subject.over = truth.session_over(change.session);
     subject.close_asked = session.close_begun_ms != kNever;
+    subject.held = true;
     subject.ttl_ms = session.ttl_ms;
     subject.contacts = &session.contacts;
     return subject;
   }
   const TrueKey& key = truth.key(change.key);
   subject.key = change.key;
+  subject.held = change.key_before.kind == core::RegistrationKind::kBody;
   subject.contacts = &key.contacts;
   subject.over = true;
   for (const OperationIndex index : key.operations) {
@@ -160,6 +162,10 @@ void EndingChecker::judge_end(const Subject& subject, const Life& life,
   if (claim.cause == core::Cause::kSessionClosed) {
     if (subject.close_asked || subject.over) return;
     return fail(subject, author, "was ended as closed, but its client has not asked for that");
+  }
+  if (claim.cause == core::Cause::kDeregistered) {
+    if (!subject.held) return;
+    return fail(subject, author, "was ended as deregistered, but this node holds a registration");
   }
   if (evidence_.conditions.phase(author) == core::Phase::kStale) {
     return fail(subject, author,

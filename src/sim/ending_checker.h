@@ -21,6 +21,7 @@ namespace callbook::sim {
 ///   or from the first of a burst of probes, to the removal in place of the TTL, which a process
 ///   whose connection broke need not be given. What the probes must have said is LivenessChecker's.
 /// - `address_taken`: another process has begun on its machine, or it does not listen everywhere.
+/// - `deregistered`: of an own TTL, and its home holds no registration under it.
 /// - Not at all by a node that is stale, whether the owner lives or not.
 /// - A closing is denied by nobody: a home that still has a connection takes its client's word.
 /// - No late call calls a session back: once its client has been told of an epoch, the next one
@@ -47,6 +48,7 @@ class EndingChecker {
     KeyIndex key = kNobody;
     bool over = false;
     bool close_asked = false;
+    bool held = false;  ///< the author has had a registration under it until now
     int64_t ttl_ms = 0;
     const Contacts* contacts = nullptr;
   };

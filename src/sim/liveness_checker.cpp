@@ -154,7 +154,8 @@ void LivenessChecker::note_life(size_t node, Owner owner) {
   // What consumers do not reach stays so; but to be removed it must be silent, and be asked, anew.
   if (!known.reported) known.silent_rounds = 0;
   known.silent_since_ms = known.refused_since_ms = kNever;
-  known.shared = false;
+  // What consumers may have had probed goes on being probed, heard or not.
+  if (known.reported || !known.maybe_reported) known.shared = false;
   known.asked.clear();
   if (!known.reported) leave_rounds(node, owner);
   nodes_[node].heard.push_back(owner);
@@ -251,8 +252,17 @@ void LivenessChecker::begin_rounds(size_t index, const std::vector<core::Probe>&
   for (const core::Probe& probe : probes) {
     std::vector<Owner> asked = owners_at(index, probe.address, probe.port);
     const auto is_up = [&](Owner owner) { return liveness_of(index, owner).health == Health::kUp; };
-    // Only consumers' reports have one probed that is up.
-    if (!std::all_of(asked.begin(), asked.end(), is_up)) std::erase_if(asked, is_up);
+    if (!std::all_of(asked.begin(), asked.end(), is_up)) {
+      // Only consumers' reports have one probed that is up: most likely it is the other, which is
+      // judged by what comes of it. Which of the two was asked does not show, so nothing is
+      // concluded of the one that is up.
+      for (const Owner owner : asked) {
+        if (!is_up(owner)) continue;
+        Case& known = case_of(index, owner);
+        known.shared = known.maybe_reported = true;
+      }
+      std::erase_if(asked, is_up);
+    }
     Round& round = node.rounds[probe.ticket];
     ++round.outstanding;
     for (const Owner owner : asked) {
@@ -338,8 +348,13 @@ void LivenessChecker::judge_claim(size_t node, Owner owner, const core::Liveness
     evidence_.trace.add(std::move(line));
     // If it was probed before, for what consumers reported, the burst begins anew.
     const bool begins = before.health == Health::kUp && after.health == Health::kSuspect;
-    if (begins) case_of(node, owner).silent_rounds = 0;
-    if (begins || after.health == Health::kUp) case_of(node, owner).maybe_reported = false;
+    Case& known = case_of(node, owner);
+    if (begins) {
+      known.silent_rounds = 0;
+      known.shared = false;
+      known.asked.clear();
+    }
+    if (begins || after.health == Health::kUp) known.maybe_reported = false;
     return judge_health(node, owner, before.health, after.health);
   }
   if (after.ended && before.home == after.home && !before.ended) {

@@ -26,6 +26,17 @@ core::RegistryOptions options_of(const RegistryNode& node, const Surroundings& a
   return options;
 }
 
+bool draw_release(const Surroundings& around, Random random) {
+  const Settings& settings = around.settings;
+  const bool early = around.scheduler.now_ms() < settings.duration_ms / 2;
+  return settings.former_releases && early && random.chance(0.5);
+}
+
+/// What a node of release 0.1 says: less, at the end.
+std::string as_former_node(std::string_view beat) {
+  return std::string(beat.substr(0, beat.size() - 2 * sizeof(core::RecordFeatures)));
+}
+
 size_t draw_part_entries(Random random) {
   return static_cast<size_t>(random.between(2, 8));
 }
@@ -63,6 +74,7 @@ NodeProcess::NodeProcess(RegistryNode& node, Surroundings& around, uint64_t boot
     : node_(node),
       around_(around),
       index_(node.index()),
+      is_former_(draw_release(around, random.child(6))),
       random_(random),
       registry_(std::make_unique<core::Registry>(options_of(node, around, boot))),
       streams_(*this, around.scheduler, catalog_, *around.clients, boot,
@@ -275,7 +287,7 @@ void NodeProcess::send_out(core::Outputs& out) {
 }
 
 void NodeProcess::send_beat(const std::string& beat) {
-  const auto bytes = std::make_shared<const std::string>(beat);
+  const auto bytes = std::make_shared<const std::string>(is_former_ ? as_former_node(beat) : beat);
   for (const auto& other : around_.nodes) {
     if (other->index() == index_) continue;
     around_.links.send_datagram(

@@ -94,6 +94,7 @@ class NodeProcess final : public Process {
   RegistryNode& node_;
   Surroundings& around_;
   const size_t index_;
+  const bool is_former_;  ///< of the former release, as far as its beats tell
   Random random_;
   std::unique_ptr<core::Registry> registry_;
   core::PublishedCatalog catalog_;

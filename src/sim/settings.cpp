@@ -123,6 +123,12 @@ void draw_liveness(Settings& settings, Random& random) {
   if (alone) settings.fault_every_ms = random.between(8'000, 30'000);
 }
 
+/// Hours in minutes: short enough to pass while all is quiet at the end.
+void draw_releases(Settings& settings, Random& random) {
+  settings.former_releases = settings.nodes > 1 && random.chance(0.2);
+  if (settings.former_releases) settings.timing.absent_node_ms = 1000 * random.between(20, 80);
+}
+
 /// The longest chain of waits after which everybody must agree: a node is found lost, its sessions'
 /// grace ends, their leases run out at the new home, and records wait for word of a session.
 int64_t quiet_ms_for(const core::Timing& timing) {
@@ -158,6 +164,8 @@ Settings settings_of(uint64_t seed) {
   Settings settings = settings_without_probes(seed);
   Random liveness = Random(seed).child(6);
   draw_liveness(settings, liveness);
+  Random releases = Random(seed).child(7);
+  draw_releases(settings, releases);
   settings.quiet_ms = quiet_ms_for(settings.timing);
   return settings;
 }

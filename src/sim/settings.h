@@ -43,6 +43,10 @@ struct Settings {
   bool client_reports = false;     ///< consumers report whom they can't reach
   bool breakers_released = false;  ///< operators release breakers now and then
 
+  /// Some processes of the first half are of the former release, whose beats do not say which
+  /// features of records they read.
+  bool former_releases = false;
+
   bool probes() const { return timing.probe_rounds > 0; }
 };
 

@@ -191,7 +191,7 @@ class Lists:
     def _take_delta(self, data):
         held = self[self._key(data)]
         assert data.keys() <= {"service", "namespace", "digest", "put", "gone", "state", "version",
-                               "part"}
+                               "part", "largest"}
         for instance_id, instance in data.get("put", {}).items():
             held.put(instance_id, instance)
         for instance_id, cause in data.get("gone", {}).items():

@@ -98,21 +98,22 @@ class Connection:
 
 class Node:
     """A `callbook server` over one data directory. It may be killed and started again; then it
-    keeps the port that it was given first."""
+    keeps the port that it was given first. `program`: another release's."""
 
-    def __init__(self, data, *flags, env=None, name="e2e", prefix=()):
+    def __init__(self, data, *flags, env=None, name="e2e", prefix=(), program=None):
         self.data = Path(data)
         self.flags = list(flags)
         self.env = env
         self.name = name
         self.prefix = list(prefix)
+        self.program = program
         self.port = 0
         self.process = None
         self.log = b""
         self._reader = None
 
     def command(self):
-        return [*self.prefix, binary(), "server", "--node", self.name, "--data", str(self.data),
+        return [*self.prefix, self.program or binary(), "server", "--node", self.name, "--data", str(self.data),
                 "--http", f"127.0.0.1:{self.port}", *self.flags]
 
     def spawn(self):

@@ -40,6 +40,7 @@ def over(name, field, limit, **fields):
 
 
 VALID = b'{"address":"10.0.0.1","persistent":true}'
+NIL = "0" * 32  # as a client that never got its session may send it
 EITHER = (400, 422)  # a number out of its type's range or over its limit: both are right
 
 BODIES = [
@@ -75,6 +76,12 @@ BODIES = [
     put("address with a space", field="address", address="10.0.0.1 "),
     put("address with a line feed", field="address", address="10.0.0.1\n"),
     put("address not ASCII", field="address", address="größe.example"),
+    *[put(f"address {address}", field="address", address=address) for address in (
+        "256.1.1.1", "1.2.3.4.5", "1.2.3", "010.0.0.1", "2130706433", "0x7f.1", "127.1",
+        "10.0.0.1:80", "[::1]", "[::1]:80", "fe80::1%eth0", "http://10.0.0.1", "1::2::3",
+        "0.0.0.0", "::", "::ffff:0.0.0.0", "255.255.255.255", "224.0.0.1", "239.1.2.3", "ff02::1",
+        "host..example", "-host", "host-", ".", "_dmarc.example", "a/b")],
+    over("address with a label too long", "address", 63, address="a" * 64 + ".example"),
     over("address too long", "address", 253, address="a" * 254),
     put("port text", field="port", port="8080"),
     put("port negative", EITHER, None, "port", port=-1),
@@ -119,6 +126,8 @@ BODIES = [
     put("persistent false", field="persistent", persistent=False),
     Case("session not hex", "PUT", PUT, {"address": "a", "session": "not-hex"}, field="session"),
     Case("session number", "PUT", PUT, {"address": "a", "session": 7}, field="session"),
+    Case("session nil", "PUT", PUT, {"address": "a", "session": NIL}, field="session"),
+    Case("session resume nil", "POST", "/v1/sessions", {"resume": NIL}, field="resume"),
     put("ttl text", field="ttl_ms", ttl_ms="1s"),
     put("ttl float", field="ttl_ms", ttl_ms=1000.5),
     put("persistent text", field="persistent", persistent="yes"),
@@ -149,6 +158,11 @@ BODIES = [
 ]
 
 PATHS = [
+    Case("heartbeat of the nil session", "PUT", f"/v1/sessions/{NIL}/heartbeat", field="session"),
+    Case("attach to the nil session", "GET", f"/v1/sessions/{NIL}/attach", field="session"),
+    Case("close the nil session", "DELETE", f"/v1/sessions/{NIL}", field="session"),
+    Case("watch with the nil session", "GET", f"/v1/watch?service=a&session={NIL}", field="session"),
+    Case("deregister for the nil session", "DELETE", PUT + f"?session={NIL}", field="session"),
     Case("unknown query parameter", "GET", path_of("bad", watch="1"), field="watch"),
     Case("unknown parameter of a PUT", "PUT", PUT + "?acc=logged", VALID, field="acc"),
     Case("unknown parameter of a page", "GET", "/v1/services?page=2", field="page"),
@@ -204,7 +218,8 @@ EDGES = [
     {"metadata": {f"{i:04}": "v" * 1020 for i in range(8)}},  # 8 KiB in all
     {"ports": {f"p{i}": 65535 for i in range(16)}},
     {"port": 0}, {"port": 1}, {"port": 65535}, {"weight": 0}, {"weight": 65535},
-    {"zone": "z" * 128}, {"address": "a" * 253}, {"address": "::1"}, {"address": "fe80::1%eth0"},
+    {"zone": "z" * 128}, {"address": ".".join(["a" * 63] * 3 + ["a" * 61])},
+    {"address": "::1"}, {"address": "fe80::1"}, {"address": "my_project_web_1"},
     {"ports": {"x" * 128: 1}},
 ]
 
@@ -216,6 +231,40 @@ def test_what_is_just_allowed(shared_node, fields):
     for ttl_ms in (1000, 86_400_000):
         assert shared_node.register("edges", "o-2", ttl_ms=ttl_ms).status in (200, 201)
     shared_node.open_session(client="c" * 256, ttl_ms=86_400_000)
+
+
+SPELLINGS = {
+    "10.0.0.7": ["10.0.0.7", "::ffff:10.0.0.7", "::FFFF:a00:7"],
+    "2001:db8::1": ["2001:DB8::1", "2001:0db8:0000:0:0:0:0:1", "2001:db8::0.0.0.1"],
+    "host-7.example.org": ["Host-7.EXAMPLE.org", "host-7.example.org.", "host-7.example.org"],
+}
+
+
+@pytest.mark.parametrize("normal", SPELLINGS)
+def test_an_address_has_one_spelling(shared_node, normal):
+    service = f"spelled-{normal}"
+    for written in SPELLINGS[normal]:
+        assert shared_node.register(service, "o-1", address=written).status in (200, 201)
+        snapshot = shared_node.get(service)
+        assert snapshot["instances"][0]["address"] == normal, written
+        if written != SPELLINGS[normal][0]:
+            assert snapshot["version"] == version, "the same registration again changes nothing"
+        version = snapshot["version"]
+
+
+def test_the_nil_session_removes_nothing(shared_node):
+    """It used to pass for "whichever session": a client that never got one could remove another's."""
+    session = shared_node.open_session()
+    shared_node.register("nil-guard", "o-1", session=session)
+    answer = shared_node.deregister("nil-guard", "o-1", session=NIL)
+    assert_problem(answer, 400, "invalid", "session")
+    for line in shared_node.batch([
+            {"op": "deregister", "service": "nil-guard", "id": "o-1", "session": NIL},
+            {"op": "heartbeat", "session": NIL},
+            {"op": "register", "service": "nil-guard", "id": "o-2", "address": "a", "session": NIL}]):
+        assert (line["status"], line["field"]) == (400, "session"), line
+    assert [one["id"] for one in shared_node.get("nil-guard")["instances"]] == ["o-1"]
+    assert shared_node.deregister("nil-guard", "o-1", session=session).status == 200
 
 
 REQUEST = b"GET /healthz HTTP/1.1\r\nHost: e2e\r\n\r\n"

@@ -1,8 +1,14 @@
 """Moving traffic: overrides that outlive restarts, drains with a deadline, and waiting until all have
 been told."""
 
+import os
+import pwd
+import shutil
+import socket
 import subprocess
+import tempfile
 import time
+from pathlib import Path
 
 import pytest
 
@@ -174,9 +180,9 @@ def test_until_seen_waits_for_the_watchers_and_counts_those_who_do_not_read(make
     assert answer.json["seen"] is True
 
 
-def callbook(node, *words):
+def callbook(node, *words, **how):
     return subprocess.run([binary(), *words, "--registry", f"127.0.0.1:{node.port}"], text=True,
-                          capture_output=True, timeout=30, stdin=subprocess.DEVNULL)
+                          capture_output=True, timeout=30, stdin=subprocess.DEVNULL, **how)
 
 
 def test_the_verbs(shared_node):
@@ -198,3 +204,52 @@ def test_the_verbs(shared_node):
     done = callbook(shared_node, "drain", "verbs/o-1", "--for", "10s")
     assert done.returncode == 0 and "every watcher has been told" in done.stdout, done
     assert instance_of(shared_node, "verbs", "o-1")["state"] == "draining"
+
+
+def author_of(node, service):
+    return instance_of(node, service, "o-1")["override"]["by"]
+
+
+def test_the_author_is_known_without_an_environment(shared_node):
+    """Containers, cron and units have no $USER."""
+    shared_node.register("authors", "o-1")
+    done = callbook(shared_node, "isolate", "authors/o-1", env={})
+    assert done.returncode == 0, done
+    assert author_of(shared_node, "authors") == pwd.getpwuid(os.geteuid()).pw_name
+    done = callbook(shared_node, "restore", "authors/o-1", env={})
+    assert done.returncode == 0, done
+
+
+def test_the_author_under_sudo_is_who_called_it(shared_node):
+    shared_node.register("sudo", "o-1")
+    done = callbook(shared_node, "isolate", "sudo/o-1", env={"SUDO_USER": "alice"})
+    expected = "alice" if os.geteuid() == 0 else pwd.getpwuid(os.geteuid()).pw_name
+    assert done.returncode == 0 and author_of(shared_node, "sudo") == expected, done
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+def test_a_user_of_no_database_is_named_by_number_and_host(shared_node):
+    """A process of a user that the image does not know, as orchestrators start them. What it runs
+    it must be able to reach, so it gets a copy."""
+    shared_node.register("numbers", "o-1")
+    copy = Path(tempfile.mkdtemp(dir="/tmp")) / "callbook"
+    try:
+        shutil.copy(binary(), copy)
+        copy.parent.chmod(0o755)
+        done = subprocess.run([copy, "isolate", "numbers/o-1", "--registry",
+                               f"127.0.0.1:{shared_node.port}"], env={}, user=54321, group=54321,
+                              extra_groups=[], capture_output=True, text=True, timeout=30, cwd="/")
+    finally:
+        shutil.rmtree(copy.parent)
+    assert done.returncode == 0, done
+    assert author_of(shared_node, "numbers") == f"uid-54321@{socket.gethostname()}"
+
+
+def test_what_is_wrong_with_the_author_names_the_flag(shared_node):
+    shared_node.register("flags", "o-1")
+    done = callbook(shared_node, "isolate", "flags/o-1", "--by", "")
+    assert done.returncode == 2 and "--by" in done.stderr and "must not be empty" in done.stderr, done
+    done = callbook(shared_node, "isolate", "flags/o-1", "--by", "a" * 1000)
+    assert done.returncode == 1 and "from --by" in done.stderr, done
+    done = callbook(shared_node, "isolate", "flags/o-1", "--reason", "a" * 5000)
+    assert done.returncode == 1 and "from --reason" in done.stderr, done

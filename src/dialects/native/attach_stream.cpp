@@ -1,5 +1,7 @@
 #include "dialects/native/attach_stream.h"
 
+#include <algorithm>
+
 #include "base/json_writer.h"
 #include "dialects/native/json_output.h"
 #include "dialects/native/problem.h"
@@ -50,7 +52,8 @@ void AttachStream::answered(const base::Result<core::Reply>& reply) {
   asking_ = false;
   if (ended_) return;
   if (reply.ok()) {
-    pending_ = "event:alive\ndata:{}\n\n";
+    const auto& tie = std::get<core::TieChecked>(*reply);
+    pending_ = pending_.value_or("") + changes_of(tie.taken_out) + "event:alive\ndata:{}\n\n";
   } else {
     ended_ = true;
     std::string data;
@@ -58,9 +61,42 @@ void AttachStream::answered(const base::Result<core::Reply>& reply) {
     json.begin_object();
     append_problem(json, status_of(reply.error()), reply.error());
     json.end_object();
-    pending_ = "event:ended\ndata:" + data + "\n\n";
+    std::string events;
+    if (reply.error().code == base::ErrorCode::kSuperseded) {
+      events = "event:superseded\ndata:" + data + "\n\n";
+    }
+    pending_ = events + "event:ended\ndata:" + data + "\n\n";
   }
   waker_.wake();
+}
+
+/// The events that tell of the difference to what operators had taken out before.
+std::string AttachStream::changes_of(std::vector<core::TakenOut> taken_out) {
+  std::string events;
+  const auto tell = [&](std::string_view event, const core::TakenOut& one) {
+    events.append("event:").append(event).append("\ndata:");
+    base::JsonWriter json(events);
+    json.begin_object();
+    append_service_key(json, one.instance.service);
+    json.field("id", one.instance.id).field("action", name_of(one.action)).field("by", one.by);
+    if (!one.reason.empty()) json.field("reason", one.reason);
+    json.end_object();
+    events += "\n\n";
+  };
+  const auto is_in = [](const std::vector<core::TakenOut>& all, const core::TakenOut& one) {
+    return std::find(all.begin(), all.end(), one) != all.end();
+  };
+  for (const core::TakenOut& one : taken_out_) {
+    const bool still = std::any_of(taken_out.begin(), taken_out.end(), [&](const auto& other) {
+      return other.instance == one.instance;
+    });
+    if (!still) tell("restored", one);
+  }
+  for (const core::TakenOut& one : taken_out) {
+    if (!is_in(taken_out_, one)) tell("drained", one);
+  }
+  taken_out_ = std::move(taken_out);
+  return events;
 }
 
 }  // namespace callbook::native

@@ -13,7 +13,9 @@
 namespace callbook::native {
 
 /// The stream of GET /v1/sessions/{session}/attach: it says `attached`, then `alive` about every
-/// heartbeat as long as the session stands, and `ended` with the reason when it no longer does.
+/// heartbeat as long as the session stands, `drained` and `restored` when an operator takes out an
+/// instance of it and when that ends, `superseded` and `ended` with the reason when it no longer
+/// stands.
 class AttachStream final : public net::StreamSource, public Ticking {
  public:
   /// `self` outlives the stream's own pending questions to the registry.
@@ -31,10 +33,12 @@ class AttachStream final : public net::StreamSource, public Ticking {
  private:
   void ask();
   void answered(const base::Result<core::Reply>& reply);
+  std::string changes_of(std::vector<core::TakenOut> taken_out);
 
   core::Front& front_;
   SessionTie tie_;
-  std::optional<std::string> pending_;  ///< the next event
+  std::optional<std::string> pending_;     ///< the next event
+  std::vector<core::TakenOut> taken_out_;  ///< as its client has been told
   bool ended_ = false;
   bool asking_ = false;
   int64_t asked_ms_;

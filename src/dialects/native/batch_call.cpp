@@ -45,7 +45,8 @@ void append_result(std::string& out, const base::Result<core::Reply>& reply) {
 }  // namespace
 
 void BatchCall::start(core::Front& front, JsonInput& json, std::string_view body,
-                      uint32_t max_lines, core::Ack ack, net::HttpExchange exchange) {
+                      uint32_t max_lines, core::Ack ack, const core::Caller& caller,
+                      net::HttpExchange exchange) {
   const std::vector<std::string_view> lines = split_lines(body);
   if (lines.empty()) return exchange.respond(problem(base::invalid("body", "holds no operation")));
   if (lines.size() > max_lines) {
@@ -60,7 +61,7 @@ void BatchCall::start(core::Front& front, JsonInput& json, std::string_view body
       call->finish_line(i, input.error());
       continue;
     }
-    front.submit(std::move(*input), ack, [call, i](const base::Result<core::Reply>& reply) {
+    front.submit(std::move(*input), ack, caller, [call, i](const base::Result<core::Reply>& reply) {
       call->finish_line(i, reply);
     });
   }

@@ -15,7 +15,7 @@ namespace callbook::native {
 class BatchCall : public std::enable_shared_from_this<BatchCall> {
  public:
   static void start(core::Front& front, JsonInput& json, std::string_view body, uint32_t max_lines,
-                    core::Ack ack, net::HttpExchange exchange);
+                    core::Ack ack, const core::Caller& caller, net::HttpExchange exchange);
 
  private:
   BatchCall(net::HttpExchange exchange, size_t lines)

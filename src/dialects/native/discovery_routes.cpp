@@ -7,6 +7,7 @@
 #include "dialects/native/json_output.h"
 #include "dialects/native/long_poll.h"
 #include "dialects/native/native_dialect.h"
+#include "dialects/native/session_field.h"
 #include "dialects/native/watch_stream.h"
 
 namespace callbook::native {
@@ -22,7 +23,9 @@ base::Result<InstanceFilter> take_filter(Query& query) {
   auto state = query.take("state");
   if (!state.ok()) return state.error();
   if (*state && !core::instance_state_from(**state)) {
-    return base::invalid("state", "must be up, out_of_service or draining");
+    return base::invalid("state",
+                         "must be up, suspect, down, protected, unattended, starting, not_ready, "
+                         "failing, draining or out_of_service");
   }
   filter.zone = std::move(*zone);
   filter.state = std::move(*state);
@@ -189,9 +192,9 @@ void NativeDialect::start_watch(Call& call, const Scope& scope, WatchBody body,
     exchange.stream("text/event-stream", std::move(stream));
   };
   if (!*session_text) return begin(call.exchange, std::move(wanted), nullptr);
-  const auto session = core::session_id_from(**session_text);
-  if (!session) return call.fail(base::invalid("session", "is not a session id"));
-  front_.submit(core::AttachSession{*session}, core::Ack::kLocal,
+  const auto session = read_session_id("session", **session_text);
+  if (!accept(call, session)) return;
+  front_.submit(core::AttachSession{*session}, core::Ack::kLocal, call.caller(),
                 [this, begin, services = std::move(wanted), exchange = std::move(call.exchange)](
                     const base::Result<core::Reply>& reply) mutable {
                   if (!reply.ok()) return exchange.respond(failure(reply.error()));

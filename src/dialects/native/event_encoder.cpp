@@ -12,7 +12,7 @@ namespace callbook::native {
 namespace {
 
 std::string cause_of(const core::ServiceView& view, const core::Change& change) {
-  return text_of(change.cause, view.overrides.get(), change.id);
+  return text_of(change.cause, view, change.id);
 }
 
 void append_put(base::JsonWriter& json, const core::ServiceView& view, const core::Change& change) {
@@ -118,6 +118,7 @@ EncodedEvent EventEncoder::make_snapshot(const core::ServiceKey& service,
   if (made.complete) {
     json.field("version", version);
     json.field("digest", digest_text(view == nullptr ? 0 : view->digest));
+    if (view != nullptr) append_largest(json, *view);
   }
   if (view == nullptr || view->list.empty()) append_empty(json, view);
   json.key("instances").raw(instances).end_object();
@@ -160,7 +161,10 @@ EncodedEvent EventEncoder::make_delta(const core::ServiceView& view, const core:
   base::JsonWriter json(out);
   json.begin_object();
   append_service_key(json, view.key);
-  if (made.complete) json.field("digest", digest_text(view.digest));
+  if (made.complete) {
+    json.field("digest", digest_text(view.digest));
+    append_largest(json, view);
+  }
   if (!puts.empty()) json.key("put").begin_object().raw(puts).end_object();
   if (!gones.empty()) json.key("gone").begin_object().raw(gones).end_object();
   if (!states.empty()) json.key("state").begin_object().raw(states).end_object();

@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+
 #include "dialects/native/batch_call.h"
 #include "dialects/native/json_output.h"
 #include "dialects/native/native_dialect.h"
@@ -14,19 +16,35 @@ namespace {
 /// How long a removal that is not drained waits to be seen.
 constexpr int64_t kSeenWaitMs = 30'000;
 
+/// Why an instance is not listed, as far as that is known.
+std::string missing_because(const core::ServiceView* view, std::string_view id) {
+  if (view != nullptr && view->overrides != nullptr) {
+    const auto said = view->overrides->find(id);
+    if (said != view->overrides->end() && said->second.exclusion) {
+      return fmt::format("is not listed: taken out ({}) by {}{}{}; restore ends that",
+                         name_of(said->second.exclusion->action), said->second.by,
+                         said->second.reason.empty() ? "" : ": ", said->second.reason);
+    }
+  }
+  return "is not registered";
+}
+
 }  // namespace
 
 void NativeDialect::register_instance(Call& call) {
   auto key = take_instance_key(call);
   const auto ack = take_ack(call);
-  if (!accept(call, key) || !accept(call, ack) || !accept(call, call.query.finish()) ||
-      !accept_body(call)) {
+  const auto take_over = take_flag(call, "take_over");
+  if (!accept(call, key) || !accept(call, ack) || !accept(call, take_over) ||
+      !accept(call, call.query.finish()) || !accept_body(call)) {
     return;
   }
   const auto stamp = take_stamp(call);
-  auto registration = json_.registration(call.request.body);
-  if (!accept(call, stamp) || !accept(call, registration)) return;
-  front_.submit(core::RegisterInstance{std::move(*key), std::move(*registration), *stamp}, *ack,
+  auto body = json_.registration(call.request.body);
+  if (!accept(call, stamp) || !accept(call, body)) return;
+  front_.submit(core::RegisterInstance{std::move(*key), std::move(body->registration), *stamp,
+                                       body->status, *take_over},
+                *ack, call.caller(),
                 [this, exchange = std::move(call.exchange)](const Result<Reply>& reply) mutable {
                   if (!reply.ok()) return exchange.respond(failure(reply.error()));
                   const auto& registered = std::get<core::InstanceRegistered>(*reply);
@@ -41,10 +59,34 @@ void NativeDialect::register_instance(Call& call) {
                 });
 }
 
+void NativeDialect::set_status(Call& call) {
+  auto key = take_instance_key(call);
+  const auto ack = take_ack(call);
+  const auto session = take_session(call);
+  if (!accept(call, key) || !accept(call, ack) || !accept(call, session) ||
+      !accept(call, call.query.finish()) || !accept_body(call)) {
+    return;
+  }
+  const auto stamp = take_stamp(call);
+  auto body = json_.status(call.request.body);
+  if (!accept(call, stamp) || !accept(call, body)) return;
+  front_.submit(
+      core::SetStatus{std::move(*key), body->status, std::move(body->text), *session, *stamp}, *ack,
+      call.caller(),
+      [this, exchange = std::move(call.exchange)](const Result<Reply>& reply) mutable {
+        if (!reply.ok()) return exchange.respond(failure(reply.error()));
+        const auto& set = std::get<core::StatusSet>(*reply);
+        net::HttpResponse response;
+        base::JsonWriter(response.body).begin_object().field("version", set.version).end_object();
+        show_stamp(response, set.stamp);
+        exchange.respond(std::move(response));
+      });
+}
+
 void NativeDialect::refresh_instance(Call& call) {
   auto key = take_instance_key(call);
   if (!accept(call, key) || !accept(call, call.query.finish())) return;
-  front_.submit(core::RefreshInstance{std::move(*key)}, Ack::kLocal,
+  front_.submit(core::RefreshInstance{std::move(*key)}, Ack::kLocal, call.caller(),
                 [this, exchange = std::move(call.exchange)](const Result<Reply>& reply) mutable {
                   if (!reply.ok()) return exchange.respond(failure(reply.error()));
                   net::HttpResponse response;
@@ -63,7 +105,8 @@ void NativeDialect::get_instance(Call& call) {
   const core::ServiceViewPtr& view = scope->catalog->find(key->service);
   const core::ListEntry* entry = view ? view->list.find(key->id) : nullptr;
   if (entry == nullptr) {
-    return call.fail({base::ErrorCode::kNotFound, "id", "is not registered", std::nullopt});
+    return call.fail(
+        {base::ErrorCode::kNotFound, "id", missing_because(view.get(), key->id), std::nullopt});
   }
   std::string out;
   base::JsonWriter json(out);
@@ -71,6 +114,7 @@ void NativeDialect::get_instance(Call& call) {
   append_origin(json, scope->origin(front_.now().mono_ms));
   append_instance_members(json, *entry, *view->interner);
   append_override(json, *view, entry->id());
+  append_status(json, *view, entry->id());
   json.end_object();
   call.answer(200, std::move(out));
 }
@@ -88,6 +132,14 @@ base::Result<NativeDialect::Removal> NativeDialect::take_removal(Call& call) {
   if (!until.ok()) return until.error();
   if (*until && **until != "seen") return base::invalid("until", "must be seen");
   removal.until_seen = until->has_value();
+  auto by = call.query.take("by");
+  if (!by.ok()) return by.error();
+  auto reason = call.query.take("reason");
+  if (!reason.ok()) return reason.error();
+  if (*by && (*by)->empty()) return base::invalid("by", "is empty: who wants this?");
+  if (*reason && !*by) return base::invalid("reason", "goes with by");
+  removal.by = by->value_or("");
+  removal.reason = reason->value_or("");
   return removal;
 }
 
@@ -99,9 +151,13 @@ void NativeDialect::deregister_instance(Call& call) {
   const auto stamp = take_stamp(call);
   if (!accept(call, key) || !accept(call, ack) || !accept(call, session)) return;
   if (!accept(call, removal) || !accept(call, stamp) || !accept(call, call.query.finish())) return;
+  if (!removal->by.empty() && *session != core::SessionId{}) {
+    return call.fail(base::invalid("session", "is of a provider's removal; it goes without by"));
+  }
   const core::InstanceKey instance = *key;
-  front_.submit(core::DeregisterInstance{std::move(*key), *stamp, *session, removal->drain_ms},
-                *ack,
+  front_.submit(core::DeregisterInstance{std::move(*key), *stamp, *session, removal->drain_ms,
+                                         removal->by, removal->reason},
+                *ack, call.caller(),
                 [this, instance, removal = *removal,
                  exchange = std::move(call.exchange)](const Result<Reply>& reply) mutable {
                   if (!reply.ok()) return exchange.respond(failure(reply.error()));
@@ -141,7 +197,7 @@ void NativeDialect::removed(const core::InstanceKey& instance,
 void NativeDialect::batch(Call& call) {
   const auto ack = take_ack(call);
   if (!accept(call, ack) || !accept(call, call.query.finish())) return;
-  BatchCall::start(front_, json_, call.request.body, limits_.max_batch_lines, *ack,
+  BatchCall::start(front_, json_, call.request.body, limits_.max_batch_lines, *ack, call.caller(),
                    std::move(call.exchange));
 }
 

@@ -35,6 +35,13 @@ Status read_integer(std::string_view field, ondemand::value value, int64_t least
   return {};
 }
 
+Status read_bool(std::string_view field, ondemand::value value, bool& out) {
+  if (value.get_bool().get(out) != simdjson::SUCCESS) {
+    return base::invalid(field, "must be true or false");
+  }
+  return {};
+}
+
 Status read_true(std::string_view field, ondemand::value value) {
   bool truth = false;
   if (value.get_bool().get(truth) != simdjson::SUCCESS || !truth) {

@@ -6,9 +6,12 @@
 #include <fmt/format.h>
 #include <simdjson.h>
 
+#include "base/address.h"
+#include "core/registration_extras.h"
 #include "dialects/native/check_json.h"
 #include "dialects/native/json_fields.h"
 #include "dialects/native/json_output.h"
+#include "dialects/native/session_field.h"
 #include "net/http_message.h"
 #include "net/probe_address.h"
 
@@ -33,15 +36,20 @@ enum RegistrationField {
   kTtlMs,
   kPersistent,
   kCheck,
+  kChecks,
+  kStatus,
+  kLapse,
+  kSharesPort,
   kOp,
   kService,
   kNamespace,
   kId
 };
-constexpr std::array<std::string_view, 14> kRegistrationNames = {
-    "address", "port",       "ports", "zone", "weight",  "metadata",  "session",
-    "ttl_ms",  "persistent", "check", "op",   "service", "namespace", "id"};
-constexpr size_t kBodyFields = 10;
+constexpr std::array<std::string_view, 18> kRegistrationNames = {
+    "address", "port",        "ports",      "zone",    "weight",    "metadata",
+    "session", "ttl_ms",      "persistent", "check",   "checks",    "status",
+    "lapse",   "shares_port", "op",         "service", "namespace", "id"};
+constexpr size_t kBodyFields = kOp;
 
 Result<core::NamedPorts> read_ports(ondemand::value value) {
   ondemand::object object;
@@ -85,6 +93,8 @@ Result<core::Metadata> read_metadata(ondemand::value value) {
 /// What a registration or a batch line holds, field by field.
 struct Draft {
   core::Registration registration;
+  core::RegistrationExtras extras;
+  std::optional<core::ProviderState> status;
   bool has_address = false;
   int holders = 0;
   std::string_view op;
@@ -104,20 +114,50 @@ Status read_holder(int index, ondemand::value value, Draft& draft) {
     holder.kind = core::HolderKind::kTtl;
     return read_integer("ttl_ms", value, 1, std::numeric_limits<int32_t>::max(), holder.ttl_ms);
   }
-  if (index == kCheck) {
+  if (index == kCheck || index == kChecks) {
+    auto checks = index == kCheck ? read_check(value) : read_checks(value);
+    if (!checks.ok()) return checks.error();
+    core::StoredChecks stored = core::stored_form(*checks);
     holder.kind = core::HolderKind::kTtl;
-    auto check = read_check(value);
-    if (!check.ok()) return check.error();
-    holder.ttl_ms = check->interval_ms;
-    draft.registration.check = core::encode(check->rule);
+    holder.ttl_ms = stored.interval_ms;
+    draft.registration.check = std::move(stored.rule);
+    draft.extras.checks = std::move(stored.set);
     return {};
   }
   holder.kind = core::HolderKind::kSession;
   std::string_view text;
   if (auto status = read_string("session", value, text); !status.ok()) return status;
-  const auto id = core::session_id_from(text);
-  if (!id) return base::invalid("session", "is not a session id");
+  const auto id = read_session_id("session", text);
+  if (!id.ok()) return id.error();
   holder.session = *id;
+  return {};
+}
+
+Status read_lapse(ondemand::value value, std::optional<core::Lapse>& out) {
+  static constexpr std::array<std::string_view, 3> kNames = {"down_after_ms", "remove_after_ms",
+                                                             "probe"};
+  ondemand::object object;
+  if (value.get_object().get(object)) return base::invalid("lapse", "must be an object");
+  core::Lapse lapse;
+  auto status =
+      for_each_field(object, index_in(kNames), [&](int index, ondemand::value field) -> Status {
+        constexpr int64_t kMost = std::numeric_limits<int64_t>::max();
+        if (index == 0)
+          return read_integer("lapse.down_after_ms", field, 0, kMost, lapse.down_after_ms);
+        if (index == 1)
+          return read_integer("lapse.remove_after_ms", field, 0, kMost, lapse.remove_after_ms);
+        return read_bool("lapse.probe", field, lapse.probe);
+      });
+  if (status.ok()) out = lapse;
+  return status;
+}
+
+Status read_provider_state(ondemand::value value, core::ProviderState& out) {
+  std::string_view text;
+  if (auto status = read_string("status", value, text); !status.ok()) return status;
+  const auto state = core::provider_state_from(text);
+  if (!state) return base::invalid("status", "must be starting, up, not_ready or failing");
+  out = *state;
   return {};
 }
 
@@ -128,9 +168,12 @@ Status read_draft_field(int index, ondemand::value value, Draft& draft) {
   switch (index) {
     case kAddress: {
       draft.has_address = true;
-      auto status = read_string("address", value, text);
-      registration.address = text;
-      return status;
+      if (auto status = read_string("address", value, text); !status.ok()) return status;
+      // Here, so that all that compares addresses behind this sees one spelling.
+      auto address = base::normal_address("address", text);
+      if (!address.ok()) return address.error();
+      registration.address = std::move(*address);
+      return {};
     }
     case kZone: {
       auto status = read_string("zone", value, text);
@@ -159,6 +202,12 @@ Status read_draft_field(int index, ondemand::value value, Draft& draft) {
       registration.metadata = std::move(*metadata);
       return {};
     }
+    case kStatus:
+      return read_provider_state(value, draft.status.emplace());
+    case kSharesPort:
+      return read_bool("shares_port", value, draft.extras.shares_port);
+    case kLapse:
+      return read_lapse(value, draft.extras.lapse);
     case kOp:
       return read_string("op", value, draft.op);
     case kService:
@@ -176,7 +225,8 @@ Status check_whole(const Draft& draft) {
   if (!draft.has_address) return base::invalid("address", "is missing");
   if (draft.holders != 1) {
     return base::invalid(
-        "session", R"(exactly one of "session", "ttl_ms", "check" and "persistent" must be given)");
+        "session",
+        R"(exactly one of "session", "ttl_ms", "check", "checks" and "persistent" must be given)");
   }
   const core::Registration& registration = draft.registration;
   if (registration.check.empty() || net::ProbeAddress::parse(registration.address)) return {};
@@ -195,7 +245,9 @@ Result<core::Input> operation_from(Draft&& draft) {
   core::InstanceKey key{{draft.space, draft.service}, std::string(draft.id)};
   if (draft.op == "register") {
     if (auto status = check_whole(draft); !status.ok()) return status.error();
-    return core::Input(core::RegisterInstance{std::move(key), std::move(draft.registration), {}});
+    draft.registration.extras = core::encode(draft.extras);
+    return core::Input(
+        core::RegisterInstance{std::move(key), std::move(draft.registration), {}, draft.status});
   }
   const core::Holder& holder = draft.registration.holder;
   const bool names_session = draft.holders == 1 && holder.kind == core::HolderKind::kSession;
@@ -203,7 +255,7 @@ Result<core::Input> operation_from(Draft&& draft) {
     return core::Input(core::DeregisterInstance{std::move(key), {}, holder.session});
   }
   if (draft.holders != 0) {
-    return base::invalid("op", "only \"register\" takes ttl_ms, check or persistent");
+    return base::invalid("op", "only \"register\" takes ttl_ms, check, checks or persistent");
   }
   if (heartbeat) return core::Input(core::RefreshInstance{std::move(key)});
   return base::invalid("op", R"(must be "register", "deregister" or "heartbeat")");
@@ -238,7 +290,8 @@ JsonInput::JsonInput() : impl_(std::make_unique<Impl>()) {}
 JsonInput::~JsonInput() = default;
 
 Result<SessionBody> JsonInput::session(std::string_view text) {
-  static constexpr std::array<std::string_view, 4> kNames = {"ttl_ms", "client", "resume", "epoch"};
+  static constexpr std::array<std::string_view, 6> kNames = {"ttl_ms", "client", "resume",
+                                                             "epoch",  "speaks", "process"};
   SessionBody body;
   const auto read_field = [&](int index, ondemand::value value) -> Status {
     if (index == 0)
@@ -249,15 +302,18 @@ Result<SessionBody> JsonInput::session(std::string_view text) {
       body.epoch = static_cast<uint32_t>(epoch);
       return status;
     }
+    if (index == 4) return read_bool("speaks", value, body.speaks);
     std::string_view string;
     if (auto status = read_string(kNames[static_cast<size_t>(index)], value, string); !status.ok())
       return status;
-    if (index == 1) {
-      body.client = string;
+    if (index == 1 || index == 5) {
+      (index == 1 ? body.client : body.process) = string;
       return {};
     }
-    body.resume = core::session_id_from(string);
-    return body.resume ? Status{} : base::invalid("resume", "is not a session id");
+    const auto resumed = read_session_id("resume", string);
+    if (!resumed.ok()) return resumed.error();
+    body.resume = *resumed;
+    return {};
   };
   auto status = impl_->read(text, [&](ondemand::object object) {
     return for_each_field(object, index_in(kNames), read_field);
@@ -266,7 +322,7 @@ Result<SessionBody> JsonInput::session(std::string_view text) {
   return body;
 }
 
-Result<core::Registration> JsonInput::registration(std::string_view text) {
+Result<RegistrationBody> JsonInput::registration(std::string_view text) {
   Draft draft;
   const auto index_of = [](std::string_view name) {
     const int index = index_in(kRegistrationNames)(name);
@@ -279,7 +335,30 @@ Result<core::Registration> JsonInput::registration(std::string_view text) {
   });
   if (status.ok()) status = check_whole(draft);
   if (!status.ok()) return status.error();
-  return std::move(draft.registration);
+  draft.registration.extras = core::encode(draft.extras);
+  return RegistrationBody{std::move(draft.registration), draft.status};
+}
+
+Result<StatusBody> JsonInput::status(std::string_view text) {
+  static constexpr std::array<std::string_view, 2> kNames = {"status", "text"};
+  StatusBody body;
+  bool given = false;
+  const auto read_field = [&](int index, ondemand::value value) -> Status {
+    if (index == 0) {
+      given = true;
+      return read_provider_state(value, body.status);
+    }
+    std::string_view string;
+    auto read = read_string("text", value, string);
+    body.text = string;
+    return read;
+  };
+  auto status = impl_->read(text, [&](ondemand::object object) {
+    return for_each_field(object, index_in(kNames), read_field);
+  });
+  if (status.ok() && !given) status = base::invalid("status", "is missing");
+  if (!status.ok()) return status.error();
+  return body;
 }
 
 Result<OverrideBody> JsonInput::override_body(std::string_view text) {

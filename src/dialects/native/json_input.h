@@ -17,6 +17,18 @@ struct SessionBody {
   std::string client;
   std::optional<core::SessionId> resume;
   uint32_t epoch = 0;  ///< of `resume`: the last one that the client was told
+  bool speaks = false;
+  std::string process;
+};
+
+struct RegistrationBody {
+  core::Registration registration;
+  std::optional<core::ProviderState> status;
+};
+
+struct StatusBody {
+  core::ProviderState status = core::ProviderState::kUp;
+  std::string text;
 };
 
 struct OverrideBody {
@@ -45,7 +57,8 @@ class JsonInput {
   JsonInput& operator=(const JsonInput&) = delete;
 
   base::Result<SessionBody> session(std::string_view text);
-  base::Result<core::Registration> registration(std::string_view text);
+  base::Result<RegistrationBody> registration(std::string_view text);
+  base::Result<StatusBody> status(std::string_view text);
   base::Result<OverrideBody> override_body(std::string_view text);
   /// One line of a batch. `new_session` is not among its operations.
   base::Result<core::Input> operation(std::string_view line);

@@ -70,10 +70,41 @@ void append_override(base::JsonWriter& json, const core::ServiceView& view, std:
   const core::Override& said = found->second;
   json.key("override").begin_object();
   if (said.weight) json.field("weight", *said.weight);
-  if (said.out_of_service) json.field("state", name_of(core::InstanceState::kOutOfService));
+  if (said.exclusion) {
+    json.field("action", name_of(said.exclusion->action));
+  } else if (said.out_of_service) {
+    json.field("state", name_of(core::InstanceState::kOutOfService));
+  }
   json.field("by", said.by);
   if (!said.reason.empty()) json.field("reason", said.reason);
   json.end_object();
+}
+
+void append_status(base::JsonWriter& json, const core::ServiceView& view, std::string_view id) {
+  if (!view.statuses) return;
+  const auto found = view.statuses->find(id);
+  if (found == view.statuses->end()) return;
+  json.key("status").begin_object().field("status", name_of(found->second.state));
+  if (!found->second.text.empty()) json.field("text", found->second.text);
+  json.end_object();
+}
+
+void append_excluded(base::JsonWriter& json, const core::ServiceView& view) {
+  if (view.overrides == nullptr) return;
+  bool any = false;
+  for (const auto& [id, said] : *view.overrides) {
+    if (!said.exclusion || view.list.find(id) != nullptr) continue;
+    if (!std::exchange(any, true)) json.key("excluded").begin_array();
+    json.begin_object().field("id", id).field("action", name_of(said.exclusion->action));
+    json.field("by", said.by);
+    if (!said.reason.empty()) json.field("reason", said.reason);
+    json.field("since_ms", said.said_wall_ms).end_object();
+  }
+  if (any) json.end_array();
+}
+
+void append_largest(base::JsonWriter& json, const core::ServiceView& view) {
+  if (view.standing.largest > view.list.size()) json.field("largest", view.standing.largest);
 }
 
 void append_service_key(base::JsonWriter& json, const core::ServiceKey& key) {
@@ -147,6 +178,7 @@ std::string snapshot_json(const core::ServiceKey& key, const core::ServiceView* 
   append_origin(json, origin);
   json.field("version", view == nullptr ? uint64_t{0} : view->version);
   json.field("digest", digest_text(view == nullptr ? 0 : view->digest));
+  if (view != nullptr) append_largest(json, *view);
   if (view == nullptr || view->list.empty()) {
     append_empty(json, view);
     json.key("instances").begin_array().end_array();
@@ -157,10 +189,12 @@ std::string snapshot_json(const core::ServiceKey& key, const core::ServiceView* 
       json.begin_object().field("id", entry.id());
       append_instance_members(json, entry, *view->interner);
       append_override(json, *view, entry.id());
+      append_status(json, *view, entry.id());
       json.end_object();
     });
     json.end_array();
   }
+  if (view != nullptr) append_excluded(json, *view);
   json.end_object();
   out += '\n';
   return out;

@@ -24,6 +24,10 @@ void append_instance_members(base::JsonWriter& json, const core::ListEntry& entr
 void append_override(base::JsonWriter& json, const core::ServiceView& view, std::string_view id);
 
 /// Appends "service" and, unless it is the default one, "namespace".
+/// What its provider says of an instance, unless that is just `up`.
+void append_status(base::JsonWriter& json, const core::ServiceView& view, std::string_view id);
+/// The largest size of the service lately, if more than are listed: for may_be_called().
+void append_largest(base::JsonWriter& json, const core::ServiceView& view);
 void append_service_key(base::JsonWriter& json, const core::ServiceKey& key);
 
 /// Appends "empty" with the reason; `view` is null for a service that was never registered.

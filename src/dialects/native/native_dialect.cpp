@@ -11,6 +11,7 @@
 #include "base/name.h"
 #include "core/stamp_token.h"
 #include "dialects/native/problem.h"
+#include "dialects/native/session_field.h"
 #include "net/percent.h"
 
 namespace callbook::native {
@@ -70,15 +71,19 @@ const std::vector<NativeDialect::Route>& NativeDialect::table() {
       {Method::kPut, "/v1/sessions/{session}/heartbeat", &NativeDialect::refresh_session, true},
       {Method::kPut, "/v1/services/{service}/instances/{id}/heartbeat",
        &NativeDialect::refresh_instance, true},
+      {Method::kPut, "/v1/services/{service}/instances/{id}/status", &NativeDialect::set_status,
+       true},
       {Method::kGet, "/v1/services/{service}/instances/{id}", &NativeDialect::get_instance, true,
        true},
       {Method::kDelete, "/v1/services/{service}/instances/{id}",
-       &NativeDialect::deregister_instance, true},
+       &NativeDialect::deregister_instance, true, false, "deregister", true},
       {Method::kPut, "/v1/services/{service}/instances/{id}/override", &NativeDialect::set_override,
-       true},
+       true, false, "override"},
       {Method::kDelete, "/v1/services/{service}/instances/{id}/override",
-       &NativeDialect::remove_override, true},
-      {Method::kPost, "/v1/services/{service}/release", &NativeDialect::release_breaker, true},
+       &NativeDialect::remove_override, true, false, "restore"},
+      {Method::kGet, "/v1/services/{service}/checks", &NativeDialect::get_checks, true},
+      {Method::kPost, "/v1/services/{service}/release", &NativeDialect::release_breaker, true,
+       false, "release"},
       {Method::kPost, "/v1/services/{service}/instances/{id}/report",
        &NativeDialect::report_instance, true},
       {Method::kPost, "/v1/batch", &NativeDialect::batch, true},
@@ -152,6 +157,7 @@ void NativeDialect::handle(const net::HttpRequest& request, net::HttpExchange ex
     response.headers.emplace_back("Allow", allowed);
     return call.exchange.respond(std::move(response));
   }
+  if (!route->act.empty() && !route->act_has_author) note_act(call, *route);
   if (route->needs_ready && !front_.ready()) {
     return call.fail({base::ErrorCode::kNotReady, "", "the registry is still loading its catalog",
                       std::nullopt});
@@ -159,6 +165,7 @@ void NativeDialect::handle(const net::HttpRequest& request, net::HttpExchange ex
   auto query = Query::parse(request.query);
   if (!accept(call, query)) return;
   call.query = std::move(*query);
+  if (!route->act.empty()) note_act(call, *route);
   if (!route->any_dc && !accept(call, take_own_scope(call))) return;
   (this->*route->serve)(call);
 }
@@ -197,6 +204,20 @@ int64_t NativeDialect::spread_retry_ms() {
 
 net::HttpResponse NativeDialect::failure(const base::Error& error) {
   return problem(error, status_of(error) == 503 ? spread_retry_ms() : 0);
+}
+
+void NativeDialect::Call::note_refusal(const base::Error& error) const {
+  if (act) dialect.front_.note_refusal({*act, error, caller()});
+}
+
+/// What the request says of an operator's act, before any of it is checked.
+void NativeDialect::note_act(Call& call, const Route& route) {
+  if (route.act_has_author && !call.query.has("by")) return;
+  core::OperatorAct act{route.act, {}, call.query.first("by"), call.query.first("reason")};
+  const std::string space = call.query.first("namespace");
+  act.instance.service = {space.empty() ? core::kDefaultNamespace : space, call.names[0]};
+  if (call.names.size() > 1) act.instance.id = call.names[1];
+  call.act = std::move(act);
 }
 
 void NativeDialect::Call::answer(int status, std::string body) {
@@ -253,7 +274,8 @@ Scope NativeDialect::scope_with_somebody(const core::ServiceKey& key,
   const auto has_somebody = [&](const core::PublishedCatalog& catalog) {
     const core::ServiceViewPtr& view = catalog.find(key);
     return view && !view->list.visit_after({}, [&](const core::ListEntry& entry) {
-      return !core::may_be_called(entry.state()) || !filter.matches(entry, *view->interner);
+      return !core::may_be_called(entry.state(), view->standing) ||
+             !filter.matches(entry, *view->interner);
     });
   };
   const Scope own{&front_.catalog(), &encoder_, nullptr};
@@ -297,9 +319,7 @@ base::Result<core::SessionId> NativeDialect::take_session(Call& call) {
   auto text = call.query.take("session");
   if (!text.ok()) return text.error();
   if (!*text) return core::SessionId{};
-  const auto session = core::session_id_from(**text);
-  if (!session) return base::invalid("session", "is not a session id");
-  return *session;
+  return read_session_id("session", **text);
 }
 
 base::Result<core::Stamp> NativeDialect::take_stamp(const Call& call) const {
@@ -321,6 +341,14 @@ void NativeDialect::show_stamp(net::HttpResponse& response, const core::Stamp& s
   response.headers.emplace_back(kStampHeader, core::stamp_token(stamp, front_.facts().stamp_key));
 }
 
+base::Result<bool> NativeDialect::take_flag(Call& call, std::string_view name) {
+  auto text = call.query.take(name);
+  if (!text.ok()) return text.error();
+  if (!*text) return false;
+  if (**text != "true") return base::invalid(name, "must be true");
+  return true;
+}
+
 base::Result<uint32_t> NativeDialect::take_epoch(Call& call) {
   auto text = call.query.take("epoch");
   if (!text.ok()) return text.error();
@@ -335,8 +363,9 @@ bool NativeDialect::accept_body(Call& call) const {
   const uint64_t most = limits_.max_request_body_bytes;
   if (size <= most) return true;
   const auto detail = fmt::format("is {} bytes long; the limit here is {}", size, most);
-  call.exchange.respond(
-      problem_with_status(413, base::over_limit("body", detail, static_cast<int64_t>(most))));
+  const auto error = base::over_limit("body", detail, static_cast<int64_t>(most));
+  call.note_refusal(error);
+  call.exchange.respond(problem_with_status(413, error));
   return false;
 }
 

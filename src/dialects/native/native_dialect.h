@@ -56,6 +56,9 @@ class NativeDialect final : public net::HttpHandler {
   };
   Stats stats() const;
 
+  /// By which the log names this dialect.
+  static constexpr std::string_view kDialect = "native";
+
   /// One request on its way through a route.
   struct Call {
     const net::HttpRequest& request;
@@ -64,8 +67,16 @@ class NativeDialect final : public net::HttpHandler {
     net::HttpExchange exchange;
 
     NativeDialect& dialect;
+    std::optional<core::OperatorAct> act = {};  ///< none: it is not an operator's
 
-    void fail(const base::Error& error) { exchange.respond(dialect.failure(error)); }
+    void fail(const base::Error& error) {
+      note_refusal(error);
+      exchange.respond(dialect.failure(error));
+    }
+    /// For the log, if it is an operator's.
+    void note_refusal(const base::Error& error) const;
+    /// Who asks.
+    core::Caller caller() const { return {kDialect, request.peer}; }
     void answer(int status, std::string body);
   };
 
@@ -82,7 +93,9 @@ class NativeDialect final : public net::HttpHandler {
     std::string_view path;
     void (NativeDialect::*serve)(Call& call);
     bool needs_ready;
-    bool any_dc = false;  ///< other data centers may be asked for; else naming one is refused
+    bool any_dc = false;        ///< other data centers may be asked for; else naming one is refused
+    std::string_view act = {};  ///< what an operator does by it, for the log
+    bool act_has_author = false;  ///< only a request that says `by` is an operator's
   };
   static const std::vector<Route>& table();
   const Route* match(net::Method method, const std::vector<std::string>& segments,
@@ -95,6 +108,7 @@ class NativeDialect final : public net::HttpHandler {
   void close_session(Call& call);
   // instance_routes.cpp
   void register_instance(Call& call);
+  void set_status(Call& call);
   void refresh_instance(Call& call);
   void get_instance(Call& call);
   void deregister_instance(Call& call);
@@ -104,6 +118,8 @@ class NativeDialect final : public net::HttpHandler {
   void remove_override(Call& call);
   void release_breaker(Call& call);
   void report_instance(Call& call);
+  // check_routes.cpp
+  void get_checks(Call& call);
   // discovery_routes.cpp
   void list_services(Call& call);
   void get_service(Call& call);
@@ -119,9 +135,13 @@ class NativeDialect final : public net::HttpHandler {
   void nodes(Call& call);
   void metrics(Call& call);
 
+  static void note_act(Call& call, const Route& route);
+
   struct Removal {
     int64_t drain_ms = 0;
     bool until_seen = false;
+    std::string by;  ///< an operator; empty: its provider
+    std::string reason;
   };
   base::Result<Removal> take_removal(Call& call);
   void removed(const core::InstanceKey& instance, const core::InstanceDeregistered& gone,
@@ -143,6 +163,9 @@ class NativeDialect final : public net::HttpHandler {
   bool accept_body(Call& call) const;
   /// What the client was told by another node; zero if it says nothing of it.
   base::Result<core::Stamp> take_stamp(const Call& call) const;
+  /// A query parameter that may only be `true`.
+  static base::Result<bool> take_flag(Call& call, std::string_view name);
+  uint64_t host_of(std::string_view peer) const;
   /// The epoch that the client was told; 0 if it says nothing of it.
   static base::Result<uint32_t> take_epoch(Call& call);
   int64_t spread_retry_ms();

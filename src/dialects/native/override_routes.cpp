@@ -36,7 +36,7 @@ void NativeDialect::set_override(Call& call) {
   if (!accept(call, stamp) || !accept(call, body)) return;
   front_.submit(core::SetOverride{std::move(*key), body->weight, body->out_of_service,
                                   std::move(body->by), std::move(body->reason), *stamp},
-                *ack, answering_version(*this, std::move(call.exchange)));
+                *ack, call.caller(), answering_version(*this, std::move(call.exchange)));
 }
 
 void NativeDialect::remove_override(Call& call) {
@@ -51,13 +51,19 @@ void NativeDialect::remove_override(Call& call) {
   }
   front_.submit(
       core::RemoveOverride{std::move(*key), by->value_or(""), reason->value_or(""), *stamp}, *ack,
-      answering_version(*this, std::move(call.exchange)));
+      call.caller(), answering_version(*this, std::move(call.exchange)));
 }
 
 void NativeDialect::release_breaker(Call& call) {
   auto key = take_service_key(call);
-  if (!accept(call, key) || !accept(call, call.query.finish())) return;
-  front_.submit(core::ReleaseBreaker{std::move(*key)}, core::Ack::kLocal,
+  auto by = call.query.take("by");
+  auto reason = call.query.take("reason");
+  if (!accept(call, key) || !accept(call, by) || !accept(call, reason) ||
+      !accept(call, call.query.finish())) {
+    return;
+  }
+  front_.submit(core::ReleaseBreaker{std::move(*key), by->value_or(""), reason->value_or("")},
+                core::Ack::kLocal, call.caller(),
                 [this, exchange = std::move(call.exchange)](const Result<Reply>& reply) mutable {
                   if (!reply.ok()) return exchange.respond(failure(reply.error()));
                   net::HttpResponse response;
@@ -74,6 +80,7 @@ void NativeDialect::report_instance(Call& call) {
   auto by = call.query.take("by");
   if (!accept(call, key) || !accept(call, by) || !accept(call, call.query.finish())) return;
   front_.submit(core::ReportInstance{std::move(*key), by->value_or("")}, core::Ack::kLocal,
+                call.caller(),
                 [this, exchange = std::move(call.exchange)](const Result<Reply>& reply) mutable {
                   if (!reply.ok()) return exchange.respond(failure(reply.error()));
                   net::HttpResponse response;

@@ -36,6 +36,13 @@ bool Query::has(std::string_view name) const {
                      [&](const Parameter& parameter) { return parameter.name == name; });
 }
 
+std::string Query::first(std::string_view name) const {
+  for (const Parameter& parameter : parameters_) {
+    if (parameter.name == name) return parameter.value;
+  }
+  return {};
+}
+
 std::vector<std::string> Query::take_all(std::string_view name) {
   std::vector<std::string> found;
   for (Parameter& parameter : parameters_) {

@@ -20,6 +20,8 @@ class Query {
   /// The value of `name`, which may come once. Errors: it comes twice.
   base::Result<std::optional<std::string>> take(std::string_view name);
   bool has(std::string_view name) const;
+  /// The first value of `name`, before it is taken; empty if there is none.
+  std::string first(std::string_view name) const;
   /// All values of `name`, in order.
   std::vector<std::string> take_all(std::string_view name);
   /// All parameters whose name begins with `prefix`, without it.

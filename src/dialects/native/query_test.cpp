@@ -17,6 +17,13 @@ TEST(Query, WhatNobodyTookIsRefused) {
   EXPECT_EQ(query->finish().error().field, "typo");
 }
 
+TEST(Query, TheFirstValueCanBeReadWithoutTakingIt) {
+  auto query = Query::parse("by=a%20b&by=c");
+  EXPECT_EQ(query->first("by"), "a b");
+  EXPECT_EQ(query->first("reason"), "");
+  EXPECT_FALSE(query->finish().ok());
+}
+
 TEST(Query, AParameterThatMayComeOnceMayNotComeTwice) {
   auto query = Query::parse("wait=1s&wait=2s");
   EXPECT_EQ(query->take("wait").error().field, "wait");

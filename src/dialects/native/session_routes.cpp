@@ -1,7 +1,9 @@
 #include <fmt/format.h>
 
+#include "base/hash.h"
 #include "dialects/native/attach_stream.h"
 #include "dialects/native/native_dialect.h"
+#include "dialects/native/session_field.h"
 
 namespace callbook::native {
 namespace {
@@ -11,8 +13,7 @@ using core::Ack;
 using core::Reply;
 
 base::Result<core::SessionId> session_named(const NativeDialect::Call& call) {
-  if (const auto id = core::session_id_from(call.names[0])) return *id;
-  return base::invalid("session", "is not a session id: 32 lower-case hexadecimal digits");
+  return read_session_id("session", call.names[0]);
 }
 
 std::string opened_json(const core::SessionOpened& opened, const core::Front& front) {
@@ -22,7 +23,8 @@ std::string opened_json(const core::SessionOpened& opened, const core::Front& fr
       .field("session", core::to_text(opened.id))
       .field("ttl_ms", opened.ttl_ms)
       .field("heartbeat_ms", opened.heartbeat_ms)
-      .field("epoch", opened.epoch);
+      .field("epoch", opened.epoch)
+      .field("speaks", opened.speaks);
   json.key("nodes").begin_array().value(front.facts().http);
   for (const std::string& other : *front.other_nodes()) json.value(other);
   json.end_array().end_object();
@@ -30,6 +32,14 @@ std::string opened_json(const core::SessionOpened& opened, const core::Front& fr
 }
 
 }  // namespace
+
+/// Stands for the host at the other end of a connection. Clients on loopback are on this node's.
+uint64_t NativeDialect::host_of(std::string_view peer) const {
+  const std::string_view address = peer.substr(0, peer.rfind(':'));
+  const bool loopback = address.starts_with("127.") || address == "[::1]" || address == "::1";
+  const uint64_t host = base::xxh64(loopback ? front_.facts().name : std::string(address));
+  return std::max<uint64_t>(host, 1);
+}
 
 void NativeDialect::open_session(Call& call) {
   const auto ack = take_ack(call);
@@ -40,9 +50,9 @@ void NativeDialect::open_session(Call& call) {
     if (!accept(call, read)) return;
     body = std::move(*read);
   }
-  if (body.resume && (body.ttl_ms != 0 || !body.client.empty())) {
+  if (body.resume && (body.ttl_ms != 0 || !body.client.empty() || !body.process.empty())) {
     return call.fail(
-        base::invalid("resume", "takes a session as it is; it goes with no other field"));
+        base::invalid("resume", "takes a session as it is; it goes with epoch and speaks alone"));
   }
   if (body.epoch != 0 && !body.resume) {
     return call.fail(base::invalid("epoch", "is of a session that is resumed"));
@@ -50,11 +60,13 @@ void NativeDialect::open_session(Call& call) {
   const auto stamp = take_stamp(call);
   if (!accept(call, stamp)) return;
   const bool resumes = body.resume.has_value();
-  core::Input input = resumes ? core::Input(core::ResumeSession{*body.resume, body.epoch})
-                              : core::Input(core::OpenSession{front_.new_session_id(), body.ttl_ms,
-                                                              body.client, *stamp});
+  core::ProcessFacts facts{body.speaks, std::move(body.process), host_of(*call.request.peer)};
+  core::Input input = resumes
+                          ? core::Input(core::ResumeSession{*body.resume, body.epoch, body.speaks})
+                          : core::Input(core::OpenSession{front_.new_session_id(), body.ttl_ms,
+                                                          body.client, *stamp, std::move(facts)});
   front_.submit(
-      std::move(input), *ack,
+      std::move(input), *ack, call.caller(),
       [this, resumes, exchange = std::move(call.exchange)](const Result<Reply>& reply) mutable {
         if (!reply.ok()) return exchange.respond(failure(reply.error()));
         net::HttpResponse response;
@@ -70,7 +82,7 @@ void NativeDialect::refresh_session(Call& call) {
   const auto id = session_named(call);
   const auto epoch = take_epoch(call);
   if (!accept(call, id) || !accept(call, epoch) || !accept(call, call.query.finish())) return;
-  front_.submit(core::RefreshSession{*id, *epoch}, Ack::kLocal,
+  front_.submit(core::RefreshSession{*id, *epoch}, Ack::kLocal, call.caller(),
                 [this, exchange = std::move(call.exchange)](const Result<Reply>& reply) mutable {
                   if (!reply.ok()) return exchange.respond(failure(reply.error()));
                   const auto& refreshed = std::get<core::SessionRefreshed>(*reply);
@@ -87,8 +99,12 @@ void NativeDialect::refresh_session(Call& call) {
 void NativeDialect::attach_session(Call& call) {
   const auto id = session_named(call);
   const auto epoch = take_epoch(call);
-  if (!accept(call, id) || !accept(call, epoch) || !accept(call, call.query.finish())) return;
-  front_.submit(core::AttachSession{*id, *epoch}, Ack::kLocal,
+  const auto speaks = take_flag(call, "speaks");
+  if (!accept(call, id) || !accept(call, epoch) || !accept(call, speaks) ||
+      !accept(call, call.query.finish())) {
+    return;
+  }
+  front_.submit(core::AttachSession{*id, *epoch, *speaks}, Ack::kLocal, call.caller(),
                 [this, exchange = std::move(call.exchange)](const Result<Reply>& reply) mutable {
                   if (!reply.ok()) return exchange.respond(failure(reply.error()));
                   const auto& opened = std::get<core::SessionOpened>(*reply);
@@ -103,7 +119,7 @@ void NativeDialect::close_session(Call& call) {
   const auto id = session_named(call);
   const auto ack = take_ack(call);
   if (!accept(call, id) || !accept(call, ack) || !accept(call, call.query.finish())) return;
-  front_.submit(core::CloseSession{*id}, *ack,
+  front_.submit(core::CloseSession{*id}, *ack, call.caller(),
                 [this, exchange = std::move(call.exchange)](const Result<Reply>& reply) mutable {
                   if (!reply.ok()) return exchange.respond(failure(reply.error()));
                   net::HttpResponse response;

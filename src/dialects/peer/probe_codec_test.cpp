@@ -21,7 +21,7 @@ TEST(ProbeCodec, BringsBackWhatIsToBeTried) {
   EXPECT_EQ((*probes)[0].port, 80);
   EXPECT_EQ((*probes)[1].port, 65'535);
   EXPECT_EQ((*probes)[1].timeout_ms, 250);
-  EXPECT_FALSE((*probes)[1].http_path);
+  EXPECT_FALSE((*probes)[1].rule);
 }
 
 TEST(ProbeCodec, RefusesWhatCannotBeTried) {
