@@ -33,7 +33,8 @@ struct PickOptions {
 /// exists the call counts as being under way. Movable, not copyable; used by one thread at a time.
 /// It may outlive its Service and Client.
 ///
-/// One that is destroyed without a word says nothing of the instance.
+/// One that is destroyed without a word says nothing of the instance, or little: of one that has
+/// failed before, four such calls count as one that succeeded.
 class Pick {
  public:
   Pick(Pick&&) noexcept = default;
@@ -47,8 +48,9 @@ class Pick {
 
   /// The instance has answered, whatever it said.
   void succeeded();
-  /// It could not be reached, or did not answer in time: it is not chosen any more until it has
-  /// shown that it listens. `reason` is for people.
+  /// It could not be reached, or did not answer in time: it is not chosen any more until it
+  /// listens, then for one call at a time, and again like the others as calls to it succeed.
+  /// `reason` is for people.
   void failed(const std::string& reason);
   /// It said that it does not take this call (Refusal): it is left alone for a moment.
   void refused();
@@ -58,10 +60,12 @@ class Pick {
   Pick(std::shared_ptr<sdk::ServiceState> service, InstancePtr instance,
        std::shared_ptr<sdk::Candidate> candidate);
   void settle();
+  void end_without_a_word();
 
   std::shared_ptr<sdk::ServiceState> service_;
   InstancePtr instance_;
   std::shared_ptr<sdk::Candidate> candidate_;  ///< null once it is over
+  uint64_t period_ = 0;                        ///< of the candidate, as it was chosen
 };
 
 /// Where the list in force came from, the best last.
@@ -89,7 +93,7 @@ class Service {
  public:
   const std::string& name() const;
 
-  /// Chooses an instance for a call; nothing: there is nobody to call (trouble() says why).
+  /// Chooses an instance for a call; nothing: there is none to call (trouble() says why).
   std::optional<Pick> pick(const PickOptions& options = {}) const;
 
   /// All of the list in force, also those that can't be called, by id.
@@ -100,7 +104,8 @@ class Service {
   std::optional<std::chrono::milliseconds> age() const;
   /// Waits until a list from the cache or the registry is in force; whether there is one.
   bool wait(std::chrono::milliseconds timeout) const;
-  /// What stands in the way, for people; empty: nothing does.
+  /// What stands in the way, for people; empty: nothing does. Also why none of the instances that
+  /// are listed may be called.
   std::string trouble() const;
 
   /// Calls `changed` after each change of the list, on the client's own thread: it must be quick,

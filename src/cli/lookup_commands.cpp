@@ -7,7 +7,6 @@
 #include <fmt/format.h>
 
 #include "cli/commands.h"
-#include "cli/instance_name.h"
 #include "cli/list_text.h"
 #include "cli/name_value.h"
 #include "cli/registry_options.h"
@@ -21,10 +20,6 @@ struct GetOptions : RegistryOptions {
   std::string zone;
   std::vector<std::string> metadata;  ///< "k=v"
   bool failover = false;
-};
-
-struct DeregisterOptions : RegistryOptions {
-  std::string instance;  ///< "SERVICE/ID"
 };
 
 /// All pages as one.
@@ -138,17 +133,6 @@ int run_document(const RegistryOptions& options,
   return kOk;
 }
 
-int run_deregister(const DeregisterOptions& options) {
-  const auto name = instance_name(options.name_space, options.instance);
-  if (!name) return kUsage;
-  const auto version = ask<uint64_t>(options, [&](sdk::NativeClient& client, auto done) {
-    client.deregister(name->service, name->id, std::move(done));
-  });
-  if (!version.ok()) return report(version.error());
-  fmt::print("deregistered {}/{}\n", name->service.service, name->id);
-  return kOk;
-}
-
 }  // namespace
 
 void add_services_command(CLI::App& app, int& exit_code) {
@@ -203,20 +187,6 @@ void add_nodes_command(CLI::App& app, int& exit_code) {
   verb.callback([options, &exit_code] {
     exit_code = run_document(*options, &sdk::NativeClient::nodes, nodes_text);
   });
-}
-
-void add_deregister_command(CLI::App& app, int& exit_code) {
-  CLI::App& verb = *app.add_subcommand("deregister", "Remove an instance");
-  auto options = std::make_shared<DeregisterOptions>();
-  verb.add_option("instance", options->instance, "The instance; the id is behind the last '/'")
-      ->required()
-      ->type_name("SERVICE/ID");
-  add_namespace_option(verb, *options);
-  add_registry_option(verb, *options);
-  verb.footer(
-      "A provider that still runs registers it again when it next connects.\n"
-      "Exit code: 0 removed, 1 error, 2 usage, 3 not found.");
-  verb.callback([options, &exit_code] { exit_code = run_deregister(*options); });
 }
 
 }  // namespace callbook::cli

@@ -1,5 +1,7 @@
 #include "cli/registry_options.h"
 
+#include <charconv>
+
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
@@ -54,6 +56,25 @@ void add_datacenter_option(CLI::App& verb, RegistryOptions& options) {
 
 void add_json_option(CLI::App& verb, RegistryOptions& options) {
   verb.add_flag("--json", options.json, "Print JSON, for programs");
+}
+
+CLI::Validator is_duration() {
+  const auto read = [](std::string& text) -> std::string {
+    static constexpr std::pair<std::string_view, int64_t> kUnits[] = {
+        {"ms", 1}, {"s", 1'000}, {"m", 60'000}, {"h", 3'600'000}};
+    int64_t number = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+    const std::string_view suffix(end, static_cast<size_t>(text.data() + text.size() - end));
+    for (const auto& [unit, ms] : kUnits) {
+      if (error != std::errc() || number < 0 || suffix != unit) continue;
+      if (number > INT64_MAX / ms) return "'" + text + "' is too long a time";
+      text = std::to_string(number * ms);
+      return "";
+    }
+    return "'" + text +
+           "' is no time; write a whole number and its unit, such as 500ms, 10s, 2m or 1h";
+  };
+  return CLI::Validator(read, "");
 }
 
 void complain(std::string_view message) {

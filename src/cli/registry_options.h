@@ -12,7 +12,8 @@
 
 namespace CLI {
 class App;
-}
+class Validator;
+}  // namespace CLI
 
 namespace callbook::cli {
 
@@ -28,6 +29,9 @@ void add_registry_option(CLI::App& verb, RegistryOptions& options);
 void add_namespace_option(CLI::App& verb, RegistryOptions& options);
 void add_datacenter_option(CLI::App& verb, RegistryOptions& options);
 void add_json_option(CLI::App& verb, RegistryOptions& options);
+
+/// For `transform`: "500ms", "10s", "2m", "1h" as milliseconds.
+CLI::Validator is_duration();
 
 /// One line on standard error: "callbook: …".
 void complain(std::string_view message);

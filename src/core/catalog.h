@@ -101,6 +101,8 @@ class Catalog {
   /// A sign of life of an instance whose home this is, at `version`; `proven` if it is surely no
   /// old one.
   void renew_ttl(const Instance& instance, bool proven, uint64_t version, int64_t now_ms);
+  /// When its last sign of life came that is surely no old one; 0: none has.
+  int64_t evidence_ms(uint32_t slot) const { return ttl_slots_[slot].evidence_ms; }
   /// The version at which its last sign of life came.
   uint64_t heard_version(uint32_t slot) const { return ttl_slots_[slot].heard_version; }
   /// Nothing was missed of those with a TTL of their own until `version`.

@@ -32,6 +32,7 @@ struct CheckRun {
   int64_t due_ms = 0;    ///< when it is begun next
   int64_t first_ms = 0;  ///< until it has been begun by time, the interval of its dues; then 0
   uint32_t serial = 0;   ///< of the probe under way; 0: none is
+  bool owed = false;     ///< it fell due while one was, and is begun when that has come back
   Verdict verdict = Verdict::kUnknown;
   uint32_t failures = 0;         ///< in a row
   uint32_t successes = 0;        ///< in a row
@@ -65,18 +66,25 @@ class CheckRuns {
 
   /// None that is due by now is: each waits for its next time.
   void skip_missed(int64_t now_ms);
-  /// Calls `begin(index)` for each check that is due, and moves its due on to its next.
+  /// Calls `begin(index)` for each check that is due, and moves its due on to its next. A probe
+  /// that is under way is waited for once, since its time-out may be as long as the interval.
   template <typename Begin>
   void take_due(int64_t now_ms, Begin&& begin) {
     for (size_t i = 0; i < runs_.size(); ++i) {
-      if (runs_[i].due_ms > now_ms) continue;
-      runs_[i].first_ms = 0;
-      pass_due(runs_[i], now_ms);
-      begin(i);
+      CheckRun& run = runs_[i];
+      if (run.due_ms > now_ms) continue;
+      run.first_ms = 0;
+      pass_due(run, now_ms);
+      const bool waits = run.serial != 0 && !run.owed;
+      run.owed = waits;
+      if (!waits) begin(i);
     }
   }
   /// A probe of the check has begun; one that is still under way is late by now.
-  void begin(size_t index, uint32_t serial) { runs_[index].serial = serial; }
+  void begin(size_t index, uint32_t serial) {
+    runs_[index].serial = serial;
+    runs_[index].owed = false;
+  }
   /// Takes in what came of a probe; false: it is not the one under way.
   bool take(size_t index, uint32_t serial, const ProbeResult& result, int64_t now_ms);
   /// The same for one of which nothing is to be believed.

@@ -160,6 +160,23 @@ TEST(CheckRuns, EachHasAnIntervalOfItsOwn) {
   EXPECT_EQ(begun[1], 10);
 }
 
+TEST(CheckRuns, OneThatIsUnderWayIsWaitedForOnce) {
+  CheckRuns runs = one(rule());
+  const int64_t due_ms = runs[0].due_ms;
+  EXPECT_EQ(due(runs, due_ms).size(), 1u);
+  runs.begin(0, 5);
+  EXPECT_TRUE(due(runs, due_ms + 5'000).empty());
+  EXPECT_TRUE(runs[0].owed);  // its time-out is as long as the interval: to be begun when it comes
+  EXPECT_TRUE(runs.take(0, 5, {0, Outcome::kSilent, 5'000, {}}, due_ms + 5'001));
+  EXPECT_TRUE(runs[0].owed);
+  runs.begin(0, 6);
+  EXPECT_FALSE(runs[0].owed);
+  EXPECT_TRUE(due(runs, due_ms + 10'000).empty());
+  EXPECT_EQ(due(runs, due_ms + 15'000).size(), 1u);  // it has got lost
+  runs.begin(0, 7);
+  EXPECT_FALSE(runs.take(0, 6, {0, Outcome::kSilent, 5'000, {}}, due_ms + 15'001));
+}
+
 TEST(CheckRuns, DuesAreSpreadOverTheIntervalAndDoNotDrift) {
   std::array<int, 10> by_tenth{};
   for (uint64_t spread = 0; spread < 1'000; ++spread) {

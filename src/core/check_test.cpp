@@ -231,6 +231,21 @@ const Transcript kTranscripts[] = {
   c-1 a http 10.0.0.3:8001 failing 0 ms ago, failures=1, 'not as expected', at node-1
   c-1 b tcp 10.0.0.3:8002 passing 0 ms ago, failures=0, 'connected', at node-1
 )"},
+    {"ATimeOutAsLongAsTheIntervalIsNoExcuse", R"(
+> process p
+  orders: p-1
+> process q
+  orders: p-1 q-1
+> check c tcp interval=1000
+  orders: c-1 p-1 q-1
+> advance 2000
+> lose c
+> advance 8000
+  1300 ms: orders: c-1[suspect] p-1 q-1
+  3300 ms: orders: c-1[down] p-1 q-1
+> results
+  c-1 check tcp 10.0.0.3:8000 failing 700 ms ago, failures=7, 'no answer within 1000 ms', at node-1
+)"},
     {"TwoOfTenThatFailAreBothDown", R"(
 > check a http failures=2
   orders: a-1

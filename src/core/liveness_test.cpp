@@ -351,8 +351,7 @@ const Transcript kTranscripts[] = {
   100 ms: orders: p-1[down] q-1
 > open p
 > advance 30000
-  2100 ms: orders: p-1[suspect] q-1
-  4000 ms: orders: p-1 q-1
+  2100 ms: orders: p-1 q-1
 > shut p
 > report p-1 x y z
 > advance 3000

@@ -102,7 +102,6 @@ void Registry::begin_due_checks(uint32_t slot, Now now, Outputs& out) {
   CheckRuns& runs = *catalog_.check_runs(slot);
   // A node that has found neither bus nor peer may know an address that is another's by now.
   const bool asks = phase_ != Phase::kStale;
-  // One that has not come back within the interval is this node's own fault, and late by now.
   runs.take_due(now.mono_ms, [&](size_t index) {
     if (asks) begin_check(slot, index, out);
   });
@@ -114,12 +113,12 @@ Result<Reply> Registry::apply_check(const ProbeResult& input, Now now, Outputs& 
   const CheckTicket ticket = decode_ticket(input.ticket);
   CheckRuns* runs = catalog_.check_runs(ticket.slot);
   if (runs == nullptr) return Reply(Done{});
-  if (input.outcome == Outcome::kSilent && stood_still(now)) {
-    runs->pass_over(ticket.index, ticket.serial);
-    return Reply(Done{});
-  }
-  const bool late = !runs->take(ticket.index, ticket.serial, input, now.mono_ms);
-  if (late || input.outcome == Outcome::kUntested) return Reply(Done{});
+  const bool own_fault = input.outcome == Outcome::kSilent && stood_still(now);
+  const bool late = own_fault ? !runs->pass_over(ticket.index, ticket.serial)
+                              : !runs->take(ticket.index, ticket.serial, input, now.mono_ms);
+  if (late) return Reply(Done{});
+  if ((*runs)[ticket.index].owed) begin_check(ticket.slot, ticket.index, out);
+  if (own_fault || input.outcome == Outcome::kUntested) return Reply(Done{});
   if (input.outcome != Outcome::kAnswered) ++counters_.checks_failed;
   follow_checks(ticket.slot, now, out);
   return Reply(Done{});

@@ -4,9 +4,9 @@
 
 #include <fmt/format.h>
 
+#include "base/address.h"
 #include "base/check.h"
 #include "base/hash.h"
-#include "base/address.h"
 #include "core/registry.h"
 #include "core/validate.h"
 
@@ -144,6 +144,7 @@ void Registry::begin_suspicion(LeaseOwner owner, bool reported, Now now) {
   Suspect suspect;
   suspect.owner = owner;
   suspect.reported = reported;
+  suspect.began_ms = now.mono_ms;
   suspect.next_round_ms = now.mono_ms;
   if (!reported) note_lapse(suspect, now);
   suspicion_of(owner) = suspects_.add(suspect, now.mono_ms);
@@ -187,7 +188,13 @@ void Registry::revive(LeaseOwner owner, Now now, Outputs& out) {
   uint64_t& number = suspicion_of(owner);
   if (number != 0) {
     const Suspect* suspect = suspects_.find(number);
-    if (suspect != nullptr && suspect->reported) return;
+    if (suspect != nullptr && suspect->reported) {
+      // Only what consumers had reported before lowered it: it has spoken since.
+      const bool lowered =
+          is_home(liveness_of(owner)) && liveness_of(owner).health == Health::kSuspect;
+      if (lowered) set_health(owner, Health::kUp, Cause::kHeard, now, out);
+      return;
+    }
     suspects_.erase(std::exchange(number, 0));
   }
   if (is_home(liveness_of(owner))) set_health(owner, Health::kUp, Cause::kHeard, now, out);
@@ -489,12 +496,16 @@ void Registry::note_answer(Suspect& suspect, Now now, Outputs& out) {
 }
 
 /// Consumers do not reach it, and its kernel accepts a connection. That proves a socket, not a
-/// process: it is suspect until it speaks. One that is heard by its connection alone has no other
-/// way to speak (as of release 0.1).
+/// process: unless it has spoken since the reports came, it is suspect until it does. One that is
+/// heard by its connection alone has no other way to speak (as of release 0.1).
 void Registry::answer_reports(uint64_t number, const Suspect& suspect, Now now, Outputs& out) {
-  const bool is_session = suspect.owner.kind == LeaseKind::kSession;
-  const bool mute = is_session && is_mute(sessions_.at(suspect.owner.slot));
-  set_health(suspect.owner, mute ? Health::kUp : Health::kSuspect, Cause::kProbeAnswered, now, out);
+  const LeaseOwner owner = suspect.owner;
+  const bool is_session = owner.kind == LeaseKind::kSession;
+  const bool mute = is_session && is_mute(sessions_.at(owner.slot));
+  const int64_t spoke_ms =
+      is_session ? sessions_.at(owner.slot).evidence_ms : catalog_.evidence_ms(owner.slot);
+  const bool lives = mute || spoke_ms > suspect.began_ms;
+  set_health(owner, lives ? Health::kUp : Health::kSuspect, Cause::kProbeAnswered, now, out);
   give_up_suspicion(number, suspect);
 }
 

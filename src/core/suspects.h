@@ -17,7 +17,8 @@ struct Suspect {
   uint32_t rounds = 0;         ///< of probing, begun since it was last thought alive
   uint32_t silent_rounds = 0;  ///< in a row
   bool reported = false;       ///< by consumers alone: its owner is heard of, and not removed
-  int64_t interval_ms = 0;     ///< to the round after the next
+  int64_t began_ms = 0;
+  int64_t interval_ms = 0;  ///< to the round after the next
   int64_t next_round_ms = 0;
   int64_t results_until_ms = 0;     ///< what has not come of the round by then is this node's fault
   int64_t unattended_since_ms = 0;  ///< answers since then without speaking; 0: it does not

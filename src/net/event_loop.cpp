@@ -5,6 +5,7 @@
 #include <utility>
 
 #include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/posix/basic_stream_descriptor.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/signal_set.hpp>
 
@@ -103,6 +104,40 @@ class SignalHandle final : public EventLoop::Timer {
   std::shared_ptr<SignalState> state_;
 };
 
+class ReadableState : public std::enable_shared_from_this<ReadableState> {
+ public:
+  ReadableState(asio::io_context& io, int descriptor, std::function<void()> task)
+      : descriptor_(io.get_executor(), descriptor), task_(std::move(task)) {}
+
+  void wait() {
+    descriptor_.async_wait(asio::posix::descriptor_base::wait_read,
+                           [self = shared_from_this()](boost::system::error_code error) {
+                             if (error || self->cancelled_) return;
+                             self->task_();
+                             if (!self->cancelled_) self->wait();
+                           });
+  }
+
+  void cancel() {
+    cancelled_ = true;
+    descriptor_.release();  // not closed: it is only borrowed
+  }
+
+ private:
+  asio::posix::basic_stream_descriptor<Executor> descriptor_;
+  const std::function<void()> task_;
+  bool cancelled_ = false;
+};
+
+class ReadableHandle final : public EventLoop::Timer {
+ public:
+  explicit ReadableHandle(std::shared_ptr<ReadableState> state) : state_(std::move(state)) {}
+  ~ReadableHandle() override { state_->cancel(); }
+
+ private:
+  std::shared_ptr<ReadableState> state_;
+};
+
 int64_t read_clock_ms(clockid_t clock) {
   timespec time{};
   ::clock_gettime(clock, &time);
@@ -154,6 +189,13 @@ std::unique_ptr<EventLoop::Timer> EventLoop::on_signals(const std::vector<int>& 
 
 std::unique_ptr<EventLoop::Timer> EventLoop::on_stop_signal(std::function<void(int)> task) {
   return on_signals({SIGINT, SIGTERM}, std::move(task));
+}
+
+std::unique_ptr<EventLoop::Timer> EventLoop::on_readable(int descriptor,
+                                                         std::function<void()> task) {
+  auto state = std::make_shared<ReadableState>(impl_->io, descriptor, std::move(task));
+  state->wait();
+  return std::make_unique<ReadableHandle>(std::move(state));
 }
 
 base::Now SystemClock::now() const {

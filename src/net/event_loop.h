@@ -41,6 +41,9 @@ class EventLoop {
                                     std::function<void(int signal)> task);
   /// The same for SIGINT and SIGTERM.
   std::unique_ptr<Timer> on_stop_signal(std::function<void(int signal)> task);
+  /// Calls `task` whenever `descriptor` is readable, which `task` must end. Borrows the descriptor:
+  /// destroy the timer before it is closed.
+  std::unique_ptr<Timer> on_readable(int descriptor, std::function<void()> task);
 
   /// The loop's asio::io_context, for the .cpp files of net/ only.
   struct Impl;

@@ -19,10 +19,12 @@ bool names_a_host_v4(const uint8_t* bytes) {
   const uint32_t bits = uint32_t{bytes[0]} << 24 | uint32_t{bytes[1]} << 16 |
                         uint32_t{bytes[2]} << 8 | uint32_t{bytes[3]};
   const bool link_local = bits >> 16 == 0xA9FE;  // 169.254/16, with most clouds' metadata
-  const bool alibaba_metadata = bits == 0x646464C8;
+  // Metadata and agents of clouds outside of it: Alibaba 100.100.100.200, Azure 168.63.129.16,
+  // Oracle 192.0.0.192.
+  const bool cloud = bits == 0x646464C8 || bits == 0xA83F8110 || bits == 0xC00000C0;
   const bool this_network = bits >> 24 == 0;
   const bool multicast = bits >> 28 == 0xE;
-  return !link_local && !alibaba_metadata && !this_network && !multicast && bits != 0xFFFFFFFF;
+  return !link_local && !cloud && !this_network && !multicast && bits != 0xFFFFFFFF;
 }
 
 bool names_a_host_v6(const Bytes& bytes) {
@@ -49,6 +51,13 @@ std::optional<ProbeAddress> ProbeAddress::parse(const std::string& text) {
 
 bool ProbeAddress::is_v4() const {
   return std::equal(kMappedV4.begin(), kMappedV4.end(), bytes_.begin());
+}
+
+bool ProbeAddress::is_loopback() const {
+  if (is_v4()) return bytes_[kMappedV4.size()] == 127;
+  Bytes one{};
+  one.back() = 1;
+  return bytes_ == one;
 }
 
 socklen_t ProbeAddress::to_socket_address(uint16_t port, sockaddr_storage& out) const {

@@ -19,6 +19,8 @@ class ProbeAddress {
   static std::optional<ProbeAddress> parse(const std::string& text);
 
   bool is_v4() const;
+  /// 127.0.0.0/8 or ::1: another host's is another host.
+  bool is_loopback() const;
   /// Fills in `out`; returns how long it is.
   socklen_t to_socket_address(uint16_t port, sockaddr_storage& out) const;
 

@@ -14,6 +14,9 @@ TEST(ProbeAddress, IsOfAHostOfItsOwn) {
                               "::ffff:169.254.169.254",
                               "fd00:ec2::254",
                               "100.100.100.200",
+                              "168.63.129.16",
+                              "192.0.0.192",
+                              "::ffff:192.0.0.192",
                               "0.0.0.0",
                               "0.1.2.3",
                               "::",
@@ -35,7 +38,8 @@ TEST(ProbeAddress, IsOfAHostOfItsOwn) {
   }
   EXPECT_FALSE(ProbeAddress::parse(std::string("10.0.0.1\0.example", 17)));
   for (const char* address : {"127.0.0.1", "10.0.0.1", "192.168.1.1", "::1", "fd00::1", "8.8.8.8",
-                              "fec0::1", "::ffff:10.0.0.1", "240.0.0.1"}) {
+                              "fec0::1", "::ffff:10.0.0.1", "240.0.0.1", "168.63.129.17",
+                              "192.0.0.191"}) {
     EXPECT_TRUE(ProbeAddress::parse(address)) << address;
   }
 }

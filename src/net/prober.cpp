@@ -6,7 +6,6 @@
 #include <chrono>
 #include <deque>
 #include <set>
-#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -20,60 +19,25 @@
 #include "net/event_loop_impl.h"
 #include "net/probe_address.h"
 #include "net/probe_queue.h"
-#include "net/response_head.h"
 
 namespace callbook::net {
 namespace {
 
+using std::chrono::milliseconds;
+
 /// A time-out that is noticed so much later was no time-out of the target's.
-constexpr std::chrono::milliseconds kLate{250};
+constexpr milliseconds kLate{250};
 constexpr size_t kEventsAtOnce = 256;
+/// A host that is silent has room for so many times the usual number of probes.
+constexpr size_t kRoomAtSilent = 16;
+/// What has waited behind probes that ran out of time still has a quarter of its time-out, within
+/// these bounds: results that come a quarter of a second after it are not waited for.
+constexpr int64_t kLeastPart = 4;
+constexpr milliseconds kLeastTime{50};
+constexpr milliseconds kMostTime{150};
 
 using Clock = std::chrono::steady_clock;
-using Done = std::function<void(ProbeOutcome)>;
-
-bool is_askable(const std::optional<std::string>& path) {
-  if (!path) return true;
-  // Nothing that could end the request line and begin another.
-  const auto visible = [](char c) { return c > ' ' && c < '\x7F'; };
-  return !path->empty() && path->front() == '/' && path->size() <= kMaxProbePathBytes &&
-         std::all_of(path->begin(), path->end(), visible);
-}
-
-void write_request(const ProbeTarget& target, std::string& out) {
-  const bool v6 = target.address.find(':') != std::string::npos;
-  out.assign("GET ").append(*target.http_path).append(" HTTP/1.1\r\nHost: ");
-  out.append(v6 ? "[" : "").append(target.address).append(v6 ? "]:" : ":");
-  out.append(std::to_string(target.port));
-  out.append("\r\nUser-Agent: callbook-probe\r\nAccept: */*\r\nConnection: close\r\n\r\n");
-}
-
-/// Of a connection that did not come about.
-ProbeOutcome unconnected(int error) {
-  switch (error) {
-    case ECONNREFUSED:
-      return ProbeOutcome::kRefused;
-    case ETIMEDOUT:
-    case EHOSTUNREACH:
-      return ProbeOutcome::kSilent;
-    default:
-      return ProbeOutcome::kUntested;
-  }
-}
-
-/// Of a connection that was there.
-ProbeOutcome broken_off(int error) {
-  switch (error) {
-    case ETIMEDOUT:
-    case EHOSTUNREACH:
-      return ProbeOutcome::kSilent;
-    case ENOBUFS:
-    case ENOMEM:
-      return ProbeOutcome::kUntested;
-    default:
-      return ProbeOutcome::kFailed;
-  }
-}
+using Done = Prober::Done;
 
 /// The kernel says so of connections that were made, and of no others.
 bool was_connected(int error) {
@@ -86,6 +50,20 @@ int pending_error(int socket) {
   return ::getsockopt(socket, SOL_SOCKET, SO_ERROR, &error, &length) == 0 ? error : errno;
 }
 
+int64_t ms_of(Clock::duration time) {
+  return std::chrono::duration_cast<milliseconds>(time).count();
+}
+
+std::string within(int64_t timeout_ms) {
+  return " within " + std::to_string(timeout_ms) + " ms";
+}
+
+size_t room_at_silent(const ProbeLimits& limits) {
+  // Others keep at least three quarters of the places.
+  return std::max(limits.max_per_address,
+                  std::min(kRoomAtSilent * limits.max_per_address, limits.max_in_flight / 4));
+}
+
 }  // namespace
 
 /// The sockets stand in an epoll set of their own, which the loop's reactor watches as one
@@ -96,18 +74,19 @@ class Prober::Impl : public std::enable_shared_from_this<Impl> {
   Impl(EventLoop& loop, ProbeLimits limits)
       : io_(loop.impl().io),
         limits_(limits),
-        queue_(limits.max_per_address),
+        queue_(limits.max_per_address, room_at_silent(limits)),
         epoll_(io_),
         timer_(io_) {}
 
   void add(ProbeTarget target, Done done) {
     const auto address = ProbeAddress::parse(target.address);
-    const bool may_ask = address && target.port != 0 && is_askable(target.http_path);
-    if (!may_ask || queue_.waiting() >= limits_.max_waiting) {
-      refused_.push_back(std::move(done));
-      return settle_later();
+    if (!address || target.port == 0 || (target.udp && !target.talk)) {
+      return refuse(std::move(done), "not asked: such an address is never probed");
     }
-    queue_.push(*address, {std::move(target), std::move(done)});
+    if (queue_.waiting() >= limits_.max_waiting) {
+      return refuse(std::move(done), "not asked: too many probes wait");
+    }
+    queue_.push(*address, {std::move(target), std::move(done), Clock::now()});
     start_waiting();
   }
 
@@ -117,14 +96,14 @@ class Prober::Impl : public std::enable_shared_from_this<Impl> {
       if (attempt.taken) close(attempt);
     }
     attempts_.clear();
-    queue_ = ProbeQueue(limits_.max_per_address);
+    queue_ = ProbeQueue(limits_.max_per_address, limits_.max_per_address);
     refused_.clear();
     timer_.cancel();
     boost::system::error_code ignored;
     epoll_.close(ignored);
   }
 
-  uint64_t bytes_read() const { return bytes_read_; }
+  uint64_t concluded_unasked() const { return concluded_unasked_; }
 
  private:
   /// Its place is used again, by another generation, so that what is said of a socket that was
@@ -133,11 +112,17 @@ class Prober::Impl : public std::enable_shared_from_this<Impl> {
     std::optional<ProbeQueue::Taken> taken;  ///< none: free
     uint32_t generation = 0;
     int socket = -1;
-    bool connected = false;
-    ProbeOutcome unstarted = ProbeOutcome::kUntested;
-    size_t bytes_read = 0;
-    ResponseHead head;
+    bool connected = false;  ///< TCP alone
+    std::optional<ProbeVerdict> unstarted;
+    std::unique_ptr<ProbeTalk> talk;
+    Clock::time_point begun;
     Clock::time_point deadline;
+
+    const ProbeTarget& target() const { return taken->wanted.target; }
+  };
+  struct Refused {
+    Done done;
+    std::string text;
   };
 
   void start_waiting() {
@@ -152,17 +137,32 @@ class Prober::Impl : public std::enable_shared_from_this<Impl> {
     const uint32_t index = free_attempt();
     Attempt& attempt = attempts_[index];
     attempt.taken.emplace(std::move(taken));
+    attempt.begun = Clock::now();
     if (const int error = connect(index); error != 0) {
       // Holds its place until then, so that one turn of the loop does not fail for all who wait.
       attempt.unstarted = unconnected(error);
       unstarted_.push_back(index);
       return settle_later();
     }
-    attempt.deadline =
-        Clock::now() + std::chrono::milliseconds(attempt.taken->wanted.target.timeout_ms);
+    if (attempt.target().talk) attempt.talk = attempt.target().talk();
+    set_deadline(index, attempt.taken->waited_on_silence && !attempt.target().udp);
+    wait_for_events();
+  }
+
+  /// `hurry`: it has waited at a host of which nothing is heard. What was asked there when it was
+  /// pushed has run out of time: its own silence must not come a whole time-out later.
+  void set_deadline(uint32_t index, bool hurry) {
+    Attempt& attempt = attempts_[index];
+    const milliseconds timeout(attempt.target().timeout_ms);
+    deadlines_.erase({attempt.deadline, index});
+    attempt.deadline = attempt.begun + timeout;
+    if (hurry) {
+      const auto least = attempt.begun + std::clamp(timeout / kLeastPart, kLeastTime, kMostTime);
+      attempt.deadline = std::min(attempt.deadline,
+                                  std::max(attempt.taken->wanted.since + timeout, least));
+    }
     deadlines_.emplace(attempt.deadline, index);
     wait_until(attempt.deadline);
-    wait_for_events();
   }
 
   uint32_t free_attempt() {
@@ -178,20 +178,22 @@ class Prober::Impl : public std::enable_shared_from_this<Impl> {
   /// Begins to; returns errno.
   int connect(uint32_t index) {
     Attempt& attempt = attempts_[index];
-    const ProbeQueue::Taken& taken = *attempt.taken;
+    const ProbeTarget& target = attempt.target();
+    const ProbeAddress& address = attempt.taken->address();
     if (const int error = open_epoll(); error != 0) return error;
-    const int family = taken.address().is_v4() ? AF_INET : AF_INET6;
-    attempt.socket = ::socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP);
+    const int family = address.is_v4() ? AF_INET : AF_INET6;
+    const int type = target.udp ? SOCK_DGRAM : SOCK_STREAM;
+    attempt.socket = ::socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (attempt.socket < 0) return errno;
     sockaddr_storage to;
-    const socklen_t length = taken.address().to_socket_address(taken.wanted.target.port, to);
+    const socklen_t length = address.to_socket_address(target.port, to);
     if (::connect(attempt.socket, reinterpret_cast<sockaddr*>(&to), length) != 0 &&
         errno != EINPROGRESS) {
       return errno;
     }
     // Once for all that may happen; an edge is told again by nobody, hence reading to EAGAIN.
     epoll_event event{};
-    event.events = taken.wanted.target.http_path ? EPOLLIN | EPOLLOUT | EPOLLET : EPOLLOUT;
+    event.events = target.talk ? EPOLLIN | EPOLLOUT | EPOLLET : EPOLLOUT;
     event.data.u64 = uint64_t{attempt.generation} << 32 | index;
     const int added = ::epoll_ctl(epoll_.native_handle(), EPOLL_CTL_ADD, attempt.socket, &event);
     return added == 0 ? 0 : errno;
@@ -217,6 +219,7 @@ class Prober::Impl : public std::enable_shared_from_this<Impl> {
                         if (error || self->stopped_) return;
                         self->is_waiting_ = false;
                         self->take_events();
+                        self->end_turn();
                         if (!self->stopped_ && self->queue_.under_way() > 0) {
                           self->wait_for_events();
                         }
@@ -232,53 +235,25 @@ class Prober::Impl : public std::enable_shared_from_this<Impl> {
       const auto index = static_cast<uint32_t>(events[i].data.u64);
       Attempt& attempt = attempts_[index];
       if (attempt.generation != events[i].data.u64 >> 32) continue;
-      if (const auto outcome = proceed(attempt, events[i].events)) finish(index, *outcome);
+      if (auto verdict = proceed(index, events[i].events)) finish(index, std::move(*verdict));
     }
     return count == static_cast<int>(events.size());
   }
 
   /// None: it goes on.
-  std::optional<ProbeOutcome> proceed(Attempt& attempt, uint32_t events) {
-    const bool http = attempt.taken->wanted.target.http_path.has_value();
-    if (!attempt.connected) {
+  std::optional<ProbeVerdict> proceed(uint32_t index, uint32_t events) {
+    Attempt& attempt = attempts_[index];
+    if (!attempt.connected && !attempt.target().udp) {
       if ((events & (EPOLLOUT | EPOLLERR | EPOLLHUP)) == 0) return std::nullopt;
       const int error = (events & EPOLLERR) != 0 ? pending_error(attempt.socket) : 0;
       if (!was_connected(error)) return unconnected(error);
       attempt.connected = true;
-      if (!http) return ProbeOutcome::kAnswered;
+      queue_.heard(*attempt.taken);
+      if (!attempt.talk) return ProbeVerdict{ProbeOutcome::kAnswered, 0, "connected"};
       if (error != 0) return broken_off(error);
-      if (const auto outcome = send_request(attempt)) return outcome;
+      if (attempt.taken->waited_on_silence) set_deadline(index, false);
     }
-    if ((events & (EPOLLIN | EPOLLERR | EPOLLHUP)) == 0) return std::nullopt;
-    return read_head(attempt);
-  }
-
-  std::optional<ProbeOutcome> send_request(const Attempt& attempt) {
-    write_request(attempt.taken->wanted.target, request_);
-    const ssize_t sent = ::send(attempt.socket, request_.data(), request_.size(), MSG_NOSIGNAL);
-    if (sent < 0 && errno != EAGAIN) return broken_off(errno);
-    // The first that is sent, and shorter than any send buffer: the kernel is out of memory.
-    if (sent != static_cast<ssize_t>(request_.size())) return ProbeOutcome::kUntested;
-    return std::nullopt;
-  }
-
-  std::optional<ProbeOutcome> read_head(Attempt& attempt) {
-    while (attempt.bytes_read < kMaxProbeAnswerBytes) {
-      const ssize_t count =
-          ::recv(attempt.socket, buffer_.data(), kMaxProbeAnswerBytes - attempt.bytes_read, 0);
-      if (count < 0 && errno == EAGAIN) return std::nullopt;
-      if (count < 0) return broken_off(errno);
-      if (count == 0) return ProbeOutcome::kFailed;
-      const auto length = static_cast<size_t>(count);
-      attempt.bytes_read += length;
-      bytes_read_ += length;
-      const auto state = attempt.head.take({buffer_.data(), length});
-      if (state == ResponseHead::State::kNoHttp1) return ProbeOutcome::kFailed;
-      if (state == ResponseHead::State::kWhole) {
-        return attempt.head.status() / 100 == 2 ? ProbeOutcome::kAnswered : ProbeOutcome::kFailed;
-      }
-    }
-    return ProbeOutcome::kFailed;
+    return attempt.talk->proceed(attempt.socket);
   }
 
   // --- Time ---
@@ -301,26 +276,64 @@ class Prober::Impl : public std::enable_shared_from_this<Impl> {
     }
     while (!stopped_ && !deadlines_.empty() && deadlines_.begin()->first <= now) {
       const auto [deadline, index] = *deadlines_.begin();
-      finish(index, now - deadline > kLate ? ProbeOutcome::kUntested : ProbeOutcome::kSilent);
+      finish(index, timed_out(attempts_[index], now - deadline));
     }
+    end_turn();
     if (!stopped_ && !deadlines_.empty()) wait_until(deadlines_.begin()->first);
+  }
+
+  static ProbeVerdict timed_out(const Attempt& attempt, Clock::duration late) {
+    const int64_t timeout_ms = attempt.target().timeout_ms;
+    if (late > kLate) {
+      return {ProbeOutcome::kUntested, 0,
+              "not asked: this node stood still for " + std::to_string(ms_of(late)) + " ms"};
+    }
+    if (attempt.talk && (attempt.connected || attempt.target().udp)) {
+      return attempt.talk->timed_out(timeout_ms);
+    }
+    return {ProbeOutcome::kSilent, 0, "no connection" + within(timeout_ms)};
+  }
+
+  /// What the probes that just ended say of those that wait; and the next ones.
+  void end_turn() {
+    if (stopped_) return;
+    for (ProbeQueue::Wanted& wanted : queue_.take_concluded()) {
+      ++concluded_unasked_;
+      const Done done = std::move(wanted.done);
+      done({{ProbeOutcome::kSilent, 0, "the host answers no connection"},
+            ms_of(Clock::now() - wanted.since)});
+      if (stopped_) return;
+    }
+    start_waiting();
   }
 
   // --- The end ---
 
   /// Calls back: afterwards this may be stopped, and any reference to an attempt dangles.
-  void finish(uint32_t index, ProbeOutcome outcome) {
+  void finish(uint32_t index, ProbeVerdict verdict) {
     Attempt& attempt = attempts_[index];
     close(attempt);
     deadlines_.erase({attempt.deadline, index});
+    learn(attempt, verdict.outcome);
     queue_.release(*attempt.taken);
     const Done done = std::move(attempt.taken->wanted.done);
+    const ProbeResult result{std::move(verdict), ms_of(Clock::now() - attempt.begun)};
     const uint32_t next_generation = attempt.generation + 1;
     attempt = Attempt();
     attempt.generation = next_generation;
     free_.push_back(index);
-    done(outcome);
-    if (!stopped_) start_waiting();
+    done(result);
+  }
+
+  /// What it says of its host. That a connection was made was noted when it was.
+  void learn(const Attempt& attempt, ProbeOutcome outcome) {
+    if (attempt.connected || outcome == ProbeOutcome::kUntested) return;
+    if (outcome != ProbeOutcome::kSilent) {
+      // A datagram that nobody answered may have passed for all that.
+      if (!attempt.target().udp || outcome == ProbeOutcome::kRefused) queue_.heard(*attempt.taken);
+    } else if (!attempt.target().udp) {
+      queue_.silent(*attempt.taken);
+    }
   }
 
   static void close(const Attempt& attempt) {
@@ -331,6 +344,11 @@ class Prober::Impl : public std::enable_shared_from_this<Impl> {
       ::setsockopt(attempt.socket, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
     }
     ::close(attempt.socket);
+  }
+
+  void refuse(Done done, std::string text) {
+    refused_.push_back({std::move(done), std::move(text)});
+    settle_later();
   }
 
   /// For those who may not be called back yet.
@@ -344,13 +362,14 @@ class Prober::Impl : public std::enable_shared_from_this<Impl> {
   void settle() {
     will_settle_ = false;
     for (const uint32_t index : std::exchange(unstarted_, {})) {
-      finish(index, attempts_[index].unstarted);
+      finish(index, std::move(*attempts_[index].unstarted));
       if (stopped_) return;
     }
-    for (const Done& done : std::exchange(refused_, {})) {
-      done(ProbeOutcome::kUntested);
+    for (const Refused& refused : std::exchange(refused_, {})) {
+      refused.done({{ProbeOutcome::kUntested, 0, refused.text}, 0});
       if (stopped_) return;
     }
+    end_turn();
   }
 
   asio::io_context& io_;
@@ -360,12 +379,10 @@ class Prober::Impl : public std::enable_shared_from_this<Impl> {
   std::vector<uint32_t> free_;                                  ///< of attempts_
   std::set<std::pair<Clock::time_point, uint32_t>> deadlines_;  ///< of all that have a socket
   std::vector<uint32_t> unstarted_;                             ///< of attempts_, to be settled
-  std::vector<Done> refused_;                                   ///< to be settled: untested
+  std::vector<Refused> refused_;                                ///< to be settled
   asio::posix::basic_stream_descriptor<Executor> epoll_;
   SteadyTimer timer_;
-  std::string request_;                            ///< for write_request()
-  std::array<char, kMaxProbeAnswerBytes> buffer_;  ///< for recv()
-  uint64_t bytes_read_ = 0;
+  uint64_t concluded_unasked_ = 0;
   bool timer_is_set_ = false;
   bool is_waiting_ = false;
   bool will_settle_ = false;
@@ -378,12 +395,12 @@ Prober::~Prober() {
   impl_->stop();
 }
 
-void Prober::probe(ProbeTarget target, std::function<void(ProbeOutcome)> done) {
+void Prober::probe(ProbeTarget target, Done done) {
   impl_->add(std::move(target), std::move(done));
 }
 
-uint64_t Prober::bytes_read() const {
-  return impl_->bytes_read();
+uint64_t Prober::concluded_unasked() const {
+  return impl_->concluded_unasked();
 }
 
 }  // namespace callbook::net

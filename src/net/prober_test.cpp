@@ -116,12 +116,6 @@ class Server {
   std::thread thread_;
 };
 
-std::string read_request(int socket) {
-  std::string request;
-  for (char c = 0; !request.ends_with("\r\n\r\n") && ::recv(socket, &c, 1, 0) == 1;) request += c;
-  return request;
-}
-
 bool say(int socket, std::string_view bytes) {
   return ::send(socket, bytes.data(), bytes.size(), MSG_NOSIGNAL) ==
          static_cast<ssize_t>(bytes.size());
@@ -138,21 +132,42 @@ void reset(int socket) {
   ::setsockopt(socket, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
 }
 
-/// Answers each request so, and leaves the connection to the other end.
-Server::Script answering(std::string answer) {
-  return [answer = std::move(answer)](int socket) {
-    read_request(socket);
-    say(socket, answer);
+/// Sends a byte, and is content with one that comes back: 'y' is the right answer.
+class Question final : public ProbeTalk {
+ public:
+  std::optional<ProbeVerdict> proceed(int socket) override {
+    if (!std::exchange(asked_, true) && ::send(socket, "?", 1, MSG_NOSIGNAL) != 1) {
+      return unconnected(errno);
+    }
+    char answer = 0;
+    const ssize_t count = ::recv(socket, &answer, 1, 0);
+    if (count < 0 && errno == EAGAIN) return std::nullopt;
+    if (count < 0) return errno == ECONNREFUSED ? unconnected(errno) : broken_off(errno);
+    if (count == 0) return ProbeVerdict{Outcome::kFailed, 0, "closed"};
+    return ProbeVerdict{answer == 'y' ? Outcome::kAnswered : Outcome::kFailed, 299, "said"};
+  }
+  ProbeVerdict timed_out(int64_t) const override { return {Outcome::kSilent, 0, "said nothing"}; }
+
+ private:
+  bool asked_ = false;
+};
+
+/// Takes the question of each connection and answers it so.
+Server::Script answering(char answer) {
+  return [answer](int socket) {
+    char question = 0;
+    EXPECT_EQ(::recv(socket, &question, 1, 0), 1);
+    say(socket, {&answer, 1});
     EXPECT_TRUE(is_left(socket, kPatienceMs));
   };
 }
 
 ProbeTarget tcp(uint16_t port, int64_t timeout_ms = kPatienceMs) {
-  return {"127.0.0.1", port, timeout_ms, std::nullopt};
+  return {"127.0.0.1", port, timeout_ms};
 }
 
-ProbeTarget http(uint16_t port, int64_t timeout_ms = kPatienceMs) {
-  return {"127.0.0.1", port, timeout_ms, "/health"};
+ProbeTarget asking(uint16_t port, int64_t timeout_ms = kPatienceMs) {
+  return {"127.0.0.1", port, timeout_ms, [] { return std::make_unique<Question>(); }};
 }
 
 ProbeTarget at(int host, ProbeTarget target) {
@@ -168,8 +183,9 @@ class Probing {
   /// Begins; what comes of it is recorded.
   void begin(ProbeTarget target) {
     const size_t index = asked_++;
-    prober_->probe(std::move(target), [this, index](Outcome outcome) {
-      outcomes_.emplace_back(index, outcome);
+    prober_->probe(std::move(target), [this, index](const ProbeResult& result) {
+      outcomes_.emplace_back(index, result.verdict.outcome);
+      last_ = result;
       if (outcomes_.size() >= wanted_) loop_.stop();
     });
   }
@@ -191,19 +207,16 @@ class Probing {
   }
   EventLoop& loop() { return loop_; }
   std::optional<Prober>& prober() { return prober_; }
+  const ProbeResult& last() const { return last_; }
 
  private:
   EventLoop loop_;
   std::optional<Prober> prober_;
   std::vector<std::pair<size_t, Outcome>> outcomes_;
+  ProbeResult last_;
   size_t asked_ = 0;
   size_t wanted_ = 0;
 };
-
-Outcome outcome_of_answer(const std::string& answer) {
-  const Server server(answering(answer));
-  return Probing().ask(http(server.port()));
-}
 
 // --- Connections ---
 
@@ -211,21 +224,20 @@ TEST(Prober, AConnectionIsAnAnswer) {
   const Mute port;
   Probing probing;
   EXPECT_EQ(probing.ask(tcp(port.number())), Outcome::kAnswered);
-  EXPECT_EQ(probing.prober()->bytes_read(), 0U);
 }
 
 TEST(Prober, WhereNobodyListensItIsRefused) {
   const Port port;
   Probing probing;
   EXPECT_EQ(probing.ask(tcp(port.number())), Outcome::kRefused);
-  EXPECT_EQ(probing.ask(http(port.number())), Outcome::kRefused);
+  EXPECT_EQ(probing.ask(asking(port.number())), Outcome::kRefused);
 }
 
 TEST(Prober, AFullListenQueueIsSilence) {
   const Full port;
   Probing probing;
   EXPECT_EQ(probing.ask_in_time(tcp(port.number(), kSilenceMs)), Outcome::kSilent);
-  EXPECT_EQ(probing.ask_in_time(http(port.number(), kSilenceMs)), Outcome::kSilent);
+  EXPECT_EQ(probing.ask_in_time(asking(port.number(), kSilenceMs)), Outcome::kSilent);
 }
 
 TEST(Prober, AConnectionIsAnAnswerThoughItIsResetAtOnce) {
@@ -233,23 +245,21 @@ TEST(Prober, AConnectionIsAnAnswerThoughItIsResetAtOnce) {
   Probing probing;
   for (int i = 0; i < 100; ++i) {
     EXPECT_EQ(probing.ask(tcp(server.port())), Outcome::kAnswered);
-    EXPECT_EQ(probing.ask(http(server.port())), Outcome::kFailed);
+    EXPECT_EQ(probing.ask(asking(server.port())), Outcome::kFailed);
   }
 }
 
 TEST(Prober, LeavesNothingBehind) {
-  for (const bool with_http : {false, true}) {
+  for (const bool with_talk : {false, true}) {
     std::promise<int> error_of_server;
     const Server server([&](int socket) {
-      if (with_http) {
-        read_request(socket);
-        say(socket, "HTTP/1.1 200 OK\r\n\r\n");
-      }
+      char question = 0;
+      if (with_talk && ::recv(socket, &question, 1, 0) == 1) say(socket, "y");
       EXPECT_TRUE(is_left(socket, kPatienceMs));
       char c = 0;
       error_of_server.set_value(::recv(socket, &c, 1, 0) < 0 ? errno : 0);
     });
-    const ProbeTarget target = with_http ? http(server.port()) : tcp(server.port());
+    const ProbeTarget target = with_talk ? asking(server.port()) : tcp(server.port());
     EXPECT_EQ(Probing().ask(target), Outcome::kAnswered);
     EXPECT_EQ(error_of_server.get_future().get(), ECONNRESET);
   }
@@ -259,9 +269,9 @@ TEST(Prober, AsksNobodyWhoMayNotBeAsked) {
   Probing probing;
   for (const char* address :
        {"169.254.169.254", "::ffff:169.254.169.254", "0.0.0.0", "localhost"}) {
-    EXPECT_EQ(probing.ask({address, 80, kPatienceMs, {}}), Outcome::kUntested) << address;
+    EXPECT_EQ(probing.ask({address, 80, kPatienceMs}), Outcome::kUntested) << address;
   }
-  EXPECT_EQ(probing.ask({"127.0.0.1", 0, kPatienceMs, {}}), Outcome::kUntested);
+  EXPECT_EQ(probing.ask({"127.0.0.1", 0, kPatienceMs}), Outcome::kUntested);
 }
 
 TEST(Prober, WithoutADescriptorNothingIsSaidOfTheTarget) {
@@ -315,7 +325,7 @@ TEST(Prober, SaysNothingOfATargetIfThisThreadStoodStill) {
   const Mute port;
   Probing probing;
   probing.loop().post([&] {
-    probing.begin(http(port.number(), 1));
+    probing.begin(asking(port.number(), 1));
     for (const auto end = Clock::now() + std::chrono::milliseconds(300); Clock::now() < end;) {
     }
   });
@@ -325,200 +335,117 @@ TEST(Prober, SaysNothingOfATargetIfThisThreadStoodStill) {
 TEST(Prober, AShorterTimeOutIsNotHeldUpByALongerOne) {
   const Mute port;
   Probing probing;
-  probing.begin(http(port.number()));
-  EXPECT_EQ(probing.ask_in_time(http(port.number(), kSilenceMs)), Outcome::kSilent);
+  probing.begin(asking(port.number()));
+  EXPECT_EQ(probing.ask_in_time(asking(port.number(), kSilenceMs)), Outcome::kSilent);
   for (const auto& [index, outcome] : probing.until(0)) EXPECT_NE(index, 0U);
 }
 
-// --- HTTP ---
+// --- What is said ---
 
-TEST(Prober, Only2xxIsAnAnswer) {
-  EXPECT_EQ(outcome_of_answer("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nUP"),
-            Outcome::kAnswered);
-  EXPECT_EQ(outcome_of_answer("HTTP/1.1 204 No Content\r\n\r\n"), Outcome::kAnswered);
-  EXPECT_EQ(outcome_of_answer("HTTP/1.1 199 Odd\r\n\r\nHTTP/1.1 304 Same\r\n\r\n"),
-            Outcome::kFailed);
-  EXPECT_EQ(outcome_of_answer("HTTP/1.1 404 Not Found\r\n\r\n"), Outcome::kFailed);
-  EXPECT_EQ(outcome_of_answer("HTTP/1.1 500 Error\r\n\r\n"), Outcome::kFailed);
-}
-
-TEST(Prober, FollowsNoRedirection) {
-  const Server elsewhere(answering("HTTP/1.1 200 OK\r\n\r\n"));
-  const std::string there = "http://127.0.0.1:" + std::to_string(elsewhere.port()) + "/";
-  EXPECT_EQ(outcome_of_answer("HTTP/1.1 301 Moved\r\nLocation: " + there + "\r\n\r\n"),
-            Outcome::kFailed);
-  EXPECT_EQ(elsewhere.connections(), 0);
-}
-
-TEST(Prober, PassesOverInterimAnswers) {
-  EXPECT_EQ(outcome_of_answer("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n\r\n"),
-            Outcome::kAnswered);
-  EXPECT_EQ(outcome_of_answer("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 503 Busy\r\n\r\n"),
-            Outcome::kFailed);
+TEST(Prober, WhatIsSaidDecides) {
+  const Server right(answering('y'));
+  const Server wrong(answering('n'));
+  Probing probing;
+  EXPECT_EQ(probing.ask(asking(right.port())), Outcome::kAnswered);
+  EXPECT_EQ(probing.last().verdict.status, 299);
+  EXPECT_EQ(probing.last().verdict.text, "said");
+  EXPECT_EQ(probing.ask(asking(wrong.port())), Outcome::kFailed);
 }
 
 TEST(Prober, WhoSaysNothingIsSilent) {
   const Mute port;
-  EXPECT_EQ(Probing().ask_in_time(http(port.number(), kSilenceMs)), Outcome::kSilent);
+  Probing probing;
+  EXPECT_EQ(probing.ask_in_time(asking(port.number(), kSilenceMs)), Outcome::kSilent);
+  EXPECT_EQ(probing.last().verdict.text, "said nothing");
 }
 
-TEST(Prober, WhoClosesBeforeTheEndOfTheHeadHasFailed) {
+TEST(Prober, WhoClosesWithoutAWordHasFailed) {
   for (const bool with_reset : {false, true}) {
-    for (const char* answer : {"", "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n"}) {
-      const Server server([&](int socket) {
-        read_request(socket);
-        say(socket, answer);
-        if (with_reset) reset(socket);
-      });
-      EXPECT_EQ(Probing().ask(http(server.port())), Outcome::kFailed) << answer << with_reset;
-    }
+    const Server server([&](int socket) {
+      char question = 0;
+      EXPECT_EQ(::recv(socket, &question, 1, 0), 1);
+      if (with_reset) reset(socket);
+    });
+    EXPECT_EQ(Probing().ask(asking(server.port())), Outcome::kFailed) << with_reset;
   }
 }
 
-TEST(Prober, WhoClosesBehindTheHeadHasAnswered) {
-  const Server server([](int socket) {
-    read_request(socket);
-    say(socket, "HTTP/1.1 200 OK\r\n\r\n");
+TEST(Prober, ADatagramIsAskedWithoutAConnection) {
+  const int socket = ::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t length = sizeof address;
+  ASSERT_EQ(::bind(socket, reinterpret_cast<sockaddr*>(&address), length), 0);
+  ASSERT_EQ(::getsockname(socket, reinterpret_cast<sockaddr*>(&address), &length), 0);
+  std::thread server([&] {
+    char question = 0;
+    sockaddr_in from{};
+    socklen_t from_length = sizeof from;
+    EXPECT_EQ(::recvfrom(socket, &question, 1, 0, reinterpret_cast<sockaddr*>(&from), &from_length),
+              1);
+    EXPECT_EQ(::sendto(socket, "y", 1, 0, reinterpret_cast<sockaddr*>(&from), from_length), 1);
   });
-  EXPECT_EQ(Probing().ask(http(server.port())), Outcome::kAnswered);
-}
-
-TEST(Prober, WhoSpeaksSomethingElseHasFailed) {
-  EXPECT_EQ(outcome_of_answer("-ERR unknown command 'GET'\r\n"), Outcome::kFailed);
-  EXPECT_EQ(outcome_of_answer("HTTP/1.1 200 OK\r\nno field\r\n\r\n"), Outcome::kFailed);
-}
-
-TEST(Prober, AHeadThatComesInPiecesIsOne) {
-  const Server server([](int socket) {
-    const int at_once = 1;
-    ::setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &at_once, sizeof at_once);
-    read_request(socket);
-    for (const char& c : std::string_view("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")) {
-      say(socket, {&c, 1});
-    }
-    EXPECT_TRUE(is_left(socket, kPatienceMs));
-  });
-  EXPECT_EQ(Probing().ask(http(server.port())), Outcome::kAnswered);
-}
-
-TEST(Prober, ProgressBuysNoTime) {
-  const Server server([](int socket) {
-    read_request(socket);
-    say(socket, "HTTP/1.1 200 OK\r\nX-Drip: ");
-    while (!is_left(socket, 2) && say(socket, "x")) {
-    }
-  });
+  ProbeTarget target = asking(ntohs(address.sin_port));
+  target.udp = true;
   Probing probing;
-  EXPECT_EQ(probing.ask_in_time(http(server.port(), kSilenceMs)), Outcome::kSilent);
-  EXPECT_GT(probing.prober()->bytes_read(), 30U);
+  EXPECT_EQ(probing.ask(target), Outcome::kAnswered);
+  server.join();
+  ::close(socket);
+  EXPECT_EQ(probing.ask(target), Outcome::kRefused);
+  target.talk = nullptr;
+  EXPECT_EQ(probing.ask(target), Outcome::kUntested);
 }
 
-TEST(Prober, ReadsNoMoreThanItsLimitOfAHeadWithoutEnd) {
-  const Server server([](int socket) {
-    read_request(socket);
-    say(socket, "HTTP/1.1 200 OK\r\n");
-    while (say(socket, "X-Filler: and one more, and one more, and one more\r\n")) {
-    }
-  });
+TEST(Prober, SaysWhyForPeople) {
+  const Mute open;
+  const Port shut;
+  const Full full;
   Probing probing;
-  EXPECT_EQ(probing.ask(http(server.port())), Outcome::kFailed);
-  EXPECT_EQ(probing.prober()->bytes_read(), kMaxProbeAnswerBytes);
-}
-
-TEST(Prober, WhatCameBeforeCountsToTheLimit) {
-  const std::string first = "HTTP/1.1 200 OK\r\nX-Filler: ";
-  std::promise<void> is_read;
-  const Server server([&](int socket) {
-    read_request(socket);
-    say(socket, first);
-    is_read.get_future().wait();
-    say(socket, std::string(2 * kMaxProbeAnswerBytes, 'x'));
-  });
-  Probing probing;
-  std::unique_ptr<EventLoop::Timer> look = probing.loop().every(1, [&] {
-    if (probing.prober()->bytes_read() < first.size()) return;
-    look.reset();
-    is_read.set_value();
-  });
-  EXPECT_EQ(probing.ask(http(server.port())), Outcome::kFailed);
-  EXPECT_EQ(probing.prober()->bytes_read(), kMaxProbeAnswerBytes);
-}
-
-TEST(Prober, NothingOfAnAnswerIsTakenForTheNext) {
-  const std::string filler = "\r\nX-Filler: " + std::string(kMaxProbeAnswerBytes / 2, 'x');
-  const std::vector<std::string> answers = {"HTTP/1.1 200 OK" + filler,
-                                            "HTTP/1.1 404 Not Found" + filler + "\r\n\r\n",
-                                            "HTTP/1.1 200 OK" + filler + "\r\n\r\n"};
-  size_t next = 0;
-  const Server server([&](int socket) {
-    read_request(socket);
-    say(socket, answers[next++]);
-  });
-  Probing probing;
-  EXPECT_EQ(probing.ask(http(server.port())), Outcome::kFailed);
-  EXPECT_EQ(probing.ask(http(server.port())), Outcome::kFailed);
-  EXPECT_EQ(probing.ask(http(server.port())), Outcome::kAnswered);
-}
-
-TEST(Prober, TheLongestHeadIsTakenWhole) {
-  const auto head_of = [](size_t bytes) {
-    std::string head = "HTTP/1.1 200 OK\r\nX-Filler: ";
-    head.append(bytes - head.size() - 4, 'x');
-    return head + "\r\n\r\n";
+  const auto text_of = [&](const ProbeTarget& target) {
+    probing.ask_in_time(target);
+    return probing.last().verdict.text;
   };
-  EXPECT_EQ(outcome_of_answer(head_of(kMaxProbeAnswerBytes)), Outcome::kAnswered);
-  EXPECT_EQ(outcome_of_answer(head_of(kMaxProbeAnswerBytes + 1)), Outcome::kFailed);
+  EXPECT_EQ(text_of(tcp(open.number())), "connected");
+  EXPECT_EQ(text_of(tcp(shut.number())), "connection refused");
+  EXPECT_EQ(text_of(tcp(full.number(), kSilenceMs)), "no connection within 200 ms");
+  EXPECT_GE(probing.last().elapsed_ms, kSilenceMs);
+  EXPECT_NE(text_of({"169.254.169.254", 80, kPatienceMs}).find("never probed"), std::string::npos);
 }
 
-TEST(Prober, DoesNotWaitForABodyWithoutEnd) {
-  const Server server([](int socket) {
-    read_request(socket);
-    say(socket, "HTTP/1.1 200 OK\r\n\r\n");
-    const std::string more(100'000, 'b');
-    while (say(socket, more)) {
+// --- Hosts that are silent ---
+
+TEST(Prober, WhatWaitsAtASilentHostIsConcludedWithIt) {
+  std::array<Full, 20> ports;
+  Probing probing({2'048, 4, 1'000});
+  const auto round = [&] {
+    const size_t before = probing.until(0).size();
+    for (const Full& port : ports) probing.begin(tcp(port.number(), kSilenceMs));
+    size_t silent = 0;
+    for (const auto& [index, outcome] : probing.until(before + ports.size())) {
+      silent += index >= before && outcome == Outcome::kSilent ? 1 : 0;
     }
-  });
-  Probing probing;
-  EXPECT_EQ(probing.ask(http(server.port())), Outcome::kAnswered);
-  EXPECT_LE(probing.prober()->bytes_read(), kMaxProbeAnswerBytes);
-}
-
-TEST(Prober, SaysWhatItWants) {
-  std::promise<std::string> request;
-  const Server server([&](int socket) {
-    request.set_value(read_request(socket));
-    say(socket, "HTTP/1.1 200 OK\r\n\r\n");
-  });
-  EXPECT_EQ(Probing().ask({"127.0.0.1", server.port(), kPatienceMs, "/health?deep=1"}),
-            Outcome::kAnswered);
-  EXPECT_EQ(request.get_future().get(),
-            "GET /health?deep=1 HTTP/1.1\r\nHost: 127.0.0.1:" + std::to_string(server.port()) +
-                "\r\nUser-Agent: callbook-probe\r\nAccept: */*\r\nConnection: close\r\n\r\n");
-}
-
-TEST(Prober, AnIpv6AddressStandsInBrackets) {
-  std::promise<std::string> request;
-  const Server server([&](int socket) {
-    request.set_value(read_request(socket));
-    say(socket, "HTTP/1.1 200 OK\r\n\r\n");
-  });
-  ASSERT_EQ(Probing().ask({"::ffff:127.0.0.1", server.port(), kPatienceMs, "/"}),
-            Outcome::kAnswered);
-  EXPECT_NE(request.get_future().get().find("\r\nHost: [::ffff:127.0.0.1]:"), std::string::npos);
-}
-
-TEST(Prober, AsksForNothingThatIsNoPath) {
-  const Server server(answering("HTTP/1.1 200 OK\r\n\r\n"));
-  Probing probing;
-  const auto ask = [&](std::string path) {
-    return probing.ask({"127.0.0.1", server.port(), kPatienceMs, std::move(path)});
+    return silent;
   };
-  for (const char* path : {"", "health", "/a b", "/\r\nX-Injected: 1", "/\x7F", "/\xC3\xA4"}) {
-    EXPECT_EQ(ask(path), Outcome::kUntested) << path;
+  size_t silent = round();
+  for (int i = 0; i < 20 && silent < ports.size(); ++i) silent = round();  // this thread was late
+  ASSERT_EQ(silent, ports.size());
+  EXPECT_GE(probing.prober()->concluded_unasked(), ports.size() - 4);
+  const uint64_t before = probing.prober()->concluded_unasked();
+  round();
+  EXPECT_EQ(probing.prober()->concluded_unasked(), before) << "each was sent this time";
+}
+
+TEST(Prober, WhatWaitsAtAHostThatIsHeardIsSent) {
+  std::array<Full, 8> silent;
+  const Mute open;
+  Probing probing({2'048, 4, 1'000});
+  for (const Full& port : silent) {
+    probing.begin(tcp(port.number(), kSilenceMs));
+    probing.begin(tcp(open.number(), kSilenceMs));
   }
-  EXPECT_EQ(ask("/" + std::string(kMaxProbePathBytes, 'p')), Outcome::kUntested);
-  EXPECT_EQ(server.connections(), 0);
-  EXPECT_EQ(ask("/" + std::string(kMaxProbePathBytes - 1, 'p')), Outcome::kAnswered);
+  probing.until(2 * silent.size());
+  EXPECT_EQ(probing.prober()->concluded_unasked(), 0U);
 }
 
 // --- Limits ---
@@ -535,12 +462,9 @@ TEST(Prober, WhoeverHasNoPlaceWaits) {
 }
 
 TEST(Prober, AnswersManyAtOnce) {
-  const Server server([](int socket) {
-    read_request(socket);
-    say(socket, "HTTP/1.1 200 OK\r\n\r\n");
-  });
+  const Server server(answering('y'));
   Probing probing;
-  for (int i = 0; i < 600; ++i) probing.begin(at(1 + i % 200, http(server.port())));
+  for (int i = 0; i < 600; ++i) probing.begin(at(1 + i % 200, asking(server.port())));
   for (const auto& [index, outcome] : probing.until(600)) {
     EXPECT_EQ(outcome, Outcome::kAnswered) << index;
   }
@@ -558,7 +482,7 @@ TEST(Prober, AnAddressThatIsSilentDelaysNoOther) {
 TEST(Prober, WhoeverDoesNotFitAmongThoseWhoWaitIsUntested) {
   const Mute silent;
   Probing probing({1, 16, 2});
-  for (int i = 0; i < 5; ++i) probing.begin(at(1 + i, http(silent.number())));
+  for (int i = 0; i < 5; ++i) probing.begin(at(1 + i, asking(silent.number())));
   const auto& outcomes = probing.until(2);
   EXPECT_EQ(outcomes[0], std::pair(size_t{3}, Outcome::kUntested));
   EXPECT_EQ(outcomes[1], std::pair(size_t{4}, Outcome::kUntested));
@@ -574,16 +498,16 @@ TEST(Prober, CallsNobodyOnceItIsGone) {
   });
   const Port shut;
   Probing probing({3, 2, 10});
-  probing.begin(http(server.port()));
+  probing.begin(asking(server.port()));
   probing.begin(tcp(shut.number(), 0));
   for (int i = 0; i < 5; ++i) probing.begin(tcp(shut.number()));  // wait
-  probing.begin({"localhost", 80, 0, {}});
+  probing.begin({"localhost", 80, 0});
   is_connected.get_future().wait();
   probing.prober().reset();
 
   // Whatever was to be called would come before this one.
   Prober another(probing.loop(), {});
-  another.probe(tcp(shut.number()), [&](Outcome) { probing.loop().stop(); });
+  another.probe(tcp(shut.number()), [&](const ProbeResult&) { probing.loop().stop(); });
   probing.loop().run();
   EXPECT_TRUE(probing.until(0).empty());
 }
@@ -594,7 +518,7 @@ TEST(Prober, MayBeDestroyedByWhomItCalls) {
   std::optional<Prober> prober(std::in_place, loop, ProbeLimits{});
   int calls = 0;
   for (int i = 0; i < 10; ++i) {
-    prober->probe(tcp(port.number()), [&](Outcome) {
+    prober->probe(tcp(port.number()), [&](const ProbeResult&) {
       ++calls;
       prober.reset();
       loop.stop();

@@ -11,6 +11,7 @@
 #include "base/name.h"
 #include "bus/nats/nats_bus.h"
 #include "node/settings.h"
+#include "probe/request.h"
 
 namespace callbook::node {
 
@@ -77,6 +78,8 @@ namespace {
 constexpr std::string_view kScheme = "nats://";
 constexpr size_t kLeastKeyBytes = 16;
 constexpr int64_t kLeastSilenceMs = 1'000;
+/// A host may be given another address at any time: what is older is not believed.
+constexpr int64_t kMaxNameCacheMs = 30'000;
 
 /// One server: "nats://host:port"; the scheme may be left out.
 base::Result<std::string> bus_server(std::string_view text) {
@@ -271,6 +274,24 @@ bool is_loopback(std::string_view host) {
   return host == "localhost" || host == "::1" || host.starts_with("127.");
 }
 
+namespace {
+
+base::Status check_probes(const Config& config) {
+  if (config.limits.max_check_path_bytes > probe::kMaxPathBytes) {
+    return base::over_limit("max_check_path_bytes", fmt::format("is above {}", probe::kMaxPathBytes),
+                            probe::kMaxPathBytes);
+  }
+  const probe::ResolverOptions& resolver = config.resolver;
+  if (resolver.longest_known_ms > kMaxNameCacheMs) {
+    return base::over_limit("name_cache_ms", fmt::format("is above {}", kMaxNameCacheMs),
+                            kMaxNameCacheMs);
+  }
+  const std::string fault = probe::Resolver::fault_of(resolver.servers);
+  return fault.empty() ? base::Status{} : base::invalid("resolver", fault);
+}
+
+}  // namespace
+
 base::Status check(const Config& config) {
   if (!config.node.empty()) {
     if (auto status = base::check_name("node", config.node); !status.ok()) return status;
@@ -293,11 +314,7 @@ base::Status check(const Config& config) {
   if (config.limits.min_ttl_ms > config.limits.max_ttl_ms) {
     return base::invalid("min_ttl_ms", "is above max_ttl_ms");
   }
-  if (config.limits.max_check_path_bytes > net::kMaxProbePathBytes) {
-    return base::over_limit("max_check_path_bytes",
-                            fmt::format("is above {}", net::kMaxProbePathBytes),
-                            net::kMaxProbePathBytes);
-  }
+  if (auto status = check_probes(config); !status.ok()) return status;
   const core::BreakerRule& breaker = config.timing.breaker;
   if (breaker.percent > 100) return base::invalid("breaker_percent", "is above 100");
   if (breaker.floor_percent > 100) return base::invalid("breaker_floor_percent", "is above 100");

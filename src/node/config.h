@@ -15,6 +15,7 @@
 #include "net/http_server.h"
 #include "net/prober.h"
 #include "node/console_logger.h"
+#include "probe/resolver.h"
 #include "store/log.h"
 
 namespace callbook::node {
@@ -55,6 +56,7 @@ struct Config {
   std::vector<ServiceSetting> service_settings;
   std::map<core::ServiceKey, std::string> service_failover;  ///< of those with one of their own
   net::ProbeLimits probe_limits;
+  probe::ResolverOptions resolver;  ///< of the names that are probed
   net::HttpLimits http_limits;
   native::NativeLimits native_limits;
   store::LogOptions log;

@@ -157,6 +157,16 @@ void write_fronts(MetricWriter& out, const FrontReport& all) {
               all.native.events_shared);
 }
 
+void write_prober(MetricWriter& out, const Prober::Stats& prober) {
+  out.counter("probes_concluded_unasked_total",
+              "Probes that waited at a host that was silent, and were concluded with it.",
+              prober.concluded_unasked);
+  out.counter("names_asked_total", "Look-ups of host names for probes.", prober.names_asked);
+  out.counter("names_answered_total",
+              "Of them, answered: with addresses, or with the word that there are none.",
+              prober.names_answered);
+}
+
 void write_cluster(MetricWriter& out, const CoreReport& core, const ClusterReport& cluster,
                    const Probing::Stats& probing) {
   out.counter("probes_elsewhere_total", "Probes that another node was asked for as well.",
@@ -250,6 +260,7 @@ std::string metrics_text(const Board::Snapshot& board, const core::NodeFacts& fa
             facts.started_wall_ms / 1000);
   write_core(out, board.core);
   write_store(out, board.core);
+  write_prober(out, board.probing.here);
   if (board.cluster) write_cluster(out, board.core, *board.cluster, board.probing);
   if (!board.followed.empty()) write_followed(out, board.followed);
   write_fronts(out, sum(board.fronts));

@@ -202,7 +202,7 @@ void Node::Impl::make_driver() {
       });
   driver_->when_whole([this] { open_doors(); });
   probing_ = std::make_unique<Probing>(
-      core_loop(), clock_, config_.probe_limits,
+      core_loop(), clock_, probe::ProberOptions{config_.probe_limits, config_.resolver},
       [this](const std::vector<core::ProbeResult>& results) { driver_->take(results); });
   make_followers(options);
   driver_->set_probe(

@@ -30,12 +30,12 @@ int64_t latest_ms(int64_t timeout_ms) {
 
 }  // namespace
 
-Probing::Probing(net::EventLoop& loop, const base::Clock& clock, net::ProbeLimits limits,
+Probing::Probing(net::EventLoop& loop, const base::Clock& clock, probe::ProberOptions options,
                  Deliver deliver)
     : loop_(loop),
       clock_(clock),
       deliver_(std::move(deliver)),
-      prober_(limits, [this](std::vector<core::ProbeResult> results) {
+      prober_(std::move(options), [this](std::vector<core::ProbeResult> results) {
         auto held = std::make_shared<std::vector<core::ProbeResult>>(std::move(results));
         loop_.post([this, held] { take(*held); });
       }) {}
@@ -70,7 +70,7 @@ void Probing::probe(std::vector<core::Probe> probes) {
     elsewhere.back().timeout_ms = others_timeout_ms(probe.timeout_ms);
     numbers.push_back(number);
   }
-  prober_.probe(std::move(probes));
+  prober_.probe(std::move(probes), false);
   if (!numbers.empty()) ask_other(elsewhere, std::move(numbers));
 }
 
@@ -121,19 +121,45 @@ void Probing::settle(uint64_t number) {
   const auto found = opinions_.find(number);
   if (found == opinions_.end()) return;
   const Opinion& opinion = found->second;
-  const bool answered = opinion.own == Outcome::kAnswered || opinion.other == Outcome::kAnswered;
+  const Outcome own = opinion.own ? opinion.own->outcome : Outcome::kUntested;
+  const bool answered = own == Outcome::kAnswered || opinion.other == Outcome::kAnswered;
   const int64_t refused_ms = opinion.since_ms + kRefusedWaitMs;
-  const int64_t until_ms = opinion.own == Outcome::kRefused
-                               ? std::min(opinion.deadline_ms, refused_ms)
-                               : opinion.deadline_ms;
+  const int64_t until_ms = own == Outcome::kRefused ? std::min(opinion.deadline_ms, refused_ms)
+                                                    : opinion.deadline_ms;
   const bool waits = !opinion.other && clock_.now().mono_ms < until_ms;
   if (!answered && (!opinion.own || waits)) return;
-  const Outcome own = opinion.own.value_or(Outcome::kUntested);
-  const Outcome other = opinion.other.value_or(Outcome::kUntested);
-  if (own != Outcome::kAnswered && other == Outcome::kAnswered) ++stats_.answered_elsewhere;
-  results_.push_back({opinion.ticket, both(own, other)});
+  if (own != Outcome::kAnswered && opinion.other == Outcome::kAnswered) {
+    ++stats_.answered_elsewhere;
+  }
+  results_.push_back(joined(opinion));
   opinions_.erase(found);
   waiting_.erase(number);
+}
+
+/// What core is told of it. Other nodes send an outcome alone, so a text is this one's.
+core::ProbeResult Probing::joined(const Opinion& opinion) {
+  core::ProbeResult result = opinion.own.value_or(core::ProbeResult{});
+  result.ticket = opinion.ticket;
+  const Outcome outcome = both(result.outcome, opinion.other.value_or(Outcome::kUntested));
+  if (std::exchange(result.outcome, outcome) == outcome) return result;
+  switch (outcome) {
+    case Outcome::kAnswered:
+      result.text = "answered another node";
+      break;
+    case Outcome::kRefused:
+      result.text = "refused another node";
+      break;
+    default:
+      result.text = "silent to one of two nodes";
+      break;
+  }
+  return result;
+}
+
+Probing::Stats Probing::stats() const {
+  Stats stats = stats_;
+  stats.here = prober_.stats();
+  return stats;
 }
 
 void Probing::expire() {
@@ -162,7 +188,7 @@ void Probing::take(const std::vector<core::ProbeResult>& results) {
     if (const auto part = parts_.extract(result.ticket); !part.empty()) {
       take_part(part.mapped(), result.outcome);
     } else if (const auto found = opinions_.find(result.ticket); found != opinions_.end()) {
-      found->second.own = result.outcome;
+      found->second.own = result;
       settle(result.ticket);
     }
   }
@@ -187,7 +213,7 @@ void Probing::probe_for_another(std::vector<core::Probe> probes,
     probes[i].ticket = ++last_number_;
     parts_[probes[i].ticket] = {request, i};
   }
-  prober_.probe(std::move(probes));
+  prober_.probe(std::move(probes), true);
 }
 
 void Probing::take_part(const Part& part, Outcome outcome) {

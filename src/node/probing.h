@@ -29,7 +29,8 @@ class Probing {
   /// Who is asked to probe as well; none: nobody.
   using OtherNode = std::function<std::optional<Endpoint>()>;
 
-  Probing(net::EventLoop& loop, const base::Clock& clock, net::ProbeLimits limits, Deliver deliver);
+  Probing(net::EventLoop& loop, const base::Clock& clock, probe::ProberOptions options,
+          Deliver deliver);
   ~Probing();
   Probing(const Probing&) = delete;
   Probing& operator=(const Probing&) = delete;
@@ -45,8 +46,9 @@ class Probing {
   struct Stats {
     uint64_t elsewhere = 0;           ///< probes that another node was asked for
     uint64_t answered_elsewhere = 0;  ///< of them, answered there and not here
+    Prober::Stats here = {};
   };
-  const Stats& stats() const { return stats_; }
+  Stats stats() const;
 
   /// What two nodes found out, as one.
   static Outcome both(Outcome own, Outcome other);
@@ -55,7 +57,7 @@ class Probing {
   /// A probe of core's under way.
   struct Opinion {
     uint64_t ticket = 0;
-    std::optional<Outcome> own;
+    std::optional<core::ProbeResult> own;
     int64_t since_ms = 0;
     std::optional<Outcome> other;  ///< kUntested where nobody else is asked
     int64_t deadline_ms = 0;       ///< then the other's word is not waited for
@@ -77,6 +79,7 @@ class Probing {
   void ask_other(const std::vector<core::Probe>& probes, std::vector<uint64_t> numbers);
   PeerLine* free_line(const Endpoint& node);
   void settle(uint64_t number);
+  static core::ProbeResult joined(const Opinion& opinion);
   static void answer(Request& request);
   void expire();
   void deliver();

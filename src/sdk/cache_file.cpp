@@ -23,6 +23,9 @@ using base::ErrorCode;
 
 constexpr std::string_view kMagic = "callbook";
 constexpr uint32_t kFormat = 1;
+/// The same with the largest size lately; written only where that is more than are listed, so that
+/// earlier releases read all other files.
+constexpr uint32_t kFormatWithLargest = 2;
 constexpr size_t kHeaderBytes = kMagic.size() + 4 + 8;
 constexpr uint64_t kMaxFileBytes = uint64_t{1} << 30;
 constexpr size_t kShownNameBytes = 64;
@@ -211,17 +214,19 @@ std::string path_of(const std::string& directory, std::string_view name_space,
 }  // namespace
 
 std::string encode_cache(const CachedList& cached) {
+  const bool with_largest = cached.list.largest() > cached.list.size();
   std::string rest;
   base::put_string(rest, cached.name_space);
   base::put_string(rest, cached.service);
   base::put_u64(rest, static_cast<uint64_t>(cached.current_wall_ms));
   base::put_u64(rest, cached.list.digest());
+  if (with_largest) base::put_varint(rest, cached.list.largest());
   base::put_varint(rest, cached.list.size());
   for (const auto& held : cached.list) put_instance(rest, *held.instance);
 
   std::string bytes(kMagic);
   bytes.reserve(kHeaderBytes + rest.size());
-  base::put_u32(bytes, kFormat);
+  base::put_u32(bytes, with_largest ? kFormatWithLargest : kFormat);
   base::put_u64(bytes, base::xxh64(rest));
   return bytes + rest;
 }
@@ -231,8 +236,9 @@ base::Result<CachedList> decode_cache(std::string_view bytes) {
   ByteReader header(bytes.substr(0, kHeaderBytes));
   if (header.bytes(kMagic.size()) != kMagic) return corrupt("is no cache file");
   const uint32_t format = header.u32();
-  if (format != kFormat) {
-    return corrupt(fmt::format("is of format {}; this program knows {}", format, kFormat));
+  if (format != kFormat && format != kFormatWithLargest) {
+    return corrupt(fmt::format("is of format {}; this program knows {} and {}", format, kFormat,
+                               kFormatWithLargest));
   }
   const std::string_view rest = bytes.substr(kHeaderBytes);
   if (header.u64() != base::xxh64(rest)) return corrupt("does not agree with its checksum");
@@ -243,7 +249,9 @@ base::Result<CachedList> decode_cache(std::string_view bytes) {
   cached.service = reader.string();
   cached.current_wall_ms = static_cast<int64_t>(reader.u64());
   const uint64_t digest = reader.u64();
+  const uint64_t largest = format == kFormatWithLargest ? reader.varint() : 0;
   if (!read_list(reader, cached.list)) return corrupt("holds no list");
+  cached.list.set_largest(largest);
   if (cached.list.digest() != digest) return corrupt("holds a list that its digest contradicts");
   return cached;
 }

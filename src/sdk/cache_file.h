@@ -17,7 +17,8 @@ struct CachedList {
   InstanceList list;
 };
 
-/// The bytes of a cache file. `list` is one that a digest has proven.
+/// The bytes of a cache file, in the earliest format that holds all of it. `list` is one that a
+/// digest has proven.
 std::string encode_cache(const CachedList& cached);
 
 /// Reads encode_cache(). kCorrupt says what is wrong with the bytes; those of a later format are an

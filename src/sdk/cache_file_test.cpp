@@ -93,6 +93,19 @@ TEST(CacheFormat, AnEmptyListIsAListToo) {
   EXPECT_EQ(read->current_wall_ms, -1);
 }
 
+TEST(CacheFormat, TheLargestSizeIsKeptAndNeedsTheLaterFormat) {
+  CachedList cached = example();
+  cached.list.set_largest(2);  // no more than are listed: nothing to keep
+  EXPECT_EQ(encode_cache(cached), encode_cache(example()));
+  cached.list.set_largest(40);
+  const std::string bytes = encode_cache(cached);
+  EXPECT_EQ(bytes[8], 2);
+  const auto read = decode_cache(bytes);
+  ASSERT_TRUE(read.ok()) << read.error().to_string();
+  EXPECT_EQ(read->list.largest(), 40u);
+  EXPECT_EQ(instances_of(read->list), instances_of(cached.list));
+}
+
 // So that files of former releases go on being read. The number is that of a file made from
 // docs/formats/cache.md by another implementation.
 TEST(CacheFormat, StaysAsItIs) {
@@ -149,8 +162,8 @@ TEST(CacheFormat, SaysWhatIsWrong) {
   EXPECT_EQ(detail(""), "is cut off");
   EXPECT_EQ(detail("#!/bin/sh\necho what is this\n"), "is no cache file");
   std::string changed = bytes;
-  changed[8] = 2;
-  EXPECT_EQ(detail(changed), "is of format 2; this program knows 1");
+  changed[8] = 3;
+  EXPECT_EQ(detail(changed), "is of format 3; this program knows 1 and 2");
   changed = bytes;
   changed.back() ^= 1;
   EXPECT_EQ(detail(changed), "does not agree with its checksum");

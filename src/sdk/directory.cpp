@@ -80,6 +80,7 @@ std::vector<Change> Directory::take(SnapshotPart part) {
     contradict("a part came without its beginning");
     return {};
   }
+  incoming_->list.set_largest(part.largest);
   if (!extend(*incoming_, part)) {
     contradict("its ids are not in order");
     return {};
@@ -103,6 +104,7 @@ std::vector<Change> Directory::take(Delta delta) {
     std::vector<Change> unreported;  // the whole snapshot will be compared with the former list
     Undo unneeded;
     apply(delta, incoming_->list, unreported, unneeded);
+    incoming_->list.set_largest(delta.largest);
     add(incoming_->skipped, std::move(delta.skipped));
     if (!digest) return {};
     return settle_snapshot(*digest);
@@ -217,6 +219,7 @@ std::vector<Change> Directory::settle_deltas(uint64_t digest) {
   std::vector<Change> changes;
   Undo undo;
   Skipped skipped;
+  const uint64_t largest = staged_.back().largest;
   for (Delta& delta : std::exchange(staged_, {})) {
     apply(delta, list_, changes, undo);
     add(skipped, std::move(delta.skipped));
@@ -243,6 +246,7 @@ std::vector<Change> Directory::settle_deltas(uint64_t digest) {
     undo_all();
   } else {
     emptiness_.reset();
+    list_.set_largest(largest);
     accept(digest, std::move(skipped));
   }
   return changes;

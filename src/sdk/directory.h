@@ -51,7 +51,8 @@ class Directory {
   void restore(InstanceList list, Source source);
 
   /// Both take events of this service in the order of the stream. They return what has changed in
-  /// the list in force, and why; nothing while an event that completes it is still to come.
+  /// the list in force, and why; nothing while an event that completes it is still to come. The
+  /// list's largest() may change without any of that.
   std::vector<Change> take(SnapshotPart part);
   std::vector<Change> take(Delta delta);
 
@@ -65,6 +66,8 @@ class Directory {
   /// The list in force is so old that a registry may rightly have forgotten why its instances left.
   /// Lasts until a list is proven.
   void may_be_forgotten() { may_be_forgotten_ = true; }
+  /// The list in force is so old that the largest size that came with it is no longer a recent one.
+  void forget_largest() { list_.set_largest(0); }
 
   const std::string& service() const { return service_; }
   const InstanceList& instances() const { return list_; }

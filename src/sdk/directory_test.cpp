@@ -117,6 +117,48 @@ TEST(Directory, IsWholeOnlyAtADigest) {
   EXPECT_TRUE(directory.whole());
 }
 
+TEST(Directory, KeepsTheLargestSizeThatCameWithTheList) {
+  Directory directory("orders");
+  SnapshotPart whole = snapshot({instance("a"), instance("b")});
+  directory.take(whole);
+  EXPECT_EQ(directory.instances().largest(), 2u);
+  whole.largest = 9;
+  EXPECT_EQ(text(directory.take(whole)), "");
+  EXPECT_EQ(directory.instances().largest(), 9u);
+  // Of a change in several events the last is the present one; none says: no more than are listed.
+  Delta first{"orders", {}, {{"b", "drained"}}, {}, std::nullopt};
+  directory.take(first);
+  EXPECT_EQ(directory.instances().largest(), 9u);
+  Delta last{"orders", {}, {}, {}, digest_of({instance("a")})};
+  last.largest = 5;
+  directory.take(last);
+  EXPECT_EQ(directory.instances().largest(), 5u);
+  last.largest = 0;
+  directory.take(last);
+  EXPECT_EQ(directory.instances().largest(), 1u);
+}
+
+TEST(Directory, WhatIsNotTakenOverChangesNoLargestSize) {
+  Directory directory("orders");
+  SnapshotPart whole = snapshot({instance("a"), instance("b")});
+  whole.largest = 9;
+  directory.take(whole);
+  Delta wrong{"orders", {}, {{"b", "drained"}}, {}, 1};
+  wrong.largest = 100;
+  directory.take(wrong);
+  EXPECT_TRUE(directory.mismatch());
+  EXPECT_EQ(directory.instances().largest(), 9u);
+  SnapshotPart unfinished = part(1, {instance("a")});
+  unfinished.largest = 100;
+  directory.take(unfinished);
+  EXPECT_EQ(directory.instances().largest(), 9u);
+  Delta end{"orders", {}, {}, {}, digest_of({instance("a")})};
+  end.largest = 3;
+  directory.take(end);
+  EXPECT_TRUE(directory.whole());
+  EXPECT_EQ(directory.instances().largest(), 3u);
+}
+
 TEST(Directory, AnotherDigestIsAMismatchUntilOneAgrees) {
   Directory directory("orders");
   directory.take(snapshot({instance("a")}));

@@ -155,6 +155,7 @@ base::Result<SnapshotPart> decode_snapshot(std::string_view json) {
     reader.read_number("part", part.part);
     reader.each_item("instances", [&](Element element) { read_instance_of_list(element, part); });
     read_digest(reader, part.digest);
+    reader.read_number("largest", part.largest);
     read_emptiness(reader, part.empty);
   });
   if (!status.ok()) return status.error();
@@ -172,6 +173,7 @@ base::Result<Delta> decode_delta(std::string_view json) {
     reader.each_field(
         "state", [&](std::string_view id, Element element) { read_state(id, element, delta); });
     read_digest(reader, delta.digest);
+    reader.read_number("largest", delta.largest);
   });
   if (!status.ok()) return status.error();
   return delta;

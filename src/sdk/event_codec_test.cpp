@@ -57,6 +57,14 @@ TEST(EventCodec, ReadsADelta) {
   EXPECT_EQ(delta.value().digest, 0u);
 }
 
+TEST(EventCodec, ReadsTheLargestSizeLately) {
+  EXPECT_EQ(decode_snapshot(R"({"service":"s","instances":[]})")->largest, 0u);
+  EXPECT_EQ(decode_snapshot(R"({"service":"s","instances":[],"largest":12})")->largest, 12u);
+  EXPECT_EQ(decode_delta(R"({"service":"s","digest":"AAAAAAAAAAA"})")->largest, 0u);
+  EXPECT_EQ(decode_delta(R"({"service":"s","largest":7})")->largest, 7u);
+  EXPECT_FALSE(decode_delta(R"({"service":"s","largest":-7})").ok());
+}
+
 TEST(EventCodec, MalformedSnapshotsAreErrors) {
   for (const char* json :
        {"", "{", "[]", "null", "7", "\"x\"", R"({"service":"s"} trailing)", "\xff\xfe", R"({})",

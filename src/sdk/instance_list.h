@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
@@ -9,7 +10,8 @@
 
 namespace callbook::sdk {
 
-/// Instances sorted by id, with the digest of their list kept up to date. Value type.
+/// Instances sorted by id, with the digest of their list kept up to date, and the largest size of
+/// their service lately, which is no part of the digest. Value type.
 class InstanceList {
  public:
   struct Held {
@@ -26,6 +28,9 @@ class InstanceList {
   InstancePtr find(std::string_view id) const;
 
   uint64_t digest() const { return digest_; }
+  /// At least size(). set_largest(0): no more than are listed.
+  uint64_t largest() const { return std::max<uint64_t>(largest_, held_.size()); }
+  void set_largest(uint64_t largest) { largest_ = largest; }
   size_t size() const { return held_.size(); }
   bool empty() const { return held_.empty(); }
   Sorted::const_iterator begin() const { return held_.begin(); }
@@ -38,6 +43,7 @@ class InstanceList {
 
   Sorted held_;  // a flat one: it is copied and walked far more often than one comes or goes
   uint64_t digest_ = 0;
+  uint64_t largest_ = 0;
 };
 
 }  // namespace callbook::sdk

@@ -34,6 +34,7 @@ struct SnapshotPart {
   std::optional<uint64_t> digest;  ///< present when the list is complete with this part
   std::optional<Emptiness> empty;
   Skipped skipped = {};
+  uint64_t largest = 0;  ///< the service's largest size lately; 0: no more than are listed
 };
 
 /// Changes to a list.
@@ -57,6 +58,7 @@ struct Delta {
   std::vector<NewState> states;
   std::optional<uint64_t> digest;  ///< present when the list is complete with this delta
   Skipped skipped = {};
+  uint64_t largest = 0;  ///< as in SnapshotPart
 };
 
 }  // namespace callbook::sdk

@@ -127,19 +127,16 @@ void NativeClient::register_instance(const ServiceName& service, const Instance&
                            decode_registration);
 }
 
-void NativeClient::deregister(const ServiceName& service, const std::string& id,
-                              Callback<uint64_t> done) {
-  call<uint64_t>(Method::kDelete, instance_target(service, id), {}, std::move(done),
-                 [](std::string_view body) { return decode_number(body, "version"); });
-}
-
-void NativeClient::drain(const ServiceName& service, const std::string& id, int64_t drain_ms,
-                         bool until_seen, Callback<RemovalAnswer> done) {
+void NativeClient::remove(const ServiceName& service, const std::string& id, const Operator& who,
+                          const Removal& how, Callback<RemovalAnswer> done) {
   std::string target = instance_target(service, id);
-  add_query(target, "drain", fmt::format("{}ms", drain_ms));
-  if (until_seen) add_query(target, "until", "seen");
+  if (how.drain_ms > 0) add_query(target, "drain", fmt::format("{}ms", how.drain_ms));
+  if (how.until_seen) add_query(target, "until", "seen");
+  if (!who.by.empty()) add_query(target, "by", who.by);
+  if (!who.reason.empty()) add_query(target, "reason", who.reason);
+  const int64_t seen_ms = how.drain_ms > 0 ? how.drain_ms : Removal::kSeenWaitMs;
   call<RemovalAnswer>(Method::kDelete, std::move(target), {}, std::move(done), decode_removal,
-                      until_seen ? drain_ms : 0);
+                      how.until_seen ? seen_ms : 0);
 }
 
 void NativeClient::set_override(const ServiceName& service, const std::string& id,

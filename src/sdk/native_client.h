@@ -30,6 +30,20 @@ struct InstanceFilter {
   bool failover = false;   ///< of the first data center that has somebody to call
 };
 
+/// An operator, for what outlives the provider; none if `by` is empty.
+struct Operator {
+  std::string by;
+  std::string reason;
+};
+
+/// How an instance is taken out.
+struct Removal {
+  static constexpr int64_t kSeenWaitMs = 30'000;  ///< the server's, of one that is not drained
+
+  int64_t drain_ms = 0;     ///< it stays listed as draining for so long; 0: it leaves at once
+  bool until_seen = false;  ///< answer when every watcher was sent it, or the wait is over
+};
+
 /// The snapshot of a service, and the document it was read from.
 struct ServiceDocument {
   SnapshotPart snapshot;
@@ -64,13 +78,9 @@ class NativeClient {
 
   void register_instance(const ServiceName& service, const Instance& instance,
                          const std::string& session, Callback<RegistrationAnswer> done);
-  /// Yields the version of the change.
-  void deregister(const ServiceName& service, const std::string& id, Callback<uint64_t> done);
-
-  /// Lets the instance drain for `drain_ms` before it leaves. With `until_seen` the answer comes
-  /// when every watcher has been sent that it drains, or with its end.
-  void drain(const ServiceName& service, const std::string& id, int64_t drain_ms, bool until_seen,
-             Callback<RemovalAnswer> done);
+  /// Takes the instance out. The provider itself does so without `who`; an operator's act lasts.
+  void remove(const ServiceName& service, const std::string& id, const Operator& who,
+              const Removal& how, Callback<RemovalAnswer> done);
   /// Yields the version of the change.
   void set_override(const ServiceName& service, const std::string& id, const Override& wanted,
                     const std::string& by, const std::string& reason, Callback<uint64_t> done);

@@ -69,10 +69,10 @@ class RegistrationState::Keeper final : public RegistrationKeeper::Owner {
     const Endpoint* registry = core_.registries()->current();
     if (registry == nullptr) return done(false);
     client_ = std::make_unique<NativeClient>(core_.loop(), *registry);
-    client_->drain(service, id, time.count(), true,
-                   [done](const base::Result<RemovalAnswer>& answer) {
-                     done(answer.ok() && answer->unseen + answer->unreached == 0);
-                   });
+    client_->remove(service, id, {}, {time.count(), true},
+                    [done](const base::Result<RemovalAnswer>& answer) {
+                      done(answer.ok() && answer->unseen + answer->unreached == 0);
+                    });
   }
 
  private:

@@ -57,8 +57,11 @@ void ServiceFollower::take(const Feedback& feedback) {
     case Feedback::Kind::kSucceeded:
       health_.succeeded(present->id, now_ms(), actions);
       break;
+    case Feedback::Kind::kEnded:
+      health_.ended(present->id, feedback.period, now_ms(), actions);
+      break;
     case Feedback::Kind::kFailed:
-      health_.failed(present, now_ms(), actions);
+      health_.failed(present, feedback.period, now_ms(), actions);
       break;
     case Feedback::Kind::kRefused:
       health_.refused(present, now_ms(), actions);
@@ -75,10 +78,11 @@ void ServiceFollower::perform(const LocalHealth::Actions& actions) {
 }
 
 void ServiceFollower::probe(const LocalHealth::Probe& wanted) {
-  net::ProbeTarget target{wanted.address, wanted.port, LocalHealthRule{}.probe_timeout_ms, {}};
+  net::ProbeTarget target{wanted.address, wanted.port, LocalHealthRule{}.probe_timeout_ms};
   const auto done = [this, alive = std::weak_ptr<bool>(alive_),
-                     ticket = wanted.ticket](net::ProbeOutcome outcome) {
+                     ticket = wanted.ticket](const net::ProbeResult& result) {
     if (alive.expired()) return;
+    const net::ProbeOutcome outcome = result.verdict.outcome;
     std::optional<bool> answered;
     if (outcome != net::ProbeOutcome::kUntested) answered = outcome == net::ProbeOutcome::kAnswered;
     LocalHealth::Actions actions;
@@ -126,17 +130,29 @@ void ServiceFollower::publish() {
   std::vector<InstancePtr> instances;
   instances.reserve(list_.size());
   for (const InstanceList::Held& held : list_) {
-    std::atomic<bool>& doubted = candidates_[instances.size()]->doubted;
-    const bool fails = health_.fitness(held.instance->id) == LocalHealth::Fitness::kEjected;
-    // Callers read it: it is written only where it changes.
-    if (doubted.load(std::memory_order_relaxed) != fails) {
-      doubted.store(fails, std::memory_order_relaxed);
-    }
+    mark(*candidates_[instances.size()], held.instance->id);
     instances.push_back(held.instance);
   }
   Selection::Settings settings{state_->options().choice, home_of(members), state_->next_turn()};
-  state_->publish(std::unique_ptr<const ServiceState::View>(new ServiceState::View{
-      Selection(std::move(members), settings), std::move(instances), source_}));
+  std::string none_is_callable = members.empty() ? why_none_is_callable(list_) : std::string();
+  state_->publish(std::unique_ptr<const ServiceState::View>(
+      new ServiceState::View{Selection(std::move(members), settings), std::move(instances), source_,
+                             std::move(none_is_callable)}));
+}
+
+/// Says to callers what their calls are to make of it.
+void ServiceFollower::mark(Candidate& candidate, const std::string& id) const {
+  // Callers read it: it is written only where it changes.
+  const auto set = [](auto& value, auto wanted) {
+    if (value.load(std::memory_order_relaxed) != wanted) {
+      value.store(wanted, std::memory_order_relaxed);
+    }
+  };
+  const LocalHealth::Fitness fitness = health_.fitness(id);
+  if (const uint64_t period = health_.period(id); period != 0) set(candidate.period, period);
+  set(candidate.on_trial, fitness == LocalHealth::Fitness::kOnTrial);
+  set(candidate.watched, health_.is_watched(id));
+  set(candidate.doubted, fitness == LocalHealth::Fitness::kEjected);
 }
 
 }  // namespace callbook::sdk

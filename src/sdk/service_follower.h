@@ -37,6 +37,7 @@ class ServiceFollower {
   void probe(const LocalHealth::Probe& wanted);
   void set_timer();
   void publish();
+  void mark(Candidate& candidate, const std::string& id) const;
   Selection::Home home_of(const std::vector<Member>& members) const;
   int64_t now_ms() const { return clock_.now().mono_ms; }
 

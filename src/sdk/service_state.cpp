@@ -14,18 +14,26 @@ Pick::Pick(std::shared_ptr<sdk::ServiceState> service, InstancePtr instance,
       instance_(std::move(instance)),
       candidate_(std::move(candidate)) {
   candidate_->outstanding.fetch_add(1, std::memory_order_relaxed);
+  period_ = candidate_->period.load(std::memory_order_relaxed);
 }
 
 Pick& Pick::operator=(Pick&& other) noexcept {
-  settle();
+  end_without_a_word();
   service_ = std::move(other.service_);
   instance_ = std::move(other.instance_);
   candidate_ = std::move(other.candidate_);
+  period_ = other.period_;
   return *this;
 }
 
 Pick::~Pick() {
+  end_without_a_word();
+}
+
+void Pick::end_without_a_word() {
+  const bool news = candidate_ != nullptr && candidate_->watched.load(std::memory_order_relaxed);
   settle();
+  if (news) service_->tell({sdk::Feedback::Kind::kEnded, instance_, period_, {}});
 }
 
 void Pick::settle() {
@@ -44,20 +52,24 @@ std::string Pick::endpoint(std::string_view port_name) const {
 
 void Pick::succeeded() {
   // News only of one that has failed here: calls that go well touch nothing that is shared.
-  const bool news = candidate_ != nullptr && candidate_->doubted.load(std::memory_order_relaxed);
+  const bool news = candidate_ != nullptr && (candidate_->doubted.load(std::memory_order_relaxed) ||
+                                              candidate_->watched.load(std::memory_order_relaxed));
   settle();
-  if (news) service_->tell({sdk::Feedback::Kind::kSucceeded, instance_, {}});
+  if (news) service_->tell({sdk::Feedback::Kind::kSucceeded, instance_, period_, {}});
 }
 
 void Pick::failed(const std::string& reason) {
-  if (candidate_ != nullptr) candidate_->doubted.store(true, std::memory_order_relaxed);
+  // A call from before it was left out, and found again, says nothing of what it is now.
+  const bool old =
+      candidate_ != nullptr && candidate_->period.load(std::memory_order_relaxed) != period_;
+  if (candidate_ != nullptr && !old) candidate_->doubted.store(true, std::memory_order_relaxed);
   settle();
-  service_->tell({sdk::Feedback::Kind::kFailed, instance_, reason});
+  if (!old) service_->tell({sdk::Feedback::Kind::kFailed, instance_, period_, reason});
 }
 
 void Pick::refused() {
   settle();
-  service_->tell({sdk::Feedback::Kind::kRefused, instance_, {}});
+  service_->tell({sdk::Feedback::Kind::kRefused, instance_, period_, {}});
 }
 
 }  // namespace callbook
@@ -65,12 +77,8 @@ void Pick::refused() {
 namespace callbook::sdk {
 namespace {
 
-/// To find one that has not just failed.
+/// To find one that has not just failed, and is not being tried.
 constexpr int kDraws = 6;
-
-bool is_doubted(const Member& member) {
-  return member.candidate->doubted.load(std::memory_order_relaxed);
-}
 
 }  // namespace
 
@@ -79,19 +87,35 @@ ServiceState::ServiceState(ServiceName name, ServiceOptions options, TellClient 
       options_(std::move(options)),
       tell_(std::move(tell)),
       budget_(options_.retry_share),
-      view_(std::unique_ptr<const View>(new View{Selection({}, {}), {}, Source::kNone})) {}
+      view_(std::unique_ptr<const View>(new View{Selection({}, {}), {}, Source::kNone, {}})) {}
 
 std::optional<Pick> ServiceState::pick(const PickOptions& options) {
   const Wanted wanted{options.key, options.filter, options.avoid};
   return view_.read([&](const View& view) -> std::optional<Pick> {
-    const Member* member = view.selection.choose(wanted, fast_random());
-    // One that has just failed may still be in the selection, and is if too many fail.
-    for (int draws = 0; draws < kDraws && member != nullptr && is_doubted(*member); ++draws) {
-      member = view.selection.choose(wanted, fast_random());
-    }
+    const Member* member = choose(view, wanted);
     if (member == nullptr) return std::nullopt;
     return Pick(shared_from_this(), member->instance, member->candidate);
   });
+}
+
+/// One that has just failed may still be in the selection, and is if too many fail; one on trial is
+/// tried by one call at a time. Both are taken only if no other is found.
+const Member* ServiceState::choose(const View& view, const Wanted& wanted) const {
+  const Member* member = view.selection.choose(wanted, fast_random());
+  if (member == nullptr || member->candidate->is_free()) return member;
+  if (options_.choice == Choice::kConsistentHash) {  // the key leads to the same one again
+    std::vector<std::string> avoided;
+    if (wanted.avoid != nullptr) avoided = *wanted.avoid;
+    avoided.push_back(member->instance->id);
+    Wanted others = wanted;
+    others.avoid = &avoided;
+    const Member* other = view.selection.choose(others, fast_random());
+    return other->candidate->is_free() ? other : member;
+  }
+  for (int draws = 0; draws < kDraws && !member->candidate->is_free(); ++draws) {
+    member = view.selection.choose(wanted, fast_random());
+  }
+  return member;
 }
 
 std::vector<InstancePtr> ServiceState::instances() const {
@@ -128,8 +152,9 @@ void ServiceState::await_change(int64_t most_ms) const {
 }
 
 std::string ServiceState::trouble() const {
+  const std::string none = view_.read([](const View& view) { return view.none_is_callable; });
   const std::lock_guard<std::mutex> lock(mutex_);
-  return trouble_;
+  return trouble_.empty() || none.empty() ? trouble_ + none : none + "; " + trouble_;
 }
 
 void ServiceState::publish(std::unique_ptr<const View> view) {

@@ -22,9 +22,10 @@ namespace callbook::sdk {
 
 /// What a pick says of its instance.
 struct Feedback {
-  enum class Kind : uint8_t { kSucceeded, kFailed, kRefused };
+  enum class Kind : uint8_t { kSucceeded, kFailed, kRefused, kEnded };
   Kind kind = Kind::kFailed;
   InstancePtr instance;
+  uint64_t period = 0;  ///< Candidate::period, as it was when the instance was chosen
   std::string reason;
 };
 
@@ -37,6 +38,7 @@ class ServiceState : public std::enable_shared_from_this<ServiceState> {
     Selection selection;
     std::vector<InstancePtr> instances;  ///< the whole list, by id
     Source source = Source::kNone;
+    std::string none_is_callable;  ///< why; empty: some are
   };
   /// Takes what picks say to the client's thread, as long as there is one. Thread-safe.
   using TellClient = std::function<void(Feedback)>;
@@ -72,6 +74,8 @@ class ServiceState : public std::enable_shared_from_this<ServiceState> {
     std::function<void()> changed;
     bool over = false;
   };
+
+  const Member* choose(const View& view, const Wanted& wanted) const;
 
   const ServiceName name_;
   const ServiceOptions options_;

@@ -31,12 +31,12 @@ Watcher::Watcher(net::EventLoop& loop, Options options, Random random, Observer&
       refresh_backoff_(random, kFirstRefreshMs, kLargestRefreshMs),
       reader_(std::make_unique<StreamReader>(*this)) {
   for (const std::string& service : options_.services) {
-    Followed& followed =
-        followed_.emplace(service, Followed{Directory(service), 0, false, false}).first->second;
+    Followed& followed = followed_.emplace(service, Followed{Directory(service)}).first->second;
     const auto restored = options_.restored.find(service);
     if (restored == options_.restored.end()) continue;
     followed.directory.restore(restored->second.list, restored->second.source);
     followed.current_wall_ms = restored->second.current_wall_ms;
+    followed.reported_largest = followed.directory.instances().largest();
   }
   if (registries_.current() != nullptr) {
     connect();
@@ -95,9 +95,9 @@ WatchedService Watcher::wanted(const std::string& service, Followed& followed,
   directory.stream_lost();
   const bool dated = directory.source() == Directory::Source::kCache ||
                      directory.source() == Directory::Source::kRegistry;
-  if (dated && now_wall_ms - current_wall_ms(followed) >= kRegistryMemoryMs) {
-    directory.may_be_forgotten();
-  }
+  const int64_t age_ms = now_wall_ms - current_wall_ms(followed);
+  if (dated && age_ms >= kRegistryMemoryMs) directory.may_be_forgotten();
+  if (dated && age_ms >= kLargestMemoryMs) directory.forget_largest();
   if (!directory.can_resume()) return {service, std::nullopt};
   return {service, directory.instances().digest()};
 }
@@ -123,9 +123,8 @@ void Watcher::on_complete() {
   complete_wall_ms_ = now_wall_ms();
   if (!std::exchange(complete_, true)) {
     for (auto& [service, followed] : followed_) {
-      if (followed.directory.whole()) continue;
-      followed.directory.confirmed();
-      if (followed.directory.whole() && !followed.reported) report(followed, {});
+      if (!followed.directory.whole()) followed.directory.confirmed();
+      if (followed.directory.whole()) report(followed, {});
     }
   }
   note_success();
@@ -161,7 +160,9 @@ void Watcher::take(base::Result<Event> event) {
 
 void Watcher::report(Followed& followed, const std::vector<Change>& changes) {
   const bool first = !std::exchange(followed.reported, true);
-  if (first || !changes.empty()) observer_.on_change(followed.directory, changes);
+  const uint64_t largest = followed.directory.instances().largest();
+  const bool resized = std::exchange(followed.reported_largest, largest) != largest;
+  if (first || resized || !changes.empty()) observer_.on_change(followed.directory, changes);
 }
 
 void Watcher::note_impairment(Followed& followed) {

@@ -29,7 +29,7 @@ class Watcher {
     virtual ~Observer() = default;
     /// `directory` is whole, or impaired; `changes` led to it from what it was at the call before
     /// (at the first: from what was restored), or are none when the first list of the service is
-    /// empty, or confirms what was restored.
+    /// empty, or confirms what was restored, and when only the list's largest() has changed.
     virtual void on_change(const Directory& directory, const std::vector<Change>& changes) = 0;
     /// There is no stream for now, or (kCorrupt) what came on it can't be used, at least in part;
     /// and why. The next attempt comes by itself.
@@ -60,6 +60,8 @@ class Watcher {
   /// An older list than this may have left without the registry knowing why: it remembers for a
   /// day, by default, and clocks differ.
   static constexpr int64_t kRegistryMemoryMs = 23LL * 3600 * 1000;
+  /// The largest size of a service lately is of the last hour; one from before is forgotten.
+  static constexpr int64_t kLargestMemoryMs = 3'600'000;
   /// Waits before an impaired list is asked for anew: what can't be read now, mostly can't be read
   /// a second later either.
   static constexpr int64_t kFirstRefreshMs = 1'000;
@@ -83,6 +85,7 @@ class Watcher {
     int64_t current_wall_ms = 0;  ///< as far as its own events say; see complete_wall_ms_
     bool reported = false;
     bool impairment_told = false;
+    uint64_t reported_largest = 0;
   };
 
   void connect();

@@ -103,14 +103,16 @@ void BreakerChecker::fault(Fault kind, std::string_view what) {
   }
 }
 
-void BreakerChecker::take_members(Group& group, std::vector<KeyIndex> members) {
+void BreakerChecker::take_members(Group& group, std::vector<KeyIndex> members,
+                                  std::vector<KeyIndex> came) {
   const int64_t now_ms = evidence_.now_ms();
-  if (group.sizes.empty() || group.members != members) {
-    std::vector<KeyIndex> both;
-    std::set_union(members.begin(), members.end(), group.members.begin(), group.members.end(),
-                   std::back_inserter(both));
+  if (group.sizes.empty() || group.members != members || !came.empty()) {
+    came.insert(came.end(), members.begin(), members.end());
+    came.insert(came.end(), group.members.begin(), group.members.end());
+    std::sort(came.begin(), came.end());
+    came.erase(std::unique(came.begin(), came.end()), came.end());
     const auto size = static_cast<uint32_t>(members.size());
-    group.sizes.push_back({now_ms, size, static_cast<uint32_t>(both.size())});
+    group.sizes.push_back({now_ms, size, static_cast<uint32_t>(came.size())});
   }
   const int64_t kept_ms = 2 * evidence_.settings.timing.breaker_period_ms + 2 * kLookMs;
   while (group.sizes.size() > 2 && now_ms - group.sizes[1].at_ms > kept_ms) {
@@ -159,6 +161,13 @@ void BreakerChecker::on_published(size_t node, uint32_t service) {
       if (unreachable) ++group.unreachable;
     }
   }
+  std::erase_if(nodes_[node].came, [&](const auto& one) {
+    if (evidence_.truth.key(one.first).service != service) return false;
+    for (const GroupName& name : groups_of(one.first, one.second)) {
+      counted[name].came.push_back(one.first);
+    }
+    return true;
+  });
   auto& groups = nodes_[node].groups;
   for (const auto& [name, group] : counted) groups[name];
   for (auto& [name, group] : groups) {
@@ -167,7 +176,7 @@ void BreakerChecker::on_published(size_t node, uint32_t service) {
     std::sort(now.members.begin(), now.members.end());
     const int64_t overdrawn_ms = group.overdrawn_since_ms;
     const int64_t released_ms = group.released_ms;
-    take_members(group, std::move(now.members));
+    take_members(group, std::move(now.members), std::move(now.came));
     group.unreachable = now.unreachable;
     judge_counts(node, group);
     const int64_t answering_ms = evidence_.conditions.answering_since_ms(node);
@@ -197,6 +206,10 @@ void BreakerChecker::begin_step(size_t index, const Step& step) {
 void BreakerChecker::on_record(const RecordChange& change) {
   if (!evidence_.settings.probes() || change.from_dump) return;
   const bool of_session = change.session != kNobody;
+  if (!of_session && change.key_before.kind != core::RegistrationKind::kBody &&
+      change.key_after.kind == core::RegistrationKind::kBody) {
+    nodes_[change.node].came.emplace_back(change.key, change.key_after.zone);
+  }
   const core::Liveness& before =
       of_session ? change.session_before.liveness : change.key_before.liveness;
   const core::Liveness& after =

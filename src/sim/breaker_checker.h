@@ -49,8 +49,8 @@ class BreakerChecker {
   struct Size {
     int64_t at_ms;
     uint32_t size;
-    /// A node takes the changes of one step in an order of its own: with all who came before any of
-    /// those who left had gone.
+    /// A node takes the changes of one step in an order of its own: with all who came, even if no
+    /// list shows them, before any of those who left had gone.
     uint32_t in_passing;
   };
   struct Group {
@@ -67,6 +67,7 @@ class BreakerChecker {
   };
   struct Counted {
     std::vector<KeyIndex> members;  ///< sorted
+    std::vector<KeyIndex> came;     ///< since the list before, whether or not they are still there
     uint32_t unreachable = 0;
   };
   /// Service and zone; the whole service has an empty one.
@@ -78,8 +79,9 @@ class BreakerChecker {
   };
   struct Node {
     std::map<GroupName, Group> groups;
-    std::vector<Removal> removals;  ///< of this step, by this node
-    std::vector<KeyIndex> left;     ///< of this step, by whomever
+    std::vector<Removal> removals;                       ///< of this step, by this node
+    std::vector<KeyIndex> left;                          ///< of this step, by whomever
+    std::vector<std::pair<KeyIndex, std::string>> came;  ///< since the last list, with zones
     int64_t clock_stepped_ms = kLongAgo;
     int64_t looked_ms = 0;
     std::map<Owner, int64_t> wrong_since_ms;  ///< whose flag is not what the breakers say
@@ -96,7 +98,7 @@ class BreakerChecker {
   bool counts(size_t node, KeyIndex key) const;
   const core::Liveness* liveness_of(size_t node, KeyIndex key) const;
   std::vector<GroupName> groups_of(KeyIndex key, const std::string& zone) const;
-  void take_members(Group& group, std::vector<KeyIndex> members);
+  void take_members(Group& group, std::vector<KeyIndex> members, std::vector<KeyIndex> came);
   void judge_counts(size_t node, Group& group);
   void judge(size_t index, const Removal& removal);
   std::string objection(size_t node, const Group& group, uint32_t count) const;

@@ -61,13 +61,22 @@ void FeatureChecker::judge(size_t node, base::Now now) {
        "told it so");
 }
 
+/// Whether a process of the former release has gone on to run, or did until lately.
+bool FeatureChecker::hears_former(size_t node) const {
+  const Node& own = nodes_[node];
+  const int64_t lately_ms = evidence_.settings.timing.absent_node_ms + kSettledMs;
+  return std::any_of(own.heard.begin(), own.heard.end(), [&](const auto& entry) {
+    return !entry.second.reads && own.mono_ms - entry.second.mono_ms < lately_ms;
+  });
+}
+
 void FeatureChecker::finish(const std::vector<const core::Registry*>& nodes) {
   const Settings& settings = evidence_.settings;
   const int64_t ended_ms = evidence_.conditions.faults_ended_ms();
   const bool settled = evidence_.now_ms() - ended_ms > settings.timing.absent_node_ms + kSettledMs;
   if (!settings.former_releases || !settled) return;
   for (size_t node = 0; node < nodes.size(); ++node) {
-    if (nodes[node] == nullptr) continue;
+    if (nodes[node] == nullptr || hears_former(node)) continue;
     if (evidence_.now_ms() - nodes_[node].claimed_ms < kSettledMs) continue;
     fail(node, "does not say in the end that every node reads a feature");
   }

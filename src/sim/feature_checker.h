@@ -41,6 +41,7 @@ class FeatureChecker {
   };
 
   void judge(size_t node, base::Now now);
+  bool hears_former(size_t node) const;
   void fail(size_t node, std::string text);
 
   Evidence& evidence_;

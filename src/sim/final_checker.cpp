@@ -260,6 +260,8 @@ void RivalChecker::judge(KeyIndex key) {
   std::map<ProcessNumber, const Operation*> last_of;
   for (const OperationIndex index : truth.key(key).operations) {
     const Operation& operation = truth.operation(index);
+    // Told that another has the id, a process does not believe that it holds it.
+    if (operation.kind == Kind::kRegister && operation.held) last_of.erase(operation.owner);
     if (operation.outcome != Outcome::kAccepted) continue;
     if (truth.process(operation.owner).end != TrueProcess::End::kNone) continue;
     if (!truth.wanted(key, operation.owner)) continue;

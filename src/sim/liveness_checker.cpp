@@ -151,6 +151,7 @@ void LivenessChecker::leave_rounds(size_t node, Owner owner) {
 void LivenessChecker::note_life(size_t node, Owner owner) {
   Case& known = case_of(node, owner);
   known.life_ms = evidence_.now_ms();
+  known.lowered = false;
   // What consumers do not reach stays so; but to be removed it must be silent, and be asked, anew.
   if (!known.reported) known.silent_rounds = 0;
   known.silent_since_ms = known.refused_since_ms = kNever;
@@ -224,6 +225,7 @@ void LivenessChecker::conclude(size_t index, const Round& round) {
     known.silent_rounds = 0;
     known.silent_since_ms = known.refused_since_ms = kNever;
     known.reported = false;
+    known.lowered = was_reported;
   } else if (round.refused > 0 && round.silent == 0) {
     outcome = Outcome::kRefused;
     known.refused_since_ms = std::min(known.refused_since_ms, now_ms);
@@ -251,7 +253,11 @@ void LivenessChecker::begin_rounds(size_t index, const std::vector<core::Probe>&
   Node& node = nodes_[index];
   for (const core::Probe& probe : probes) {
     std::vector<Owner> asked = owners_at(index, probe.address, probe.port);
-    const auto is_up = [&](Owner owner) { return liveness_of(index, owner).health == Health::kUp; };
+    // What consumers' reports alone have lowered is asked again only for further ones.
+    const auto is_up = [&](Owner owner) {
+      const Health health = liveness_of(index, owner).health;
+      return health == Health::kUp || (health == Health::kSuspect && case_of(index, owner).lowered);
+    };
     if (!std::all_of(asked.begin(), asked.end(), is_up)) {
       // Only consumers' reports have one probed that is up: most likely it is the other, which is
       // judged by what comes of it. Which of the two was asked does not show, so nothing is
@@ -405,6 +411,9 @@ void LivenessChecker::judge_suspicion(size_t node, Owner owner, Health before) {
   // Who holds nothing is silent without being asked.
   if (!holds_anything(node, owner) || known.changed_ms >= known.life_ms) return;
   if (before == Health::kUnattended && known.last == Outcome::kSilent) return;
+  // Consumers do not reach it, and only its kernel answers: until it speaks (core decision 0053).
+  if (known.last == Outcome::kAnswered && known.last_ms == now_ms && was_reported(node, owner))
+    return;
   const int64_t answering_ms = evidence_.conditions.answering_since_ms(node);
   const int64_t since_ms =
       std::max({known.life_ms, known.came_ms, answering_ms, nodes_[node].stalled_ms});
@@ -413,6 +422,13 @@ void LivenessChecker::judge_suspicion(size_t node, Owner owner, Health before) {
        fmt::format("is suspected {} after it was heard last, or came here, or this node began to "
                    "listen; its TTL is {}",
                    seconds(now_ms - since_ms), seconds(ttl_ms(owner))));
+}
+
+/// Whether the round that this step concluded was made for consumers' reports.
+bool LivenessChecker::was_reported(size_t node, Owner owner) const {
+  const auto& concluded = nodes_[node].concluded;
+  return std::any_of(concluded.begin(), concluded.end(),
+                     [&](const Concluded& one) { return one.owner == owner && one.was_reported; });
 }
 
 void LivenessChecker::judge_removal(size_t node, Owner owner, Cause cause, const Step& step) {
@@ -531,7 +547,8 @@ void LivenessChecker::judge_concluded(size_t node, const Concluded& one) {
     case Outcome::kNothing:
       return;
     case Outcome::kAnswered:
-      if (health == Health::kUnattended || (health == Health::kUp && one.was_reported)) return;
+      if (health == Health::kUnattended) return;
+      if ((health == Health::kUp || health == Health::kSuspect) && one.was_reported) return;
       what = "answered";
       break;
     case Outcome::kRefused:

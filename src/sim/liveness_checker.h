@@ -17,8 +17,8 @@ namespace callbook::sim {
 ///
 /// By what the home was given (its inputs), of each owner:
 /// - It is suspected only if it was not heard for its TTL, since it came here or the node began to
-///   answer; if the connection that it was attached by broke; or if it answered before and does not
-///   any more.
+///   answer; if the connection that it was attached by broke; if it answered before and does not
+///   any more; or if consumers reported it and a probe was answered, until it speaks.
 /// - What a round of probes came to is what is believed from then on: any answer, `unattended`; all
 ///   who said anything refused, `refused`; a burst of silence, unreachable. What this node could
 ///   not ask, and what comes late, is nothing.
@@ -66,9 +66,10 @@ class LivenessChecker {
     int64_t broken_ms = kLongAgo;   ///< its connection
     int64_t changed_ms = kLongAgo;  ///< what it holds
     bool reported = false;          ///< probed while it was up
-    bool maybe_reported = false;    ///< it, or another one at its address
-    bool shared = false;            ///< a round may have been of another, or not have counted
-    uint64_t ticket = 0;            ///< of the last round
+    bool lowered = false;  ///< suspect for reports alone: a probe was answered, it was not heard
+    bool maybe_reported = false;  ///< it, or another one at its address
+    bool shared = false;          ///< a round may have been of another, or not have counted
+    uint64_t ticket = 0;          ///< of the last round
     std::vector<std::pair<std::string, uint16_t>> asked;  ///< by it
     uint32_t silent_rounds = 0;                           ///< since it was last heard or reached
     int64_t silent_since_ms = kNever;                     ///< a whole burst was silent
@@ -130,6 +131,7 @@ class LivenessChecker {
                    const core::Liveness& after, const Step& step);
   void judge_health(size_t node, Owner owner, core::Health before, core::Health after);
   void judge_suspicion(size_t node, Owner owner, core::Health before);
+  bool was_reported(size_t node, Owner owner) const;
   void judge_removal(size_t node, Owner owner, core::Cause cause, const Step& step);
   void judge_silent_removal(size_t node, Owner owner, const Step& step);
   bool address_has_another(size_t node, Owner owner) const;

@@ -108,7 +108,7 @@ class LivenessCheckers : public testing::Test {
     return session;
   }
 
-  void register_instance(SessionIndex session) {
+  core::RegisterInstance registration_of(SessionIndex session) {
     Truth& truth = evidence_.truth;
     const core::SessionId id = truth.session(session).id;
     const ProcessNumber process = truth.session(session).process;
@@ -121,8 +121,10 @@ class LivenessCheckers : public testing::Test {
     input.registration.metadata = std::move(*metadata);
     const KeyIndex key = truth.add_key(input.key);
     truth.begin_register(key, 1, process, session, input.registration.holder, 0, core::Ack::kLocal);
-    give(input);
+    return input;
   }
+
+  void register_instance(SessionIndex session) { give(registration_of(session)); }
 
   /// A process with one instance, heard of now and then no more.
   SessionIndex add_process() {
@@ -248,6 +250,21 @@ TEST_F(LivenessCheckers, CountAsTheLargestSizeWhatANodeMayHaveHeldWithinAStep) {
   }
   see(core::ReportBusLost{}, true, out);
   register_instance(late);
+  claim_removed(sessions[0]);
+  claim_removed(sessions[1]);
+  EXPECT_FALSE(evidence_.failed()) << evidence_.failure();
+}
+
+TEST_F(LivenessCheckers, CountAsTheLargestSizeWhatCameAndWentWithinAStep) {
+  const std::vector<SessionIndex> sessions = add_processes(10);
+  const core::RegisterInstance short_lived = registration_of(open_process());
+  // No list shows the eleventh, but the node has held it: the budget is 2.
+  core::Outputs out;
+  of_breakers_alone_ = true;
+  ASSERT_TRUE(registry_.step(short_lived, now(), out).ok());
+  ASSERT_TRUE(registry_.step(core::DeregisterInstance{short_lived.key, {}}, now(), out).ok());
+  see(core::ReportBusLost{}, true, out);
+  give(core::AdvanceTime{});
   claim_removed(sessions[0]);
   claim_removed(sessions[1]);
   EXPECT_FALSE(evidence_.failed()) << evidence_.failure();

@@ -119,7 +119,8 @@ void Provider::open() {
   epoch_ = 0;
   ++operations_;
   say("is asked to open", node_);
-  port_.call(client_, node_, core::OpenSession{id, plan_.ttl_ms, "sim", told_stamp()},
+  const core::ProcessFacts facts{speaks(), fmt::format("process-{}", process_), client_ + 1};
+  port_.call(client_, node_, core::OpenSession{id, plan_.ttl_ms, "sim", told_stamp(), facts},
              core::Ack::kLocal, kCallTimeoutMs,
              [this, era = era_, node = node_, session = session_,
               begun_ms](const ClientPort::Answer& answer) {
@@ -167,6 +168,7 @@ void Provider::connected() {
   send_owed();
   if (plan_.life == ProviderPlan::Life::kAttached) {
     attach();
+    if (speaks()) beat_later();
   } else {
     beat_later();
   }
@@ -304,6 +306,7 @@ void Provider::on_alive() {
   backoff_.reset();
   // What is read when it wakes up may have been said long before.
   if (scheduler_.now_ms() == paused_until_ms_) return;
+  if (speaks()) return;  // only its heartbeats are signs of life
   checkers_.truth().stream_alive(session_, node_);
 }
 

@@ -102,6 +102,8 @@ class Provider {
   void end(TrueProcess::End how);
   void drop_stream();
   void attach();
+  /// Whether it promises heartbeats, also while its session is attached.
+  bool speaks() const { return owns_session() && process_ % 2 == 1; }
   /// What it tells of the epoch that it was told.
   uint32_t told_epoch() const { return settings_.client_tokens ? epoch_ : 0; }
   core::Stamp told_stamp() const { return settings_.client_tokens ? told_ : core::Stamp{}; }

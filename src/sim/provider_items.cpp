@@ -40,6 +40,7 @@ core::RegisterInstance Provider::registration_of(const Item& item) const {
     body.holder.ttl_ms = plan_.ttl_ms;
   }
   if (settings_.client_tokens) input.after = item.after;
+  input.take_over = process_ % 3 != 0;  // the others wait until the holder is gone
   return input;
 }
 

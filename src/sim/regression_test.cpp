@@ -61,6 +61,7 @@ INSTANTIATE_TEST_SUITE_P(
                     Regression{"RemovalBeforeATickWasOfLongAgo", 800116, true},
                     Regression{"LeaseOfARemovedInstanceKeptItElsewhere", 800413},
                     // Faults of the checkers and of the model.
+                    Regression{"SizeWithinAStepWasNotCounted", 800085, true},
                     Regression{"ReportedBesideAnUnreachedWasJudged", 700114, true},
                     Regression{"ReportedBesideAnUnattendedWasJudged", 800604, true}),
     [](const auto& tested) { return std::string(tested.param.name); });

@@ -254,6 +254,7 @@ void Truth::end_operation(OperationIndex index, const ClientPort::Answer& answer
   }
   if (!answer->ok()) {
     operation.outcome = refuses(answer->error().code) ? Outcome::kRefused : Outcome::kUnknown;
+    operation.held = answer->error().code == base::ErrorCode::kConflict;
     return;
   }
   operation.outcome = Outcome::kAccepted;

@@ -106,6 +106,7 @@ struct Operation {
   core::HolderKind holder = core::HolderKind::kPersistent;
   bool unchanged = false;      ///< the answer: it was registered just so
   bool lost_possible = false;  ///< acknowledged locally, and all who knew of it lost their disks
+  bool held = false;           ///< refused because another process holds the id
   bool reasserted = false;  ///< no call: the registry renewed the stamp against an earlier session
   uint32_t node = 0;
   KeyIndex key = 0;

@@ -142,6 +142,26 @@ TEST_F(WatcherTest, ComesBackWithTheDigestOfWhatItHolds) {
                         digest_text(part("o-1"))));
 }
 
+TEST_F(WatcherTest, ReportsThatOnlyTheLargestSizeHasChanged) {
+  registry.on_watch = [](const std::string&) { return snapshot("orders", {"o-1"}); };
+  watch({"orders"});
+  const auto event = [](const char* largest) {
+    return fmt::format("event:delta\ndata:{{\"service\":\"orders\",\"digest\":\"{}\"{}}}\n\n",
+                       digest_text(part("o-1")), largest);
+  };
+  scenario.when("the list", told(1), [&] { registry.push(event(R"(,"largest":9)")); })
+      .when("a larger size", told(2),
+            [&] {
+              EXPECT_EQ(watcher->find("orders")->instances().largest(), 9u);
+              registry.push(event(R"(,"largest":9)"));
+              registry.push(event(""));
+            })
+      .when("no more than are listed", told(3))
+      .run();
+  EXPECT_EQ(observer.told, (Told{"orders: +o-1", "orders:", "orders:"}));
+  EXPECT_EQ(watcher->find("orders")->instances().largest(), 1u);
+}
+
 TEST_F(WatcherTest, ReportsWhatChangedWhileItWasAway) {
   std::vector<std::string> ids = {"o-1", "o-2"};
   registry.on_watch = [&ids](const std::string&) { return snapshot("orders", ids); };
@@ -334,6 +354,22 @@ struct FixedClock final : base::Clock {
   base::Now now() const override { return {0, wall_ms}; }
   int64_t wall_ms = 1'000'000'000'000;
 };
+
+TEST_F(WatcherTest, ForgetsALargestSizeOfMoreThanAnHourAgo) {
+  const FixedClock clock;
+  options.clock = &clock;
+  registry.on_watch = [](const std::string&) { return kAlive; };
+  for (const int64_t age_ms : {Watcher::kLargestMemoryMs - 1, Watcher::kLargestMemoryMs}) {
+    Watcher::Restored& restored = options.restored["orders"];
+    restored = {list_of({"o-1"}), Directory::Source::kCache, clock.wall_ms - age_ms};
+    restored.list.set_largest(9);
+    observer.told.clear();
+    watch({"orders"});
+    Scenario(loop).when("confirmed", told(1)).run();
+    const bool old = age_ms == Watcher::kLargestMemoryMs;
+    EXPECT_EQ(watcher->find("orders")->instances().largest(), old ? 1u : 9u);
+  }
+}
 
 TEST_F(WatcherTest, ARegistryMayHaveForgottenOldLists) {
   const FixedClock clock;
