@@ -328,5 +328,23 @@ TEST(Direct, WhatAnotherNodeTellsIsStillOwedToTheBus) {
   EXPECT_EQ(one.registry->owed_changes(), 1u);
 }
 
+TEST(ReadStamp, TellsWhatOperatorsSayFromWhatIsRegistered) {
+  Lone one;
+  one.add("o-1");
+  const InstanceKey key{{kDefaultNamespace, "orders"}, "o-1"};
+  const auto stamp = [&](const InstanceKey& of, bool of_override) {
+    const auto read = one.registry->step(ReadStamp{of, of_override}, one.now, one.out);
+    return std::get<StampRead>(*read).stamp;
+  };
+  const Stamp registered = stamp(key, false);
+  EXPECT_GT(registered, Stamp{});
+  EXPECT_EQ(stamp(key, true), Stamp{});
+  const auto said =
+      one.registry->step(SetOverride{key, 7, false, "alice", ""}, one.now, one.out);
+  EXPECT_EQ(stamp(key, true), std::get<OverrideChanged>(*said).stamp);
+  EXPECT_EQ(stamp(key, false), registered);
+  EXPECT_EQ(stamp({{kDefaultNamespace, "carts"}, "c-1"}, true), Stamp{});
+}
+
 }  // namespace
 }  // namespace callbook::core

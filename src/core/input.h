@@ -273,6 +273,7 @@ struct MirrorRecords {
 /// How far this node is with one instance, for another that waits until a change has come here.
 struct ReadStamp {
   InstanceKey key;
+  bool of_override = false;  ///< with what operators say of it; else with its registration
 };
 
 /// What the checks of a service's instances say, a part at a time: of those behind `after`, about

@@ -153,7 +153,7 @@ struct RecordsRead {
   std::shared_ptr<const Part> part;
 };
 
-/// What is known here of an instance's registration.
+/// What is known here of an instance's registration, or of what operators say of it.
 struct StampRead {
   Stamp stamp;           ///< zero: nothing
   uint64_t version = 0;  ///< at which its service stands

@@ -292,6 +292,10 @@ Result<Reply> Registry::apply(const ReadRecords& input, Now, Outputs&) {
 Result<Reply> Registry::apply(const ReadStamp& input, Now, Outputs&) {
   const Service* service = catalog_.find(input.key.service);
   if (service == nullptr) return Reply(StampRead{});
+  if (input.of_override) {
+    const Override* said = service->find_override(input.key.id);
+    return Reply(StampRead{said == nullptr ? Stamp{} : said->stamp, service->version()});
+  }
   return Reply(StampRead{catalog_.state_of(*service, input.key.id).stamp, service->version()});
 }
 

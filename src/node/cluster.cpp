@@ -363,14 +363,24 @@ void Cluster::snapshot_ended(const base::Status& status) {
 }
 
 void Cluster::ask_seen(const core::SeenQuestion& question, SeenPoll::Done done) {
-  std::vector<Endpoint> nodes;
+  std::vector<SeenPoll::Node> nodes;
+  std::vector<std::string> silent;
   for (const auto& [name, peer] : peers_.all()) {
-    if (!Peers::is_heard(peer, now_ms())) continue;
-    if (const auto endpoint = parse_endpoint("http", peer.card.http); endpoint.ok()) {
-      nodes.push_back(*endpoint);
+    const auto endpoint = parse_endpoint("http", peer.card.http);
+    if (Peers::is_heard(peer, now_ms()) && endpoint.ok()) {
+      nodes.push_back({name, *endpoint});
+    } else if (!peer.card.leaving) {  // one that has said goodbye is gone for good
+      silent.push_back(name);
     }
   }
-  seen_.ask(question, nodes, std::move(done));
+  const std::string bus = bus_connected_ ? "" : report_.bus;
+  seen_.ask(question, nodes,
+            [silent = std::move(silent), bus, done = std::move(done)](core::Seen seen) mutable {
+              seen.unheard.insert(seen.unheard.end(), silent.begin(), silent.end());
+              std::sort(seen.unheard.begin(), seen.unheard.end());
+              if (!seen.heard()) seen.bus = bus;
+              done(std::move(seen));
+            });
 }
 
 // --- For people and programs ---

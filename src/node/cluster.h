@@ -65,7 +65,7 @@ class Cluster final : public CoreDriver::Others, public peer::PeerDialect::Door 
   /// The bus has something to take. Any thread.
   void wake();
 
-  /// Asks every other node that is heard. Core's loop.
+  /// Asks every other node that is heard, and names those that are silent. Core's loop.
   void ask_seen(const core::SeenQuestion& question, SeenPoll::Done done);
 
   /// Another node that serves and is heard, each in its turn; none: there is none. Core's loop.

@@ -22,9 +22,10 @@ void PeerLine::post(std::string_view path, std::string body, int64_t timeout_ms,
     busy_ = false;
     if (!response.ok()) return on_answer(response.error());
     if (response->status == 200) return on_answer(response->body);
-    // A release without the route answers 404.
-    const auto code =
-        response->status == 404 ? base::ErrorCode::kNotFound : base::ErrorCode::kIo;
+    using base::ErrorCode;
+    const ErrorCode code = response->status == 404   ? ErrorCode::kNotFound
+                           : response->status == 400 ? ErrorCode::kInvalid
+                                                     : ErrorCode::kIo;
     on_answer(base::Error{code, "peer", fmt::format("was answered with {}", response->status),
                           std::nullopt});
   });

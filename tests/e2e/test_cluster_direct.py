@@ -1,11 +1,14 @@
 """The bus is away: what is changed at one node reaches the others directly, and nothing twice."""
 
+import os
+import signal
+import subprocess
 import time
 
 import pytest
 
 from cluster import Consumer, Link, until_listed
-from registry import registration, until
+from registry import assert_problem, binary, clean_environment, registration, until
 from test_cluster import FAST, Provider
 
 
@@ -136,3 +139,106 @@ def test_records_of_another_cluster_are_refused(make_cluster):
         assert node.call("POST", "/v1/peer/records", body).status == status
     assert node.call("POST", "/v1/peer/records", b"\x01\x7fnonsense").status == 400
     assert node.call("GET", "/v1/peer/records").status == 405
+
+
+def override(node, query="", **body):
+    answer = node.call("PUT", "/v1/services/app/instances/a-1/override" + query,
+                       {"by": "alice", **body})
+    assert answer.status == 200, answer
+    return answer.json
+
+
+def cli(node, *arguments):
+    done = subprocess.run([binary(), *arguments, "--registry", f"127.0.0.1:{node.port}"],
+                          env=clean_environment({"USER": "e2e"}), capture_output=True, text=True,
+                          timeout=60)
+    return done.returncode, done.stdout + done.stderr
+
+
+def test_a_node_alone_has_no_other_that_has_not_heard(make_node):
+    node = make_node().start()
+    node.register("app", "a-1")
+    said = override(node, "?until=heard", weight=7)
+    assert (said["heard"], said["unheard"]) == (True, []) and "bus" not in said
+    assert cli(node, "isolate", "app/a-1", "--by", "alice") == \
+        (0, "app/a-1 is out of service, by alice\n")
+    assert_problem(node.call("PUT", "/v1/services/app/instances/a-1/override?until=seen",
+                             {"by": "alice", "weight": 1}), 400, "invalid", "until")
+    assert_problem(node.deregister("app", "a-1", until="never"), 400, "invalid", "until")
+
+
+def test_changes_are_answered_once_all_nodes_have_heard_of_them(make_cluster):
+    cluster = make_cluster(flags=FAST).start()
+    first, second, third = cluster.nodes
+    first.register("app", "a-1")
+    first.register("app", "a-2")
+    cluster.settle()
+    for _ in range(20):
+        began = time.monotonic()
+        said = override(second, "?until=heard", weight=7)
+        assert (said["heard"], said["unheard"]) == (True, []), said
+        assert time.monotonic() - began < 1.5
+        for node in cluster.nodes:
+            assert [i.get("weight") for i in node.get("app")["instances"] if i["id"] == "a-1"] == [7]
+        said = second.call("DELETE", "/v1/services/app/instances/a-1/override?by=bob&until=heard").json
+        assert (said["heard"], said["unheard"]) == (True, []), said
+        assert all("weight" not in i for i in third.get("app")["instances"])
+    # An operator's removal is an override too, and its watchers are waited for at all nodes.
+    began = time.monotonic()
+    said = second.deregister("app", "a-1", by="alice", until="seen").json
+    assert said["seen"] and "unheard" not in said, said
+    said = second.deregister("app", "a-2", until="heard").json  # by its provider
+    assert (said["heard"], said["unheard"]) == (True, []), said
+    assert time.monotonic() - began < 4
+    assert [node.get("app")["instances"] for node in cluster.nodes] == [[], [], []]
+    code, text = cli(first, "restore", "app/a-1", "--by", "bob")
+    assert (code, text) == (0, "app/a-1 is as its provider says again\n")
+
+
+def test_each_command_ends_with_the_nodes_that_have_not_heard_of_it(make_cluster):
+    cluster = make_cluster(flags=FAST).start()
+    first, second, third = cluster.nodes
+    for name in ("a-1", "a-2", "a-3"):
+        first.register("app", name)
+    cluster.settle()
+    lose_bus(cluster)
+    for node in cluster.nodes:  # without the bus, but not without each other
+        said = override(node, "?until=heard", weight=7)
+        assert (said["heard"], said["unheard"]) == (True, []), said
+    os.kill(second.pid, signal.SIGSTOP)
+    try:
+        began = time.monotonic()
+        said = override(first, "?until=heard", weight=8)
+        assert 1.8 < time.monotonic() - began < 4  # it is still thought to be there
+        assert (said["heard"], said["unheard"], said["bus"]) == (False, ["node-1"], "away"), said
+        time.sleep(5)  # it is silent now: nothing is waited for
+        unheard = "node-1 has not heard of it yet: the bus is away\n"
+        began = time.monotonic()
+        for arguments, text in (
+                (["isolate", "app/a-1"], "app/a-1 is out of service, by alice\n" + unheard),
+                (["weight", "app/a-1", "3"], "app/a-1 has weight 3, by alice\n" + unheard),
+                (["restore", "app/a-1"], "app/a-1 is as its provider says again\n" + unheard)):
+            assert cli(first, *arguments, "--by", "alice") == (0, text)
+        assert time.monotonic() - began < 3
+        for arguments in (["drain", "app/a-2", "--for", "1s", "--no-wait"],
+                          ["deregister", "app/a-3", "--no-wait"], ["deregister", "app/a-1"]):
+            code, text = cli(first, *arguments, "--by", "alice")
+            assert code == 0 and unheard in text, text
+        until(lambda: state_of(third, "app", "a-1") is None, 5, "what the other one has heard")
+    finally:
+        os.kill(second.pid, signal.SIGCONT)
+    until(lambda: state_of(second, "app", "a-1") is None, 10, "the change at the node that woke up")
+    regain_bus(cluster)
+    code, text = cli(first, "restore", "app/a-3", "--by", "bob")
+    assert (code, text) == (0, "app/a-3 is as its provider says again\n")
+
+
+def test_nodes_that_have_said_goodbye_are_not_missed(make_cluster):
+    cluster = make_cluster(nodes=2, flags=FAST).start()
+    first, second = cluster.nodes
+    first.register("app", "a-1")
+    cluster.settle()
+    assert second.stop() == 0
+    time.sleep(5.5)  # longer than a node is thought to be there
+    said = override(first, "?until=heard", weight=7)
+    assert (said["heard"], said["unheard"]) == (True, []), said

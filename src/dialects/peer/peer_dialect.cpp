@@ -114,7 +114,7 @@ void PeerDialect::seen(const net::HttpRequest& request, net::HttpExchange exchan
       Round{std::move(exchange), std::vector<SeenAnswer>(items->size()), items->size() + 1});
   for (size_t i = 0; i < items->size(); ++i) {
     const SeenItem& item = (*items)[i];
-    front_.submit(core::ReadStamp{item.instance}, core::Ack::kLocal,
+    front_.submit(core::ReadStamp{item.instance, item.of_override}, core::Ack::kLocal,
                   [this, round, i, item](const base::Result<core::Reply>& reply) {
                     if (!reply.ok()) return round->one_done();
                     const auto& read = std::get<core::StampRead>(*reply);
