@@ -289,8 +289,9 @@ def test_the_bus_away_is_nobodys_death(make_cluster):
             assert [n["state"] for n in heard] == ["serving"] * 3  # they speak directly
             assert second.metrics()["callbook_isolated"] == 0
             cluster.bus.servers[0].restart()
-            consumer.follow(lambda lists: set(lists["patient"].instances)
-                            == {"p-1", "local", "unsafe"})
+            until(lambda: first.call("GET", "/v1/nodes").json["bus"]["state"] == "connected",
+                  what="the bus")
+            assert consumer.ids("patient") == {"p-1", "local", "unsafe"}
         assert first.register("patient", "unsafe", ack="logged").status == 200
         cluster.settle(30)
     finally:
