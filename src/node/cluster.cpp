@@ -53,9 +53,7 @@ Cluster::Cluster(Parts parts, std::string cluster, std::vector<Endpoint> asked)
       peers_(parts.facts->name, cluster),
       reports_(*parts.loop),
       direct_(*parts.loop, std::move(cluster),
-              [this](const core::SettleDirect& settled) {
-                parts_.driver->take(settled, nullptr);
-              }),
+              [this](const core::SettleDirect& settled) { parts_.driver->take(settled, nullptr); }),
       seen_(*parts.loop, *parts.clock) {}
 
 Cluster::~Cluster() = default;
@@ -374,13 +372,19 @@ void Cluster::ask_seen(const core::SeenQuestion& question, SeenPoll::Done done) 
     }
   }
   const std::string bus = bus_connected_ ? "" : report_.bus;
-  seen_.ask(question, nodes,
-            [silent = std::move(silent), bus, done = std::move(done)](core::Seen seen) mutable {
-              seen.unheard.insert(seen.unheard.end(), silent.begin(), silent.end());
-              std::sort(seen.unheard.begin(), seen.unheard.end());
-              if (!seen.heard()) seen.bus = bus;
-              done(std::move(seen));
-            });
+  seen_.ask(
+      question, nodes,
+      [this, silent = std::move(silent), bus, done = std::move(done)](core::Seen seen) mutable {
+        // A node that can't say it takes nothing directly either (release 0.1).
+        if (!bus.empty() && !bus_connected_) {
+          seen.unheard.insert(seen.unheard.end(), seen.cannot_say.begin(), seen.cannot_say.end());
+          seen.cannot_say.clear();
+        }
+        seen.unheard.insert(seen.unheard.end(), silent.begin(), silent.end());
+        std::sort(seen.unheard.begin(), seen.unheard.end());
+        if (!seen.heard()) seen.bus = bus;
+        done(std::move(seen));
+      });
 }
 
 // --- For people and programs ---

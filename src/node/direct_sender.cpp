@@ -20,9 +20,8 @@ void DirectSender::send(const Endpoint& node, const core::DirectBatch& batch) {
   if (line->busy()) return settle_(settled);
   line->post(peer::PeerDialect::kRecordsPath, peer::encode_direct(cluster_, batch.records),
              kTimeoutMs, [this, settled](const base::Result<std::string>& body) mutable {
-               const bool unknown =
-                   !body.ok() && body.error().code == base::ErrorCode::kNotFound;
-               settled.outcome = body.ok()  ? Outcome::kTaken
+               const bool unknown = !body.ok() && body.error().code == base::ErrorCode::kNotFound;
+               settled.outcome = body.ok() ? Outcome::kTaken
                                  : unknown ? Outcome::kUnknown
                                            : Outcome::kFailed;
                settle_(settled);

@@ -16,9 +16,9 @@
 
 namespace callbook::node {
 
-/// Asks other nodes whether a change has come to them, and whether their watchers have been sent it,
-/// again and again until it is so or the time is up. All that is asked of a node goes in one request
-/// at a time, on a connection of its own. Lives on one loop; not thread-safe.
+/// Asks other nodes whether a change has come to them, and whether their watchers have been sent
+/// it, again and again until it is so or the time is up. All that is asked of a node goes in one
+/// request at a time, on a connection of its own. Lives on one loop; not thread-safe.
 class SeenPoll {
  public:
   /// Called once: how many watchers were not sent it, and which nodes did not say that it has come
@@ -52,7 +52,7 @@ class SeenPoll {
     bool heard_suffices = false;
     int64_t deadline_ms = 0;
     int64_t since_ms = 0;
-    int64_t due_ms = 0;  ///< when it is asked next
+    int64_t due_ms = 0;                ///< when it is asked next
     std::map<std::string, Said> said;  ///< by endpoint
     Done done;
 
