@@ -44,7 +44,8 @@ int run_restore(const OperatorOptions& options) {
 }
 
 constexpr const char* kOverrideFooter =
-    "Stays when the provider restarts, until `callbook restore`. Ends with the nodes that have not\n"
+    "Stays when the provider restarts, until `callbook restore`. Ends with the nodes that have "
+    "not\n"
     "heard of it within 2 s, if there are any.\n"
     "Exit code: 0 done, 1 error, 2 usage, 3 not found.";
 

@@ -13,11 +13,12 @@
 namespace callbook::core {
 
 /// What a node owes the bus, in the order in which it was last changed, while the bus is away: the
-/// other nodes are told of it directly, each as far as it has taken it. Numbers grow for the life of
-/// the process. Not thread-safe.
+/// other nodes are told of it directly, each as far as it has taken it. Numbers grow for the life
+/// of the process. Not thread-safe.
 class DirectLine {
  public:
-  /// Of more records than these, those that were changed last are kept; the others wait for the bus.
+  /// Of more records than these, those that were changed last are kept; the others wait for the
+  /// bus.
   static constexpr size_t kMostRecords = 100'000;
 
   struct Change {

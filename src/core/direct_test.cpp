@@ -339,8 +339,7 @@ TEST(ReadStamp, TellsWhatOperatorsSayFromWhatIsRegistered) {
   const Stamp registered = stamp(key, false);
   EXPECT_GT(registered, Stamp{});
   EXPECT_EQ(stamp(key, true), Stamp{});
-  const auto said =
-      one.registry->step(SetOverride{key, 7, false, "alice", ""}, one.now, one.out);
+  const auto said = one.registry->step(SetOverride{key, 7, false, "alice", ""}, one.now, one.out);
   EXPECT_EQ(stamp(key, true), std::get<OverrideChanged>(*said).stamp);
   EXPECT_EQ(stamp(key, false), registered);
   EXPECT_EQ(stamp({{kDefaultNamespace, "carts"}, "c-1"}, true), Stamp{});

@@ -58,11 +58,11 @@ struct NodeFacts {
 /// Have all who watch a service been sent what was done to one instance of it?
 struct SeenQuestion {
   InstanceKey instance;
-  Stamp stamp;                   ///< of the change
-  uint64_t version = 0;          ///< of the change, on this node
-  int64_t deadline_ms = 0;       ///< of the monotonic clock
-  bool of_override = false;      ///< it is an operator's: `stamp` is the override's
-  bool heard_suffices = false;   ///< that the nodes know of it is enough; watchers do not count
+  Stamp stamp;                  ///< of the change
+  uint64_t version = 0;         ///< of the change, on this node
+  int64_t deadline_ms = 0;      ///< of the monotonic clock
+  bool of_override = false;     ///< it is an operator's: `stamp` is the override's
+  bool heard_suffices = false;  ///< that the nodes know of it is enough; watchers do not count
 };
 
 /// What has not seen it.

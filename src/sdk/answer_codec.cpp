@@ -133,7 +133,8 @@ namespace {
 
 void read_names(const ObjectReader& reader, std::string_view field,
                 std::vector<std::string>& names) {
-  reader.each_item(field, [&](Element item) { reader.take_text(field, item, names.emplace_back()); });
+  reader.each_item(field,
+                   [&](Element item) { reader.take_text(field, item, names.emplace_back()); });
 }
 
 void read_nodes(const ObjectReader& reader, NodesBehind& nodes) {

@@ -25,7 +25,8 @@ bool names(std::string_view what, std::string_view name) {
 
 /// Whether what is described is between a node and something else than a node.
 bool spares_nodes(std::string_view what) {
-  return what.find("bus") != std::string_view::npos || what.find("client") != std::string_view::npos;
+  return what.find("bus") != std::string_view::npos ||
+         what.find("client") != std::string_view::npos;
 }
 
 bool of_bus(Fault kind) {

@@ -318,9 +318,8 @@ void NodeProcess::send_direct(core::DirectBatch batch) {
     if (core::node_id_of(other->name()) != batch.to) continue;
     around_.links.send_datagram(
         Links::node(index_), Links::node(other->index()), [to = other.get(), told, answer] {
-          to->reach([to, told, answer](NodeProcess& process) {
-            answer(*to, process.hear_direct(told));
-          });
+          to->reach(
+              [to, told, answer](NodeProcess& process) { answer(*to, process.hear_direct(told)); });
         });
   }
 }

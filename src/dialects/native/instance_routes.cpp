@@ -177,17 +177,16 @@ void NativeDialect::removed(const core::InstanceKey& instance,
   }
   const int64_t wait_ms = removal.drain_ms > 0 ? removal.drain_ms : kSeenWaitMs;
   change.deadline_ms = front_.now().mono_ms + wait_ms;
-  front_.when_seen_everywhere(
-      std::move(change),
-      [this, gone, exchange = std::move(exchange)](const core::Seen& seen) mutable {
-        net::HttpResponse response;
-        base::JsonWriter json(response.body);
-        json.begin_object().field("version", gone.version);
-        append_seen(json, seen);
-        json.end_object();
-        show_stamp(response, gone.stamp);
-        exchange.respond(std::move(response));
-      });
+  front_.when_seen_everywhere(std::move(change), [this, gone, exchange = std::move(exchange)](
+                                                     const core::Seen& seen) mutable {
+    net::HttpResponse response;
+    base::JsonWriter json(response.body);
+    json.begin_object().field("version", gone.version);
+    append_seen(json, seen);
+    json.end_object();
+    show_stamp(response, gone.stamp);
+    exchange.respond(std::move(response));
+  });
 }
 
 void NativeDialect::batch(Call& call) {

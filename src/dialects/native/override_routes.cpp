@@ -40,8 +40,7 @@ void NativeDialect::answer_change(core::SeenQuestion change, Until until,
   change.heard_suffices = true;
   change.deadline_ms = front_.now().mono_ms + kHeardWaitMs;
   front_.when_seen_everywhere(
-      std::move(change),
-      [answer, exchange = std::move(exchange)](const core::Seen& seen) mutable {
+      std::move(change), [answer, exchange = std::move(exchange)](const core::Seen& seen) mutable {
         answer(exchange, &seen);
       });
 }
@@ -69,12 +68,9 @@ void NativeDialect::set_override(Call& call) {
   const auto stamp = take_stamp(call);
   auto body = json_.override_body(call.request.body);
   if (!accept(call, stamp) || !accept(call, body)) return;
-  core::SetOverride wanted{*key,
-                           body->weight,
-                           body->out_of_service,
-                           std::move(body->by),
-                           std::move(body->reason),
-                           *stamp};
+  core::SetOverride wanted{
+      *key,  body->weight, body->out_of_service, std::move(body->by), std::move(body->reason),
+      *stamp};
   front_.submit(std::move(wanted), *ack, call.caller(),
                 answering_override(std::move(*key), *until, std::move(call.exchange)));
 }

@@ -15,8 +15,8 @@ namespace callbook::peer {
 
 /// What nodes of one cluster ask of each other by HTTP, beside what goes over the bus
 /// (docs/formats/bus.md): snapshots, whether a change has been seen, probes, consumers' reports,
-/// who has a name, and beats and changed records while the bus can't carry them. One per I/O thread; borrows what it is
-/// given.
+/// who has a name, and beats and changed records while the bus can't carry them. One per I/O
+/// thread; borrows what it is given.
 class PeerDialect final : public net::HttpHandler {
  public:
   /// The node's side of it. Thread-safe.
