@@ -6,7 +6,7 @@
 #include <fmt/format.h>
 
 #include "cli/commands.h"
-#include "cli/operator_options.h"
+#include "cli/operator_call.h"
 
 namespace callbook::cli {
 namespace {
@@ -31,8 +31,7 @@ std::string reach(const sdk::RemovalAnswer& answer) {
   }
   if (answer.unreached > 0) {
     text += text.empty() ? "" : ", ";
-    text += counted(answer.unreached, "node has", "nodes have") +
-            " not confirmed it (`callbook nodes` shows which is away)";
+    text += counted(answer.unreached, "node has", "nodes have") + " not confirmed it";
   }
   return text;
 }
@@ -46,16 +45,18 @@ int run_removal(const RemovalOptions& options) {
   const auto name = named_instance(options);
   if (!name) return kUsage;
   const sdk::Operator who{author(options), options.reason};
-  const auto answer = ask<sdk::RemovalAnswer>(options, [&](sdk::NativeClient& client, auto done) {
-    client.remove(name->service, name->id, who, {options.drain_ms, !options.no_wait},
-                  std::move(done));
-  });
+  const auto answer = ask_until<sdk::RemovalAnswer>(
+      options, options.no_wait ? sdk::Until::kHeard : sdk::Until::kSeen,
+      [&](sdk::NativeClient& client, sdk::Until until, auto done) {
+        client.remove(name->service, name->id, who, {options.drain_ms, until}, std::move(done));
+      });
   if (!answer.ok()) return report_refusal(answer.error());
   const std::string what = options.drain_ms > 0
                                ? fmt::format("drains for {}", duration(options.drain_ms))
                                : "is deregistered";
   fmt::print("{} {}, by {}{}\n", options.instance, what, who.by,
              options.no_wait ? "" : "; " + reach(*answer));
+  print_behind(answer->nodes);
   fmt::print("it stays out until `{}`, or until a new process takes its place\n",
              restore_command(options.name_space, options.instance));
   return answer->unseen + answer->unreached == 0 ? kOk : kFailed;

@@ -6,7 +6,7 @@
 #include <fmt/format.h>
 
 #include "cli/commands.h"
-#include "cli/operator_options.h"
+#include "cli/operator_call.h"
 
 namespace callbook::cli {
 namespace {
@@ -18,29 +18,35 @@ struct WeightOptions : OperatorOptions {
 int say(const OperatorOptions& options, const sdk::Override& wanted, std::string_view what) {
   const auto name = named_instance(options);
   if (!name) return kUsage;
-  const std::string by = author(options);
-  const auto version = ask<uint64_t>(options, [&](sdk::NativeClient& client, auto done) {
-    client.set_override(name->service, name->id, wanted, by, options.reason, std::move(done));
-  });
-  if (!version.ok()) return report_refusal(version.error());
-  fmt::print("{} {}, by {}\n", options.instance, what, by);
+  const sdk::Operator who{author(options), options.reason};
+  const auto answer = ask_until<sdk::ChangeAnswer>(
+      options, sdk::Until::kHeard, [&](sdk::NativeClient& client, sdk::Until until, auto done) {
+        client.set_override(name->service, name->id, wanted, who, until, std::move(done));
+      });
+  if (!answer.ok()) return report_refusal(answer.error());
+  fmt::print("{} {}, by {}\n", options.instance, what, who.by);
+  print_behind(answer->nodes);
   return kOk;
 }
 
 int run_restore(const OperatorOptions& options) {
   const auto name = named_instance(options);
   if (!name) return kUsage;
-  const auto version = ask<uint64_t>(options, [&](sdk::NativeClient& client, auto done) {
-    client.remove_override(name->service, name->id, author(options), options.reason,
-                           std::move(done));
-  });
-  if (!version.ok()) return report_refusal(version.error());
+  const sdk::Operator who{author(options), options.reason};
+  const auto answer = ask_until<sdk::ChangeAnswer>(
+      options, sdk::Until::kHeard, [&](sdk::NativeClient& client, sdk::Until until, auto done) {
+        client.remove_override(name->service, name->id, who, until, std::move(done));
+      });
+  if (!answer.ok()) return report_refusal(answer.error());
   fmt::print("{} is as its provider says again\n", options.instance);
+  print_behind(answer->nodes);
   return kOk;
 }
 
 constexpr const char* kOverrideFooter =
-    "Stays when the provider restarts, until `callbook restore`.\n"
+    "Stays when the provider restarts, until `callbook restore`. Ends with the nodes that have "
+    "not\n"
+    "heard of it within 2 s, if there are any.\n"
     "Exit code: 0 done, 1 error, 2 usage, 3 not found.";
 
 }  // namespace

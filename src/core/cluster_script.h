@@ -30,6 +30,8 @@ namespace callbook::core {
 ///   A isolate orders/o-1 | A weigh orders/o-1 weight=7 | A restore orders/o-1
 ///   cut A | heal A     A from and to the bus (beats included)
 ///   clock A -3600000   moves A's wall clock
+///   lines              from now on nodes reach each other directly too, whether cut or not
+///   line A down|up     all that goes between A and others directly is lost
 ///   kill A             its memory is gone; its store stays
 ///   recreate           the bus is made anew, empty
 ///   advance 5000       time passes, in ticks of 100 ms; all that is due is brought
@@ -59,7 +61,8 @@ class ClusterScript {
     std::map<std::string, std::pair<uint64_t, std::string>> store;
     int64_t wall_offset_ms = 0;
     uint64_t boot = 0;
-    bool connected = true;
+    bool connected = true;  ///< to the bus
+    bool reached = true;    ///< by others, directly
   };
 
   base::Now now(const Node& node) const {
@@ -84,6 +87,12 @@ class ClusterScript {
     if (first == "cut") return connect(word(in), false);
     if (first == "heal") return connect(word(in), true);
     if (first == "recreate") return recreate();
+    if (first == "lines") return lines_ = true, "";
+    if (first == "line") {
+      Node& node = nodes_.at(word(in));
+      node.reached = word(in) == "up";
+      return "";
+    }
     if (first == "show") return show();
     if (first == "advance") return advance(std::stoll(word(in)));
     if (first == "clock") {
@@ -227,7 +236,8 @@ class ClusterScript {
     for (const Incident& incident : out.incidents.all()) {
       incidents_.emplace_back(node.registry->options().node, incident);
     }
-    if (!out.beat.empty() && node.connected) beats_.emplace_back(&node, out.beat);
+    if (!out.beat.empty()) beats_.emplace_back(&node, out.beat);
+    for (DirectBatch& batch : out.direct) direct_.emplace_back(&node, std::move(batch));
     if (out.wants_snapshot) snapshots_.push_back(&node);
     std::string text;
     if (!reply.ok()) text = fmt::format("  refused {}\n", base::name_of(reply.error().code));
@@ -320,12 +330,37 @@ class ClusterScript {
     const auto beats = std::exchange(beats_, {});
     for (const auto& [sender, bytes] : beats) {
       for (auto& [name, node] : nodes_) {
-        if (node.registry && node.connected && &node != sender) out += step(node, HearBeat{bytes});
+        const bool hears = (sender->connected && node.connected) || meet(*sender, node);
+        if (node.registry && hears && &node != sender) out += step(node, HearBeat{bytes});
       }
     }
+    auto direct = std::exchange(direct_, {});
+    for (auto& [sender, batch] : direct) tell(*sender, batch, out);
     const auto snapshots = std::exchange(snapshots_, {});
     for (Node* node : snapshots) give_snapshot(*node, out);
-    return !fetches.empty() || !beats.empty() || !snapshots.empty();
+    return !fetches.empty() || !beats.empty() || !direct.empty() || !snapshots.empty();
+  }
+
+  bool meet(const Node& one, const Node& other) const {
+    return lines_ && one.reached && other.reached;
+  }
+
+  void tell(Node& sender, const DirectBatch& batch, std::string& out) {
+    for (auto& [name, node] : nodes_) {
+      if (!node.registry || node_id_of(node.registry->options().node) != batch.to) continue;
+      SettleDirect settled{batch.to, batch.through, SettleDirect::Outcome::kFailed};
+      if (meet(sender, node)) {
+        settled.outcome = SettleDirect::Outcome::kTaken;
+        std::vector<BusMessage> records;
+        for (size_t i = 0; i < batch.records.size(); ++i) {
+          records.push_back({0, batch.records[i].key, batch.records[i].value});
+          ++told_;
+        }
+        out += step(node, ApplyDirect{records});
+      }
+      if (sender.registry) out += step(sender, settled);
+      return;
+    }
   }
 
   void give_snapshot(Node& taker, std::string& out) {
@@ -360,6 +395,7 @@ class ClusterScript {
                            node.registry->counters().name_conflicts);
       }
     }
+    if (told_ > 0) out += fmt::format("  {} records were told directly\n", told_);
     return out + (digests.size() == 1 ? "  digests agree\n" : "  digests differ\n");
   }
 
@@ -372,6 +408,9 @@ class ClusterScript {
   std::vector<std::pair<Node*, std::string>> beats_;
   std::vector<Node*> snapshots_;
   std::vector<std::pair<std::string, Incident>> incidents_;
+  std::vector<std::pair<Node*, DirectBatch>> direct_;
+  bool lines_ = false;
+  uint64_t told_ = 0;  ///< records that were taken directly
 };
 
 }  // namespace callbook::core

@@ -58,16 +58,22 @@ struct NodeFacts {
 /// Have all who watch a service been sent what was done to one instance of it?
 struct SeenQuestion {
   InstanceKey instance;
-  Stamp stamp;              ///< of the change
-  uint64_t version = 0;     ///< of the change, on this node
-  int64_t deadline_ms = 0;  ///< of the monotonic clock
+  Stamp stamp;                  ///< of the change
+  uint64_t version = 0;         ///< of the change, on this node
+  int64_t deadline_ms = 0;      ///< of the monotonic clock
+  bool of_override = false;     ///< it is an operator's: `stamp` is the override's
+  bool heard_suffices = false;  ///< that the nodes know of it is enough; watchers do not count
 };
 
-/// Who has not.
+/// What has not seen it.
 struct Seen {
   uint64_t unseen = 0;     ///< watchers that it has not been sent to
-  uint64_t unreached = 0;  ///< nodes that did not say that it has come to them
+  uint64_t unreached = 0;  ///< nodes that are heard, and did not say that it has come to them
+  std::vector<std::string> unheard = {};     ///< their names, and those of nodes that are silent
+  std::vector<std::string> cannot_say = {};  ///< of them, nodes of a release that can't say
+  std::string bus = {};  ///< why it may be so: "away", "connecting", "refused"; empty: connected
   bool all() const { return unseen == 0 && unreached == 0; }
+  bool heard() const { return unheard.empty() && unreached == 0; }
 };
 
 /// Another data center, as it is shown on one thread.

@@ -235,6 +235,24 @@ struct ApplySnapshot {
   std::span<const BusMessage> records;
 };
 
+/// Records that another node has changed and can't bring by the bus (DirectBatch there). Views
+/// borrow until step() returns.
+struct ApplyDirect {
+  std::span<const BusMessage> records;
+};
+
+/// What came of a DirectBatch.
+struct SettleDirect {
+  enum class Outcome : uint8_t {
+    kTaken,
+    kFailed,  ///< it may or may not have been lost: worth another attempt
+    kUnknown  ///< the node is of a release that takes none
+  };
+  NodeId node = 0;
+  uint64_t through = 0;  ///< of the batch
+  Outcome outcome = Outcome::kFailed;
+};
+
 /// Another node asks for a snapshot, a part at a time: about `most` records from `cursor` on.
 /// Refused with kNotReady unless this node serves what the others serve too.
 struct ReadRecords {
@@ -255,6 +273,7 @@ struct MirrorRecords {
 /// How far this node is with one instance, for another that waits until a change has come here.
 struct ReadStamp {
   InstanceKey key;
+  bool of_override = false;  ///< with what operators say of it; else with its registration
 };
 
 /// What the checks of a service's instances say, a part at a time: of those behind `after`, about
@@ -271,6 +290,6 @@ using Input =
                  SetStatus, RefreshInstance, DeregisterInstance, SetOverride, RemoveOverride,
                  MergeRecord, FinishLoading, AdvanceTime, ReportBus, ReportBusLost, ApplyBatch,
                  SettlePublication, HearBeat, ApplySnapshot, MirrorRecords, ReadRecords, ReadStamp,
-                 ReadChecks, ClaimName>;
+                 ReadChecks, ClaimName, ApplyDirect, SettleDirect>;
 
 }  // namespace callbook::core

@@ -118,6 +118,7 @@ class RecordBatch {
   void end() { items_.back().value_end = bytes_.size(); }
 
   size_t size() const { return items_.size(); }
+  size_t byte_count() const { return bytes_.size(); }
   bool empty() const { return items_.empty(); }
   /// Valid until the batch changes.
   Item operator[](size_t i) const {
@@ -152,7 +153,7 @@ struct RecordsRead {
   std::shared_ptr<const Part> part;
 };
 
-/// What is known here of an instance's registration.
+/// What is known here of an instance's registration, or of what operators say of it.
 struct StampRead {
   Stamp stamp;           ///< zero: nothing
   uint64_t version = 0;  ///< at which its service stands
@@ -227,6 +228,15 @@ struct ReportPassedOn {
   std::string by;
 };
 
+/// Records that were changed here while the bus is away, whole and merged, for one other node:
+/// brought there as ApplyDirect, and answered by SettleDirect. The bus carries them later all the
+/// same.
+struct DirectBatch {
+  NodeId to = 0;
+  uint64_t through = 0;
+  RecordBatch records;
+};
+
 /// What steps produced besides their replies. Reused from batch to batch.
 struct Outputs {
   RecordBatch records;
@@ -239,6 +249,7 @@ struct Outputs {
   std::vector<Fetch> fetches;
   bool wants_snapshot = false;          ///< from any serving node; asked for again until it comes
   std::vector<ReportPassedOn> reports;  ///< to be brought to their homes; may be lost
+  std::vector<DirectBatch> direct;
   std::string beat;  ///< to be brought to every other node by whatever way; may be lost
   std::vector<RecordSettled> settled;
 
@@ -251,6 +262,7 @@ struct Outputs {
     fetches.clear();
     wants_snapshot = false;
     reports.clear();
+    direct.clear();
     beat.clear();
     settled.clear();
   }

@@ -19,6 +19,12 @@ class PeerTable {
     bool serving = false;
     int64_t clock_ahead_ms = 0;    ///< its wall clock against this node's, as far as beats tell
     uint32_t differing_beats = 0;  ///< in a row, at equal positions
+
+    // What it is told directly while the bus is away (registry_direct.cpp).
+    uint64_t told = 0;          ///< numbers of DirectLine through here it has taken
+    int64_t telling_ms = 0;     ///< when it was told what it has not answered; 0: it owes no answer
+    int64_t tell_after_ms = 0;  ///< not before
+    bool deaf = false;          ///< its release takes nothing
   };
 
   PeerTable(NodeId self, int64_t lost_after_ms) : self_(self), lost_after_ms_(lost_after_ms) {}
@@ -28,6 +34,19 @@ class PeerTable {
     Peer& peer = peers_[node];
     peer.heard_ms = now_ms;
     return peer;
+  }
+  Peer* find(NodeId node) {
+    const auto found = peers_.find(node);
+    return found == peers_.end() ? nullptr : &found->second;
+  }
+  /// It has started anew: nothing is known of what it has been told.
+  static void begin_anew(Peer& peer, uint64_t boot) {
+    peer.boot = boot;
+    peer.differing_beats = 0;
+    peer.told = 0;
+    peer.telling_ms = 0;
+    peer.tell_after_ms = 0;
+    peer.deaf = false;
   }
   /// This node was not there to listen: nobody is blamed for what it missed.
   void excuse_all(int64_t now_ms) {

@@ -62,7 +62,8 @@ bool is_not_a_clients(const Input& input) {
                std::is_same_v<Wanted, AdvanceTime> || std::is_same_v<Wanted, ReportBus> ||
                std::is_same_v<Wanted, ReportBusLost> || std::is_same_v<Wanted, ApplyBatch> ||
                std::is_same_v<Wanted, SettlePublication> || std::is_same_v<Wanted, HearBeat> ||
-               std::is_same_v<Wanted, ClaimName> || std::is_same_v<Wanted, ApplySnapshot> ||
+               std::is_same_v<Wanted, ClaimName> || std::is_same_v<Wanted, ApplyDirect> ||
+               std::is_same_v<Wanted, SettleDirect> || std::is_same_v<Wanted, ApplySnapshot> ||
                std::is_same_v<Wanted, MirrorRecords>;
       },
       input);

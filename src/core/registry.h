@@ -13,6 +13,7 @@
 #include "base/result.h"
 #include "base/time.h"
 #include "core/catalog.h"
+#include "core/direct_line.h"
 #include "core/dump_cursor.h"
 #include "core/feature_readers.h"
 #include "core/hybrid_clock.h"
@@ -136,6 +137,8 @@ class Registry {
     uint64_t stalls = 0;
     uint64_t not_understood = 0;  ///< messages of a format this release does not read
     uint64_t name_conflicts = 0;  ///< beats under this node's own name or id
+    uint64_t told_directly = 0;   ///< records brought to another node without the bus
+    uint64_t heard_directly = 0;  ///< likewise, from another node
     uint64_t unchanged = 0;       ///< registrations that nobody was told of
     uint64_t suspected = 0;
     uint64_t reported = 0;  ///< instances probed because consumers reported them
@@ -438,13 +441,19 @@ class Registry {
   uint64_t change(const Service& service, std::string_view id, base::Now now, Outputs& out);
   void store(const Service& service, std::string_view id, Outputs& out);
   void fetch(Stream stream, base::Now now, Outputs& out);
-  bool write_current(std::string_view key, uint64_t ticket, base::Now now, RecordBatch& batch);
+  bool write_current(std::string_view key, uint64_t ticket, base::Now now, bool announces,
+                     RecordBatch& batch);
   void write_mark(base::Now now, Outputs& out);
 
   // The other nodes: registry_cluster.cpp.
   base::Result<Reply> apply(const HearBeat& input, base::Now now, Outputs& out);
   base::Result<Reply> apply(const ClaimName& input, base::Now now, Outputs& out);
   base::Result<Reply> apply(const ApplySnapshot& input, base::Now now, Outputs& out);
+  // … without the bus: registry_direct.cpp.
+  base::Result<Reply> apply(const ApplyDirect& input, base::Now now, Outputs& out);
+  base::Result<Reply> apply(const SettleDirect& input, base::Now now, Outputs& out);
+  void advance_direct(base::Now now, Outputs& out);
+  void tell(NodeId node, base::Now now, Outputs& out);
   base::Result<Reply> apply(const ReadRecords& input, base::Now now, Outputs& out);
   base::Result<Reply> apply(const ReadStamp& input, base::Now now, Outputs& out);
   void advance_cluster(base::Now now, Outputs& out);
@@ -510,6 +519,7 @@ class Registry {
     int64_t fetched_ms = 0;  ///< when a fetch was asked for that has not been answered; 0 for none
   };
   Outbox outbox_;
+  DirectLine direct_;
   BusPositions positions_{};
   std::array<StreamState, kStreamCount> streams_{};
   bool bus_connected_ = false;

@@ -340,6 +340,7 @@ int64_t Registry::delayed_ms(std::string_view key, Now now) const {
 void Registry::owe(Stream stream, std::string_view key, Outbox::Reason reason, int64_t due_ms,
                    Now now, Outputs& out) {
   if (!options_.clustered) return;
+  if (direct_.active() && reason == Outbox::Reason::kChange) direct_.note(stream, key);
   if (!outbox_.owe(stream, key, reason, version_, due_ms, now.wall_ms)) return;
   const OwedRecord record{stream, key, now.wall_ms};
   out.records.begin(++version_);
@@ -406,18 +407,22 @@ void Registry::publish_due(Now now, Publications& out) {
     RecordBatch& batch = out[index_of(entry->stream)];
     const uint64_t ticket = outbox_.sent(*entry, now.mono_ms);
     // Nothing is known of it any more: it was dropped for its age.
-    if (!write_current(key, ticket, now, batch)) outbox_.drop(*entry);
+    if (!write_current(key, ticket, now, true, batch)) outbox_.drop(*entry);
   }
 }
 
-/// Writes what this node holds of a record now; false if that is nothing.
-bool Registry::write_current(std::string_view key, uint64_t ticket, Now now, RecordBatch& batch) {
+/// Writes what this node holds of a record now; false if that is nothing. `announces`: for the bus,
+/// whose records age.
+bool Registry::write_current(std::string_view key, uint64_t ticket, Now now, bool announces,
+                             RecordBatch& batch) {
   const auto decoded = decode_record(key, {});
   CALLBOOK_CHECK(decoded.ok());
   if (const auto* name = std::get_if<SessionRecord>(&*decoded)) {
     Session* session = sessions_.find(name->id);
     if (session == nullptr || session->liveness.epoch == 0) return false;
-    if (is_home(session->liveness)) session->liveness.announced_wall_ms = now.wall_ms;
+    if (announces && is_home(session->liveness)) {
+      session->liveness.announced_wall_ms = now.wall_ms;
+    }
     write(*session, ticket, batch);
     return true;
   }
@@ -433,7 +438,7 @@ bool Registry::write_current(std::string_view key, uint64_t ticket, Now now, Rec
   KeyState state = catalog_.state_of(*service, name.id);
   const bool nothing = state.kind == RegistrationKind::kNone && state.liveness.epoch == 0;
   if (nothing && state.sections.empty()) return false;
-  if (state.body != nullptr && state.body->holder_kind() == HolderKind::kTtl &&
+  if (announces && state.body != nullptr && state.body->holder_kind() == HolderKind::kTtl &&
       is_home(state.liveness)) {
     catalog_.note_announced(*state.body, now.wall_ms);
     state.liveness.announced_wall_ms = now.wall_ms;

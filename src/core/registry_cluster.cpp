@@ -52,9 +52,8 @@ Result<Reply> Registry::apply(const HearBeat& input, Now now, Outputs&) {
   }
   PeerTable::Peer& peer = peers_.hear(sender, now.mono_ms);
   if (!peer.name.empty() && peer.name != heard->node) ++counters_.name_conflicts;
-  if (peer.boot != heard->boot) peer.differing_beats = 0;
+  if (peer.boot != heard->boot) PeerTable::begin_anew(peer, heard->boot);
   peer.name = heard->node;
-  peer.boot = heard->boot;
   peer.serving = heard->serving;
   readers_.hear(sender, heard->reads, heard->all_read, now.mono_ms);
   peer.clock_ahead_ms = heard->wall_ms - now.wall_ms;
@@ -132,6 +131,7 @@ void Registry::advance_cluster(Now now, Outputs& out) {
     level &= !behind;
     if (behind && streams_[s].fetched_ms != 0) fetch(stream, now, out);  // again, when overdue
   }
+  advance_direct(now, out);
   if (level) in_touch_wall_ms_ = now.wall_ms;
   if (level && now.mono_ms - marked_ms_ >= timing.mark_ms) write_mark(now, out);
   beat(now, out);
@@ -292,9 +292,12 @@ Result<Reply> Registry::apply(const ReadRecords& input, Now, Outputs&) {
 Result<Reply> Registry::apply(const ReadStamp& input, Now, Outputs&) {
   const Service* service = catalog_.find(input.key.service);
   if (service == nullptr) return Reply(StampRead{});
+  const Override* said = service->find_override(input.key.id);
+  if (input.of_override) {
+    return Reply(StampRead{said == nullptr ? Stamp{} : said->stamp, service->version()});
+  }
   Stamp stamp = catalog_.state_of(*service, input.key.id).stamp;
   // What an operator took out left by the override, not by a registration.
-  const Override* said = service->find_override(input.key.id);
   if (said != nullptr && said->exclusion) stamp = std::max(stamp, said->stamp);
   return Reply(StampRead{stamp, service->version()});
 }

@@ -50,8 +50,10 @@ Cluster::Cluster(Parts parts, std::string cluster, std::vector<Endpoint> asked)
     : parts_(parts),
       cluster_(cluster),
       asked_(std::move(asked)),
-      peers_(parts.facts->name, std::move(cluster)),
+      peers_(parts.facts->name, cluster),
       reports_(*parts.loop),
+      direct_(*parts.loop, std::move(cluster),
+              [this](const core::SettleDirect& settled) { parts_.driver->take(settled, nullptr); }),
       seen_(*parts.loop, *parts.clock) {}
 
 Cluster::~Cluster() = default;
@@ -96,6 +98,7 @@ void Cluster::stop() {
   search_timer_.reset();
   lines_.clear();
   reports_.stop();
+  direct_.stop();
   seen_.give_up();
   snapshot_.reset();
 }
@@ -116,6 +119,7 @@ void Cluster::take(bus::Event& event) {
   CoreDriver& driver = *parts_.driver;
   if (const auto* heads = std::get_if<bus::Heads>(&event)) {
     bus_connected_ = true;
+    direct_.rest();
     report_.bus = "connected";
     report_.bus_detail.clear();
     report_.heads = to_core(heads->heads);
@@ -186,6 +190,12 @@ void Cluster::complain_of_rival(const Peers::Heard& heard) {
 void Cluster::hear(std::string card) {
   parts_.loop->post([this, card = std::move(card)] {
     if (running_) take_card(card, false);
+  });
+}
+
+void Cluster::take(peer::DirectRecordsPtr records) {
+  parts_.loop->post([this, records = std::move(records)] {
+    if (running_) parts_.driver->take(core::ApplyDirect{records->records}, records);
   });
 }
 
@@ -276,17 +286,31 @@ void Cluster::carry_out(const core::Outputs& outputs) {
   }
   if (outputs.wants_snapshot) get_snapshot();
   pass_on(outputs.reports);
+  for (const core::DirectBatch& batch : outputs.direct) tell(batch);
   if (!outputs.beat.empty()) send_beat(outputs.beat);
+}
+
+std::optional<Endpoint> Cluster::heard_node(core::NodeId node) const {
+  for (const auto& [name, peer] : peers_.all()) {
+    if (core::node_id_of(name) != node || !Peers::is_heard(peer, now_ms())) continue;
+    if (const auto endpoint = parse_endpoint("http", peer.card.http); endpoint.ok()) {
+      return *endpoint;
+    }
+  }
+  return std::nullopt;
 }
 
 void Cluster::pass_on(const std::vector<core::ReportPassedOn>& reports) {
   for (const core::ReportPassedOn& report : reports) {
-    for (const auto& [name, peer] : peers_.all()) {
-      if (core::node_id_of(name) != report.home || !Peers::is_heard(peer, now_ms())) continue;
-      const auto home = parse_endpoint("http", peer.card.http);
-      if (home.ok()) reports_.send(*home, {report.instance, report.by});
-    }
+    const auto home = heard_node(report.home);
+    if (home) reports_.send(*home, {report.instance, report.by});
   }
+}
+
+void Cluster::tell(const core::DirectBatch& batch) {
+  if (const auto node = heard_node(batch.to)) return direct_.send(*node, batch);
+  using Outcome = core::SettleDirect::Outcome;
+  parts_.driver->take(core::SettleDirect{batch.to, batch.through, Outcome::kFailed}, nullptr);
 }
 
 void Cluster::publish(const core::Publications& publications) {
@@ -337,14 +361,30 @@ void Cluster::snapshot_ended(const base::Status& status) {
 }
 
 void Cluster::ask_seen(const core::SeenQuestion& question, SeenPoll::Done done) {
-  std::vector<Endpoint> nodes;
+  std::vector<SeenPoll::Node> nodes;
+  std::vector<std::string> silent;
   for (const auto& [name, peer] : peers_.all()) {
-    if (!Peers::is_heard(peer, now_ms())) continue;
-    if (const auto endpoint = parse_endpoint("http", peer.card.http); endpoint.ok()) {
-      nodes.push_back(*endpoint);
+    const auto endpoint = parse_endpoint("http", peer.card.http);
+    if (Peers::is_heard(peer, now_ms()) && endpoint.ok()) {
+      nodes.push_back({name, *endpoint});
+    } else if (!peer.card.leaving) {  // one that has said goodbye is gone for good
+      silent.push_back(name);
     }
   }
-  seen_.ask(question, nodes, std::move(done));
+  const std::string bus = bus_connected_ ? "" : report_.bus;
+  seen_.ask(
+      question, nodes,
+      [this, silent = std::move(silent), bus, done = std::move(done)](core::Seen seen) mutable {
+        // A node that can't say it takes nothing directly either (release 0.1).
+        if (!bus.empty() && !bus_connected_) {
+          seen.unheard.insert(seen.unheard.end(), seen.cannot_say.begin(), seen.cannot_say.end());
+          seen.cannot_say.clear();
+        }
+        seen.unheard.insert(seen.unheard.end(), silent.begin(), silent.end());
+        std::sort(seen.unheard.begin(), seen.unheard.end());
+        if (!seen.heard()) seen.bus = bus;
+        done(std::move(seen));
+      });
 }
 
 // --- For people and programs ---

@@ -21,6 +21,7 @@
 #include "node/board.h"
 #include "node/config.h"
 #include "node/core_driver.h"
+#include "node/direct_sender.h"
 #include "node/heard_cards.h"
 #include "node/name_search.h"
 #include "node/peer_line.h"
@@ -64,7 +65,7 @@ class Cluster final : public CoreDriver::Others, public peer::PeerDialect::Door 
   /// The bus has something to take. Any thread.
   void wake();
 
-  /// Asks every other node that is heard. Core's loop.
+  /// Asks every other node that is heard, and names those that are silent. Core's loop.
   void ask_seen(const core::SeenQuestion& question, SeenPoll::Done done);
 
   /// Another node that serves and is heard, each in its turn; none: there is none. Core's loop.
@@ -78,6 +79,8 @@ class Cluster final : public CoreDriver::Others, public peer::PeerDialect::Door 
 
   // PeerDialect::Door
   void hear(std::string card) override;
+  const std::string& cluster() const override { return cluster_; }
+  void take(peer::DirectRecordsPtr records) override;
   std::shared_ptr<const std::string> own_card() const override;
   std::vector<std::string> cards_of(core::NodeId node, uint64_t not_boot) const override {
     return heard_cards_.of(node, not_boot);
@@ -96,6 +99,8 @@ class Cluster final : public CoreDriver::Others, public peer::PeerDialect::Door 
   void drop_unused_lines();
   void speak(const Endpoint& endpoint, const std::string& card);
   void pass_on(const std::vector<core::ReportPassedOn>& reports);
+  void tell(const core::DirectBatch& batch);
+  std::optional<Endpoint> heard_node(core::NodeId node) const;
   void get_snapshot();
   void snapshot_ended(const base::Status& status);
   int64_t now_ms() const { return parts_.clock->now().mono_ms; }
@@ -112,6 +117,7 @@ class Cluster final : public CoreDriver::Others, public peer::PeerDialect::Door 
   bool bus_connected_ = false;
   std::map<std::string, std::unique_ptr<PeerLine>> lines_;  ///< by endpoint; for beats
   ReportSender reports_;
+  DirectSender direct_;
   std::string probed_from_;  ///< who was asked last to probe as well
   SeenPoll seen_;
   std::unique_ptr<peer::SnapshotReader> snapshot_;

@@ -148,12 +148,16 @@ void IoFront::when_seen(core::ServiceKey service, uint64_t version, int64_t dead
 
 void IoFront::when_seen_everywhere(core::SeenQuestion question,
                                    base::UniqueFunction<void(core::Seen)> done) {
+  const size_t parts = (question.heard_suffices ? 0 : 1) + (parts_.ask_others ? 1 : 0);
+  if (parts == 0) return done({});
   const uint64_t asking = ++last_asking_;
-  askings_.emplace(asking, Asking{parts_.ask_others ? 2u : 1u, {}, std::move(done)});
-  when_seen(question.instance.service, question.version, question.deadline_ms,
-            [this, asking](size_t unseen) {
-              note_seen(asking, {unseen, 0});
-            });
+  askings_.emplace(asking, Asking{parts, {}, std::move(done)});
+  if (!question.heard_suffices) {
+    when_seen(question.instance.service, question.version, question.deadline_ms,
+              [this, asking](size_t unseen) {
+                note_seen(asking, {unseen, 0});
+              });
+  }
   if (!parts_.ask_others) return;
   parts_.ask_others(std::move(question), [this, asking](const core::Seen& seen) {
     parts_.own_loop->post([this, asking, seen] { note_seen(asking, seen); });
@@ -166,6 +170,11 @@ void IoFront::note_seen(uint64_t asking, const core::Seen& seen) {
   Asking& one = found->second;
   one.seen.unseen += seen.unseen;
   one.seen.unreached += seen.unreached;
+  if (!seen.heard()) {  // of the other nodes, which are asked as one
+    one.seen.unheard = seen.unheard;
+    one.seen.cannot_say = seen.cannot_say;
+    one.seen.bus = seen.bus;
+  }
   if (--one.parts > 0) return;
   auto answered = askings_.extract(found);
   answered.mapped().done(answered.mapped().seen);

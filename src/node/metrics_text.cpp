@@ -220,6 +220,11 @@ void write_cluster(MetricWriter& out, const CoreReport& core, const ClusterRepor
               core.counters.corrections);
   out.counter("repairs_total", "Times that digests differed and records were announced again.",
               core.counters.repairs);
+  out.counter("told_directly_total",
+              "Records sent to other nodes while the bus was away, repeats included.",
+              core.counters.told_directly);
+  out.counter("heard_directly_total", "Records that other nodes brought without the bus.",
+              core.counters.heard_directly);
   out.counter("streams_reset_total", "Times that a stream was made anew or had lost its end.",
               core.counters.streams_reset);
   out.counter("snapshots_taken_total", "Times that this node joined by another's snapshot.",

@@ -22,8 +22,12 @@ void PeerLine::post(std::string_view path, std::string body, int64_t timeout_ms,
     busy_ = false;
     if (!response.ok()) return on_answer(response.error());
     if (response->status == 200) return on_answer(response->body);
-    on_answer(base::Error{base::ErrorCode::kIo, "peer",
-                          fmt::format("was answered with {}", response->status), std::nullopt});
+    using base::ErrorCode;
+    const ErrorCode code = response->status == 404   ? ErrorCode::kNotFound
+                           : response->status == 400 ? ErrorCode::kInvalid
+                                                     : ErrorCode::kIo;
+    on_answer(base::Error{code, "peer", fmt::format("was answered with {}", response->status),
+                          std::nullopt});
   });
 }
 

@@ -15,7 +15,8 @@ namespace callbook::node {
 /// A connection to another node, for one question at a time. Lives on one loop; not thread-safe.
 class PeerLine {
  public:
-  /// The answer's body. kIo: there was none, or not 200.
+  /// The answer's body. kNotFound, kInvalid: the node's release does not know the question, or
+  /// this form of it. kIo: there was no answer, or another one than 200.
   using OnAnswer = std::function<void(const base::Result<std::string>& body)>;
 
   PeerLine(net::EventLoop& loop, const Endpoint& node) : client_(loop, node.host, node.port) {}

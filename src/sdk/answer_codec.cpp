@@ -129,14 +129,40 @@ base::Result<ServicePage> decode_services(std::string_view json) {
   return result_of(status, std::move(page));
 }
 
+namespace {
+
+void read_names(const ObjectReader& reader, std::string_view field,
+                std::vector<std::string>& names) {
+  reader.each_item(field,
+                   [&](Element item) { reader.take_text(field, item, names.emplace_back()); });
+}
+
+void read_nodes(const ObjectReader& reader, NodesBehind& nodes) {
+  read_names(reader, "unheard", nodes.unheard);
+  read_names(reader, "cannot_say", nodes.cannot_say);
+  reader.read("bus", nodes.bus);
+}
+
+}  // namespace
+
+base::Result<ChangeAnswer> decode_change(std::string_view json) {
+  ChangeAnswer answer;
+  const base::Status status = read_object(json, [&answer](const ObjectReader& reader) {
+    reader.read_number("version", answer.version);
+    read_nodes(reader, answer.nodes);
+  });
+  return result_of(status, std::move(answer));
+}
+
 base::Result<RemovalAnswer> decode_removal(std::string_view json) {
   RemovalAnswer answer;
   const base::Status status = read_object(json, [&answer](const ObjectReader& reader) {
     reader.read_number("version", answer.version);
     reader.read_number("unseen", answer.unseen);
     reader.read_number("unreached", answer.unreached);
+    read_nodes(reader, answer.nodes);
   });
-  return result_of(status, RemovalAnswer{answer});
+  return result_of(status, std::move(answer));
 }
 
 base::Result<uint64_t> decode_number(std::string_view json, std::string_view field) {

@@ -30,11 +30,25 @@ struct RegistrationAnswer {
   uint64_t version = 0;
 };
 
+/// Which nodes do not know of a change yet, where that was asked for.
+struct NodesBehind {
+  std::vector<std::string> unheard;     ///< by name
+  std::vector<std::string> cannot_say;  ///< of an older release, which can't say it
+  std::string bus;                      ///< how the bus is if that may be why: "away"; or empty
+};
+
+/// What an operator's change did.
+struct ChangeAnswer {
+  uint64_t version = 0;
+  NodesBehind nodes;
+};
+
 /// What a removal did.
 struct RemovalAnswer {
   uint64_t version = 0;
   uint64_t unseen = 0;     ///< watchers that have not been sent it, where that was asked for
   uint64_t unreached = 0;  ///< nodes that did not say that it has come to them
+  NodesBehind nodes = {};
 };
 
 /// One line of the list of services.
@@ -61,6 +75,7 @@ struct ServicePage {
 // kInvalid.
 base::Result<SessionGrant> decode_session(std::string_view json);
 base::Result<RegistrationAnswer> decode_registration(std::string_view json);
+base::Result<ChangeAnswer> decode_change(std::string_view json);
 base::Result<RemovalAnswer> decode_removal(std::string_view json);
 base::Result<ServicePage> decode_services(std::string_view json);
 base::Result<Origin> decode_origin(std::string_view json);

@@ -47,6 +47,11 @@ void add_query(std::string& target, const std::string& name, const std::string& 
   target += percent_encode(name) + '=' + percent_encode(value);
 }
 
+void add_until(std::string& target, Until until) {
+  if (until == Until::kHeard) add_query(target, "until", "heard");
+  if (until == Until::kSeen) add_query(target, "until", "seen");
+}
+
 void add_json_body(net::ClientRequest& request, std::string body) {
   if (body.empty()) return;
   request.headers.emplace_back("Content-Type", "application/json");
@@ -177,29 +182,30 @@ void NativeClient::remove(const ServiceName& service, const std::string& id, con
                           const Removal& how, Callback<RemovalAnswer> done) {
   std::string target = instance_target(service, id);
   if (how.drain_ms > 0) add_query(target, "drain", fmt::format("{}ms", how.drain_ms));
-  if (how.until_seen) add_query(target, "until", "seen");
+  add_until(target, how.until);
   add_operator(target, who);
   const int64_t seen_ms = how.drain_ms > 0 ? how.drain_ms : Removal::kSeenWaitMs;
+  const int64_t wait_ms = how.until == Until::kSeen ? seen_ms : 0;
   call<RemovalAnswer>(Method::kDelete, std::move(target), {}, std::move(done), decode_removal,
-                      how.until_seen ? seen_ms : 0);
+                      wait_ms);
 }
 
 void NativeClient::set_override(const ServiceName& service, const std::string& id,
-                                const Override& wanted, const std::string& by,
-                                const std::string& reason, Callback<uint64_t> done) {
-  call<uint64_t>(Method::kPut, override_target(service, id), encode_override(wanted, by, reason),
-                 std::move(done),
-                 [](std::string_view body) { return decode_number(body, "version"); });
+                                const Override& wanted, const Operator& who, Until until,
+                                Callback<ChangeAnswer> done) {
+  std::string target = override_target(service, id);
+  add_until(target, until);
+  call<ChangeAnswer>(Method::kPut, std::move(target), encode_override(wanted, who.by, who.reason),
+                     std::move(done), decode_change);
 }
 
 void NativeClient::remove_override(const ServiceName& service, const std::string& id,
-                                   const std::string& by, const std::string& reason,
-                                   Callback<uint64_t> done) {
+                                   const Operator& who, Until until, Callback<ChangeAnswer> done) {
   std::string target = override_target(service, id);
-  add_query(target, "by", by);
-  if (!reason.empty()) add_query(target, "reason", reason);
-  call<uint64_t>(Method::kDelete, std::move(target), {}, std::move(done),
-                 [](std::string_view body) { return decode_number(body, "version"); });
+  add_query(target, "by", who.by);
+  if (!who.reason.empty()) add_query(target, "reason", who.reason);
+  add_until(target, until);
+  call<ChangeAnswer>(Method::kDelete, std::move(target), {}, std::move(done), decode_change);
 }
 
 void NativeClient::report(const ServiceName& service, const std::string& id, const std::string& by,

@@ -44,12 +44,19 @@ struct Operator {
   std::string reason;
 };
 
+/// What a change is answered for.
+enum class Until : uint8_t {
+  kAccepted,
+  kHeard,  ///< the other nodes know of it, or a short wait is over; release 0.1 refuses it (until)
+  kSeen    ///< every watcher was sent it, or the wait is over; of removals
+};
+
 /// How an instance is taken out.
 struct Removal {
   static constexpr int64_t kSeenWaitMs = 30'000;  ///< the server's, of one that is not drained
 
-  int64_t drain_ms = 0;     ///< it stays listed as draining for so long; 0: it leaves at once
-  bool until_seen = false;  ///< answer when every watcher was sent it, or the wait is over
+  int64_t drain_ms = 0;  ///< it stays listed as draining for so long; 0: it leaves at once
+  Until until = Until::kAccepted;
 };
 
 /// The snapshot of a service, and the document it was read from.
@@ -102,11 +109,10 @@ class NativeClient {
   /// Takes the instance out. The provider itself does so without `who`; an operator's act lasts.
   void remove(const ServiceName& service, const std::string& id, const Operator& who,
               const Removal& how, Callback<RemovalAnswer> done);
-  /// Yields the version of the change.
   void set_override(const ServiceName& service, const std::string& id, const Override& wanted,
-                    const std::string& by, const std::string& reason, Callback<uint64_t> done);
-  void remove_override(const ServiceName& service, const std::string& id, const std::string& by,
-                       const std::string& reason, Callback<uint64_t> done);
+                    const Operator& who, Until until, Callback<ChangeAnswer> done);
+  void remove_override(const ServiceName& service, const std::string& id, const Operator& who,
+                       Until until, Callback<ChangeAnswer> done);
 
   /// Says that calls to the instance fail here. Yields how many consumers have said so lately.
   void report(const ServiceName& service, const std::string& id, const std::string& by,

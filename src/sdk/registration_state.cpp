@@ -84,7 +84,7 @@ class RegistrationState::Keeper final : public RegistrationKeeper::Owner {
     const Endpoint* registry = core_.registries()->current();
     if (registry == nullptr) return done(false);
     client_ = std::make_unique<NativeClient>(core_.loop(), *registry);
-    client_->remove(service, id, {}, {time.count(), true},
+    client_->remove(service, id, {}, {time.count(), Until::kSeen},
                     [done](const base::Result<RemovalAnswer>& answer) {
                       done(answer.ok() && answer->unseen + answer->unreached == 0);
                     });

@@ -53,6 +53,8 @@ void for_each_counter(const core::Registry::Counters& counters, Visit visit) {
   visit("outbox_full", counters.outbox_full);
   visit("tombstones_aged", counters.tombstones_aged);
   visit("stalls", counters.stalls);
+  visit("told_directly", counters.told_directly);
+  visit("heard_directly", counters.heard_directly);
   visit("unchanged", counters.unchanged);
   visit("suspected", counters.suspected);
   visit("reported", counters.reported);
@@ -122,6 +124,7 @@ void Checkers::node_started(size_t node, uint64_t boot) {
   evidence_.records.node_started(node);
   evidence_.trace.name_node(node, evidence_.conditions.name(node));
   limits_.node_started(node);
+  overrides_.node_started(node);
   features_.node_started(node);
   breakers_.node_started(node);
   liveness_.node_started(node);
@@ -214,6 +217,7 @@ void Checkers::stepped(size_t node, const Step& step) {
   const uint64_t rejoined = counters_[node].rejoined_as_new;
   counters_[node] = registry.counters();
   if (counters_[node].rejoined_as_new > rejoined) overrides_.rejoined_as_new();
+  overrides_.on_step(node, step);
   agreement_.on_step(node, registry);
   features_.on_step(node, step);
   joins_.on_step(node);

@@ -23,6 +23,12 @@ bool names(std::string_view what, std::string_view name) {
   return false;
 }
 
+/// Whether what is described is between a node and something else than a node.
+bool spares_nodes(std::string_view what) {
+  return what.find("bus") != std::string_view::npos ||
+         what.find("client") != std::string_view::npos;
+}
+
 bool of_bus(Fault kind) {
   return kind >= Fault::kBusStalled && kind <= Fault::kBusCompacted;
 }
@@ -75,15 +81,18 @@ void Conditions::for_each_concerned(std::string_view what, Visit visit) {
   for (Node& node : nodes_) visit(node);
 }
 
-void Conditions::trouble(Node& node, int64_t until_ms) {
-  node.trouble_until_ms = std::max(node.trouble_until_ms, until_ms);
+void Conditions::trouble(Node& node, bool of_nodes, int64_t until_ms) {
+  node.any.trouble_until_ms = std::max(node.any.trouble_until_ms, until_ms);
+  if (!of_nodes) return;
+  node.to_nodes.trouble_until_ms = std::max(node.to_nodes.trouble_until_ms, until_ms);
 }
 
 void Conditions::fault(Fault kind, std::string_view what) {
   const int64_t now_ms = scheduler_.now_ms();
   if (of_bus(kind)) bus_fault_ms_ = now_ms;
   for_each_concerned(of_bus(kind) ? std::string_view() : what, [&](Node& node) {
-    if (hinders(kind)) trouble(node, now_ms + kLongestFaultMs);
+    const bool of_nodes = !of_bus(kind) && !spares_nodes(what);
+    if (hinders(kind)) trouble(node, of_nodes, now_ms + kLongestFaultMs);
     if (kind == Fault::kDiskFull || kind == Fault::kDiskSyncFailed) node.disk_failed_ms = now_ms;
     if (kind == Fault::kPowerLost) node.power_lost_ms = now_ms;
   });
@@ -102,7 +111,7 @@ void Conditions::node_died(size_t index) {
 }
 
 void Conditions::node_paused(size_t node, int64_t for_ms) {
-  trouble(nodes_[node], scheduler_.now_ms() + for_ms);
+  trouble(nodes_[node], true, scheduler_.now_ms() + for_ms);
 }
 
 void Conditions::phase_changed(size_t index, core::Phase phase) {
@@ -114,25 +123,29 @@ void Conditions::phase_changed(size_t index, core::Phase phase) {
   } else if (node.answering_since_ms == kNever) {
     node.answering_since_ms = scheduler_.now_ms();
   }
-  trouble(node, scheduler_.now_ms());
+  trouble(node, true, scheduler_.now_ms());
 }
 
 void Conditions::link_changed(std::string_view what, bool up) {
   for_each_concerned(what, [&](Node& node) {
-    if (!up) {
-      ++node.links_down;
-    } else if (node.links_down > 0) {
-      --node.links_down;
+    const bool of_nodes = !spares_nodes(what);
+    for (Node::Way* way : {&node.any, &node.to_nodes}) {
+      if (way == &node.to_nodes && !of_nodes) continue;
+      if (!up) {
+        ++way->links_down;
+      } else if (way->links_down > 0) {
+        --way->links_down;
+      }
     }
-    trouble(node, scheduler_.now_ms());
+    trouble(node, of_nodes, scheduler_.now_ms());
   });
 }
 
 void Conditions::faults_ended() {
   faults_ended_ms_ = scheduler_.now_ms();
   for (Node& node : nodes_) {
-    node.links_down = 0;
-    node.trouble_until_ms = scheduler_.now_ms();
+    node.any = {scheduler_.now_ms(), 0};
+    node.to_nodes = node.any;
   }
 }
 
@@ -141,10 +154,17 @@ bool Conditions::answering(size_t index) const {
   return node.running && (node.phase == core::Phase::kServing || node.phase == core::Phase::kStale);
 }
 
+int64_t Conditions::since_ms(size_t index, const Node::Way& way) const {
+  const bool well = serving(index) && way.links_down == 0;
+  return well && way.trouble_until_ms <= scheduler_.now_ms() ? way.trouble_until_ms : kNever;
+}
+
 int64_t Conditions::untroubled_since_ms(size_t index) const {
-  const Node& node = nodes_[index];
-  const bool well = serving(index) && node.links_down == 0;
-  return well && node.trouble_until_ms <= scheduler_.now_ms() ? node.trouble_until_ms : kNever;
+  return since_ms(index, nodes_[index].any);
+}
+
+int64_t Conditions::hears_nodes_since_ms(size_t index) const {
+  return since_ms(index, nodes_[index].to_nodes);
 }
 
 bool Conditions::untroubled_for(size_t index, int64_t span_ms) const {

@@ -49,6 +49,9 @@ class Conditions {
   /// the bus did what it should; kNever while it is not so.
   int64_t untroubled_since_ms(size_t index) const;
   bool untroubled_for(size_t index, int64_t span_ms) const;
+  /// Since when the node has been serving, awake, and connected to all other nodes, whatever the
+  /// bus and the clients do; kNever while it is not so.
+  int64_t hears_nodes_since_ms(size_t index) const;
   /// The same of all nodes.
   bool calm_for(int64_t span_ms) const;
   /// Whether what its process has accepted may not be on its disk.
@@ -73,14 +76,20 @@ class Conditions {
     int64_t started_ms = 0;
     int64_t phase_since_ms = 0;
     int64_t answering_since_ms = INT64_MAX;
-    int64_t trouble_until_ms = 0;
     int64_t power_lost_ms = -1;
-    uint32_t links_down = 0;
+    /// What stood in its way: of all kinds, and of those between nodes alone.
+    struct Way {
+      int64_t trouble_until_ms = 0;
+      uint32_t links_down = 0;
+    };
+    Way any;
+    Way to_nodes;
   };
 
   template <typename Visit>
   void for_each_concerned(std::string_view what, Visit visit);
-  void trouble(Node& node, int64_t until_ms);
+  static void trouble(Node& node, bool of_nodes, int64_t until_ms);
+  int64_t since_ms(size_t index, const Node::Way& way) const;
 
   const Scheduler& scheduler_;
   std::vector<Node> nodes_;

@@ -40,6 +40,8 @@ std::string_view name_of(Rule rule) {
       return "snapshot_in_parts";
     case Rule::kBootChanged:
       return "boot_changed";
+    case Rule::kToldDirectly:
+      return "told_directly";
     case Rule::kListEmptied:
       return "list_emptied";
     case Rule::kCount:

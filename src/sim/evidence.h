@@ -33,6 +33,7 @@ enum class Rule : uint8_t {
   kResumedByDigest,   // a watch went on from a digest
   kSnapshotInParts,   // a list came in more than one part
   kBootChanged,       // a resumed watch met another process of its node
+  kToldDirectly,      // an operator's word came to another node without the bus
   kListEmptied,       // the last instance of a service left
   kCount
 };

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/hybrid_clock.h"
 #include "core/record_codec.h"
 #include "sim/node.h"
 
@@ -274,12 +275,13 @@ void NodeProcess::check_logged() {
 
 // --- To the others ---
 
-void NodeProcess::send_out(const core::Outputs& out) {
+void NodeProcess::send_out(core::Outputs& out) {
   for (const core::RecordSettled& settled : out.settled) logged_.settle(settled);
   if (bus_) {
     for (const core::Fetch& wanted : out.fetches) bus_->fetch(wanted);
   }
   if (!out.beat.empty()) send_beat(out.beat);
+  for (core::DirectBatch& batch : out.direct) send_direct(std::move(batch));
   for (const core::Probe& wanted : out.probes) prober_.begin(wanted);
   if (out.wants_snapshot) ask_for_snapshot();
 }
@@ -294,6 +296,38 @@ void NodeProcess::send_beat(const std::string& beat) {
         });
   }
   if (bus_) bus_->broadcast(bytes);
+}
+
+/// A request and its answer; either may be lost.
+void NodeProcess::send_direct(core::DirectBatch batch) {
+  const auto told = std::make_shared<DirectRecords>(DirectRecords{std::move(batch.records), {}});
+  for (size_t i = 0; i < told->records.size(); ++i) {
+    const auto item = told->records[i];
+    told->messages.push_back({0, item.key, item.value});
+  }
+  RegistryNode* self = around_.nodes[index_].get();
+  const auto answer = [links = &around_.links, self, to = batch.to, through = batch.through](
+                          const RegistryNode& other, bool taken) {
+    using Outcome = core::SettleDirect::Outcome;
+    const core::SettleDirect settled{to, through, taken ? Outcome::kTaken : Outcome::kFailed};
+    links->send_datagram(Links::node(other.index()), Links::node(self->index()), [self, settled] {
+      self->reach([settled](NodeProcess& process) { process.receive(settled, nullptr); });
+    });
+  };
+  for (const auto& other : around_.nodes) {
+    if (core::node_id_of(other->name()) != batch.to) continue;
+    around_.links.send_datagram(
+        Links::node(index_), Links::node(other->index()), [to = other.get(), told, answer] {
+          to->reach(
+              [to, told, answer](NodeProcess& process) { answer(*to, process.hear_direct(told)); });
+        });
+  }
+}
+
+bool NodeProcess::hear_direct(const DirectRecordsPtr& told) {
+  if (registry_->loading()) return false;
+  receive(core::ApplyDirect{told->messages}, told);
+  return true;
 }
 
 void NodeProcess::ask_for_snapshot() {

@@ -19,6 +19,13 @@
 
 namespace callbook::sim {
 
+/// Records that one node tells another without the bus, with the views that core takes.
+struct DirectRecords {
+  core::RecordBatch records;
+  std::vector<core::BusMessage> messages;
+};
+using DirectRecordsPtr = std::shared_ptr<const DirectRecords>;
+
 /// One run of the registry on a node, from its start to its death: what the running node does
 /// around core, with simulated time, network and disk.
 class NodeProcess final : public Process {
@@ -39,6 +46,8 @@ class NodeProcess final : public Process {
   StreamServer& streams() { return streams_; }
   void serve_snapshot(size_t to, uint64_t transfer) { source_.begin(to, transfer); }
   void take_snapshot(SnapshotPartPtr part);
+  /// Takes in what another node tells, and says whether it has.
+  bool hear_direct(const DirectRecordsPtr& told);
   void probe_answered(uint64_t probe, bool listens) { prober_.answered(probe, listens); }
   void hear_beat(std::shared_ptr<const std::string> bytes);
   /// Tells the bus that the process is gone, as its kernel would.
@@ -75,8 +84,9 @@ class NodeProcess final : public Process {
   void publish_lists();
   void answer(Pending& pending, base::Result<core::Reply> reply);
   void wait_until_logged(Pending& pending, base::Result<core::Reply> reply);
-  void send_out(const core::Outputs& out);
+  void send_out(core::Outputs& out);
   void send_beat(const std::string& beat);
+  void send_direct(core::DirectBatch batch);
   void ask_for_snapshot();
   void publish_due(base::Now now);
   void check_logged();

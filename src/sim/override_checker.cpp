@@ -5,6 +5,15 @@
 #include <fmt/format.h>
 
 namespace callbook::sim {
+namespace {
+
+/// Until what was said at a node without the bus is known to those that it reaches: an attempt that
+/// was lost before, and the next one.
+constexpr int64_t kSpreadMs = 8'000;
+/// A node that rejoins as new takes nothing for a while.
+constexpr int64_t kRejoiningMs = 120'000;
+
+}  // namespace
 
 size_t OverrideChecker::begin(KeyIndex key, size_t node, const core::Input& wanted) {
   Word word;
@@ -34,6 +43,41 @@ void OverrideChecker::end(size_t number, const ClientPort::Answer& answer) {
   word.said_ms = evidence_.now_ms();
   word.stamp = std::get<core::OverrideChanged>(answer->value()).stamp;
   if (evidence_.conditions.running(word.node)) judge(word.node, word.key, &word);
+  spreading_.push_back(number);
+}
+
+void OverrideChecker::on_step(size_t node, const Step& step) {
+  if (std::holds_alternative<core::ReportBus>(step.input)) {
+    bus_away_since_ms_[node] = kNever;
+  } else if (std::holds_alternative<core::ReportBusLost>(step.input)) {
+    bus_away_since_ms_[node] = std::min(bus_away_since_ms_[node], evidence_.now_ms());
+  }
+  while (!spreading_.empty() &&
+         words_[spreading_.front()].said_ms + kSpreadMs <= evidence_.now_ms()) {
+    const size_t number = spreading_.front();
+    spreading_.pop_front();
+    if (is_last(number)) judge_spread(words_[number]);
+  }
+}
+
+/// Whether no operator has said anything of its instance since, as far as is known.
+bool OverrideChecker::is_last(size_t number) const {
+  return std::none_of(words_.begin() + static_cast<ptrdiff_t>(number) + 1, words_.end(),
+                      [&](const Word& word) { return word.key == words_[number].key; });
+}
+
+void OverrideChecker::judge_spread(const Word& word) {
+  const Conditions& conditions = evidence_.conditions;
+  const auto hears = [&](size_t node) {
+    return conditions.hears_nodes_since_ms(node) <= word.said_ms;
+  };
+  const bool rejoins = rejoined_ms_ >= 0 && evidence_.now_ms() - rejoined_ms_ < kRejoiningMs;
+  if (rejoins || bus_away_since_ms_[word.node] > word.said_ms || !hears(word.node)) return;
+  for (size_t node = 0; node < evidence_.node_count(); ++node) {
+    if (node == word.node || !hears(node)) continue;
+    evidence_.count(Rule::kToldDirectly);
+    judge(node, word.key, &word);
+  }
 }
 
 void OverrideChecker::judge(size_t node, KeyIndex key, const Word* last) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -20,13 +21,16 @@ namespace callbook::sim {
 /// remembering, is forgotten when that node rejoins as new.
 class OverrideChecker {
  public:
-  explicit OverrideChecker(Evidence& evidence) : evidence_(evidence) {}
+  explicit OverrideChecker(Evidence& evidence)
+      : evidence_(evidence), bus_away_since_ms_(evidence.node_count(), kNever) {}
 
   /// A call of an operator; returns its number.
   size_t begin(KeyIndex key, size_t node, const core::Input& wanted);
   void end(size_t number, const ClientPort::Answer& answer);
   void bus_lost_messages() { bus_lost_ms_ = evidence_.now_ms(); }
   void rejoined_as_new() { rejoined_ms_ = evidence_.now_ms(); }
+  void node_started(size_t node) { bus_away_since_ms_[node] = evidence_.now_ms(); }
+  void on_step(size_t node, const Step& step);
   void finish();
 
  private:
@@ -54,6 +58,8 @@ class OverrideChecker {
 
   void say(const Word& word, std::string_view event, std::string_view detail = {});
   void judge(size_t node, KeyIndex key, const Word* last);
+  bool is_last(size_t number) const;
+  void judge_spread(const Word& word);
 
   Evidence& evidence_;
   /// Whether everybody may have forgotten it.
@@ -62,6 +68,8 @@ class OverrideChecker {
   }
 
   std::vector<Word> words_;
+  std::deque<size_t> spreading_;            ///< accepted, and not judged elsewhere yet
+  std::vector<int64_t> bus_away_since_ms_;  ///< by node; kNever while it has the bus
   int64_t bus_lost_ms_ = -1;
   int64_t rejoined_ms_ = -1;
 };

@@ -282,14 +282,16 @@ def test_the_bus_away_is_nobodys_death(make_cluster):
         assert_problem(first.call("POST", "/v1/sessions?ack=logged", {}), 503,
                        "applied_not_logged", "ack")
         with Consumer(second, "patient") as consumer:
+            consumer.follow(lambda lists: {"local", "unsafe"} <= set(lists["patient"].instances))
             consumer.hears_nothing_for(5)
-            assert consumer.ids("patient") == {"p-1"}
+            assert consumer.ids("patient") == {"p-1", "local", "unsafe"}  # told directly
             heard = second.call("GET", "/v1/nodes").json["nodes"]
             assert [n["state"] for n in heard] == ["serving"] * 3  # they speak directly
             assert second.metrics()["callbook_isolated"] == 0
             cluster.bus.servers[0].restart()
-            consumer.follow(lambda lists: set(lists["patient"].instances)
-                            == {"p-1", "local", "unsafe"})
+            until(lambda: first.call("GET", "/v1/nodes").json["bus"]["state"] == "connected",
+                  what="the bus")
+            assert consumer.ids("patient") == {"p-1", "local", "unsafe"}
         assert first.register("patient", "unsafe", ack="logged").status == 200
         cluster.settle(30)
     finally:

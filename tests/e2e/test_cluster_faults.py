@@ -38,9 +38,10 @@ def test_a_node_cut_off_from_the_bus_goes_on_and_catches_up(make_cluster):
             assert cluster.nodes[1].register("island", "outside").status == 201
             outside.follow(lambda lists: "outside" in lists["island"].instances)
             inside.follow(lambda lists: "inside" in lists["island"].instances)
+            outside.follow(lambda lists: "inside" in lists["island"].instances)
             # Longer than a lost node's sessions are left alone: it is not lost, it speaks directly.
             outside.hears_nothing_for(6)
-            assert outside.ids("island") == {"p-1", "outside"}
+            assert outside.ids("island") == {"p-1", "outside", "inside"}
             assert apart.metrics()["callbook_isolated"] == 0
             link.heal()
             healed = time.monotonic()

@@ -4,6 +4,7 @@
 #include "dialects/native/json_output.h"
 #include "dialects/native/native_dialect.h"
 #include "dialects/native/registered_json.h"
+#include "dialects/native/seen_json.h"
 
 namespace callbook::native {
 
@@ -128,10 +129,9 @@ base::Result<NativeDialect::Removal> NativeDialect::take_removal(Call& call) {
     if (!drain_ms.ok()) return drain_ms.error();
     removal.drain_ms = *drain_ms;
   }
-  auto until = call.query.take("until");
+  const auto until = take_until(call, true);
   if (!until.ok()) return until.error();
-  if (*until && **until != "seen") return base::invalid("until", "must be seen");
-  removal.until_seen = until->has_value();
+  removal.until = *until;
   auto by = call.query.take("by");
   if (!by.ok()) return by.error();
   auto reason = call.query.take("reason");
@@ -166,32 +166,27 @@ void NativeDialect::deregister_instance(Call& call) {
                 });
 }
 
-/// Answers a removal, at once or when all have been sent it.
+/// Answers a removal, at once, when the nodes know of it, or when all watchers have been sent it.
 void NativeDialect::removed(const core::InstanceKey& instance,
                             const core::InstanceDeregistered& gone, const Removal& removal,
                             net::HttpExchange exchange) {
-  const uint64_t version = gone.version;
-  if (!removal.until_seen) {
-    net::HttpResponse response;
-    base::JsonWriter(response.body).begin_object().field("version", version).end_object();
-    show_stamp(response, gone.stamp);
-    return exchange.respond(std::move(response));
+  core::SeenQuestion change{instance, gone.stamp, gone.version};
+  change.of_override = !removal.by.empty();
+  if (removal.until != Until::kSeen) {
+    return answer_change(std::move(change), removal.until, std::move(exchange));
   }
   const int64_t wait_ms = removal.drain_ms > 0 ? removal.drain_ms : kSeenWaitMs;
-  front_.when_seen_everywhere(
-      {instance, gone.stamp, version, front_.now().mono_ms + wait_ms},
-      [this, gone, exchange = std::move(exchange)](const core::Seen& seen) mutable {
-        net::HttpResponse response;
-        base::JsonWriter json(response.body);
-        json.begin_object()
-            .field("version", gone.version)
-            .field("seen", seen.all())
-            .field("unseen", seen.unseen);
-        if (seen.unreached > 0) json.field("unreached", seen.unreached);
-        json.end_object();
-        show_stamp(response, gone.stamp);
-        exchange.respond(std::move(response));
-      });
+  change.deadline_ms = front_.now().mono_ms + wait_ms;
+  front_.when_seen_everywhere(std::move(change), [this, gone, exchange = std::move(exchange)](
+                                                     const core::Seen& seen) mutable {
+    net::HttpResponse response;
+    base::JsonWriter json(response.body);
+    json.begin_object().field("version", gone.version);
+    append_seen(json, seen);
+    json.end_object();
+    show_stamp(response, gone.stamp);
+    exchange.respond(std::move(response));
+  });
 }
 
 void NativeDialect::batch(Call& call) {

@@ -137,9 +137,21 @@ class NativeDialect final : public net::HttpHandler {
 
   static void note_act(Call& call, const Route& route);
 
+  /// What a change is answered for.
+  enum class Until : uint8_t {
+    kAccepted,
+    kHeard,  ///< the other nodes know of it, or a short time is over
+    kSeen    ///< all watchers have been sent it, or its time is over
+  };
+  /// `until` of a query; kSeen only if `may_wait`.
+  static base::Result<Until> take_until(Call& call, bool may_wait);
+  /// Answers an operator's change with its version, at once or when the other nodes know of it.
+  void answer_change(core::SeenQuestion change, Until until, net::HttpExchange exchange);
+  core::Completion answering_override(core::InstanceKey key, Until until,
+                                      net::HttpExchange exchange);
   struct Removal {
     int64_t drain_ms = 0;
-    bool until_seen = false;
+    Until until = Until::kAccepted;
     std::string by;  ///< an operator; empty: its provider
     std::string reason;
   };

@@ -35,9 +35,9 @@ base::Result<std::vector<Item>> read_items(std::string_view what, base::ByteRead
 
 /// Appends each by `write(out, item)`.
 template <typename Item, typename Write>
-std::string encode_list(const std::vector<Item>& items, Write write) {
+std::string encode_list(const std::vector<Item>& items, Write write, uint8_t format = kListFormat) {
   std::string out;
-  base::put_u8(out, kListFormat);
+  base::put_u8(out, format);
   base::put_varint(out, items.size());
   for (const Item& item : items) write(out, item);
   return out;
@@ -46,9 +46,9 @@ std::string encode_list(const std::vector<Item>& items, Write write) {
 /// kCorrupt for what no release of this format writes, kLimit for more than `most`.
 template <typename Item, typename Read>
 base::Result<std::vector<Item>> decode_list(std::string_view what, std::string_view bytes,
-                                            size_t most, Read read) {
+                                            size_t most, Read read, uint8_t format = kListFormat) {
   base::ByteReader reader(bytes);
-  if (reader.u8() != kListFormat) {
+  if (reader.u8() != format) {
     return malformed(what, "has a format that this release does not read");
   }
   const uint64_t count = reader.varint();

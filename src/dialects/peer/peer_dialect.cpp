@@ -45,6 +45,7 @@ void PeerDialect::handle(const net::HttpRequest& request, net::HttpExchange exch
   static constexpr Route kRoutes[] = {
       {kBeatPath, net::Method::kPost, &PeerDialect::beat, true},
       {kBearerPath, net::Method::kPost, &PeerDialect::bearer, true},
+      {kRecordsPath, net::Method::kPost, &PeerDialect::records, true},
       {kSnapshotPath, net::Method::kGet, &PeerDialect::snapshot, false},
       {kSeenPath, net::Method::kPost, &PeerDialect::seen, true},
       {kProbePath, net::Method::kPost, &PeerDialect::probe, true},
@@ -113,7 +114,7 @@ void PeerDialect::seen(const net::HttpRequest& request, net::HttpExchange exchan
       Round{std::move(exchange), std::vector<SeenAnswer>(items->size()), items->size() + 1});
   for (size_t i = 0; i < items->size(); ++i) {
     const SeenItem& item = (*items)[i];
-    front_.submit(core::ReadStamp{item.instance}, core::Ack::kLocal,
+    front_.submit(core::ReadStamp{item.instance, item.of_override}, core::Ack::kLocal,
                   [this, round, i, item](const base::Result<core::Reply>& reply) {
                     if (!reply.ok()) return round->one_done();
                     const auto& read = std::get<core::StampRead>(*reply);
@@ -148,6 +149,19 @@ void PeerDialect::report(const net::HttpRequest& request, net::HttpExchange exch
     front_.submit(core::ReportInstance{std::move(one.instance), std::move(one.by), true},
                   core::Ack::kLocal, [](const base::Result<core::Reply>&) {});
   }
+  net::HttpResponse response;
+  response.content_type = kBytes;
+  exchange.respond(std::move(response));
+}
+
+void PeerDialect::records(const net::HttpRequest& request, net::HttpExchange exchange) {
+  auto records = decode_direct(request.body);
+  if (!records.ok()) return exchange.respond(problem(400, records.error().to_string()));
+  if ((*records)->cluster != door_->cluster()) {
+    return exchange.respond(problem(409, fmt::format("this is a node of {}", door_->cluster())));
+  }
+  if (!front_.ready()) return exchange.respond(problem(503, "this node is only just starting"));
+  door_->take(std::move(*records));
   net::HttpResponse response;
   response.content_type = kBytes;
   exchange.respond(std::move(response));

@@ -8,14 +8,15 @@
 
 #include "core/front.h"
 #include "core/stamp.h"
+#include "dialects/peer/direct_codec.h"
 #include "net/http_server.h"
 
 namespace callbook::peer {
 
 /// What nodes of one cluster ask of each other by HTTP, beside what goes over the bus
 /// (docs/formats/bus.md): snapshots, whether a change has been seen, probes, consumers' reports,
-/// who has a name, and beats while the bus can't carry them. One per I/O thread; borrows what it is
-/// given.
+/// who has a name, and beats and changed records while the bus can't carry them. One per I/O
+/// thread; borrows what it is given.
 class PeerDialect final : public net::HttpHandler {
  public:
   /// The node's side of it. Thread-safe.
@@ -29,12 +30,17 @@ class PeerDialect final : public net::HttpHandler {
     /// The last cards heard of nodes with this id and other boots than `not_boot`, at most
     /// kMaxBearers, the latest first.
     virtual std::vector<std::string> cards_of(core::NodeId node, uint64_t not_boot) const = 0;
+    /// Whose node this is: DATACENTER/CLUSTER.
+    virtual const std::string& cluster() const = 0;
+    /// Records that another node of the cluster has changed.
+    virtual void take(DirectRecordsPtr records) = 0;
   };
 
   /// "/v1/peer/…" is its own.
   static constexpr std::string_view kPrefix = "/v1/peer/";
   static constexpr std::string_view kBeatPath = "/v1/peer/beat";
   static constexpr std::string_view kBearerPath = "/v1/peer/bearer";
+  static constexpr std::string_view kRecordsPath = "/v1/peer/records";
   static constexpr std::string_view kSnapshotPath = "/v1/peer/snapshot";
   static constexpr std::string_view kSeenPath = "/v1/peer/seen";
   static constexpr std::string_view kProbePath = "/v1/peer/probe";
@@ -54,6 +60,7 @@ class PeerDialect final : public net::HttpHandler {
  private:
   void beat(const net::HttpRequest& request, net::HttpExchange exchange);
   void bearer(const net::HttpRequest& request, net::HttpExchange exchange);
+  void records(const net::HttpRequest& request, net::HttpExchange exchange);
   void snapshot(const net::HttpRequest& request, net::HttpExchange exchange);
   void seen(const net::HttpRequest& request, net::HttpExchange exchange);
   void probe(const net::HttpRequest& request, net::HttpExchange exchange);

@@ -19,6 +19,7 @@ namespace callbook::peer {
 struct SeenItem {
   core::InstanceKey instance;
   core::Stamp stamp;
+  bool of_override = false;  ///< the change is of what operators say of the instance
 };
 
 /// How many of the asked node's watchers have not been sent it; none: the change has not come
@@ -27,6 +28,7 @@ using SeenAnswer = std::optional<uint64_t>;
 
 inline constexpr size_t kMaxSeenItems = 1'000;
 
+/// Format 1, which every release reads, if none is of an override; else format 2.
 std::string encode_seen_items(const std::vector<SeenItem>& items);
 /// kCorrupt for what no release of this format writes, kLimit for more than kMaxSeenItems.
 base::Result<std::vector<SeenItem>> decode_seen_items(std::string_view bytes);

@@ -19,6 +19,22 @@ TEST(SeenCodec, BringsBackWhatWasAsked) {
   EXPECT_EQ((*items)[1].stamp, two_items()[1].stamp);
 }
 
+TEST(SeenCodec, OfOverridesIsAskedInAFormatOfItsOwn) {
+  EXPECT_EQ(encode_seen_items(two_items())[0], 1);  // every release reads it
+  std::vector<SeenItem> items = two_items();
+  items[1].of_override = true;
+  const std::string bytes = encode_seen_items(items);
+  EXPECT_EQ(bytes[0], 2);
+  const auto read = decode_seen_items(bytes);
+  ASSERT_TRUE(read.ok()) << read.error().to_string();
+  EXPECT_FALSE((*read)[0].of_override);
+  EXPECT_TRUE((*read)[1].of_override);
+  EXPECT_EQ((*read)[1].stamp, items[1].stamp);
+  for (size_t size = 0; size < bytes.size(); ++size) {
+    EXPECT_FALSE(decode_seen_items(bytes.substr(0, size)).ok()) << size;
+  }
+}
+
 TEST(SeenCodec, TellsNobodyLeftFromNotArrived) {
   const auto answers = decode_seen_answers(encode_seen_answers({SeenAnswer(0), {}, {300}}), 3);
   ASSERT_TRUE(answers.ok());
