@@ -244,7 +244,35 @@ void BreakerChecker::on_record(const RecordChange& change) {
 
 // --- What is judged ---
 
-std::string BreakerChecker::objection(size_t node, const Group& group, uint32_t count) const {
+/// How many of a group count by now that did not in the node's last list: core counts whoever is
+/// registered, or is no longer refused, at once, and publishes a list after a batch of steps.
+uint32_t BreakerChecker::counted_since(size_t node, const GroupName& name,
+                                       const Removal& removal) const {
+  const auto found = nodes_[node].groups.find(name);
+  if (found == nodes_[node].groups.end()) return 0;
+  const std::vector<KeyIndex>& members = found->second.members;
+  std::vector<KeyIndex> more;
+  for (const KeyIndex key : evidence_.truth.keys_of(name.first)) {
+    if (counts(node, key)) more.push_back(key);
+  }
+  for (const auto& [key, zone] : nodes_[node].came) more.push_back(key);
+  std::sort(more.begin(), more.end());
+  more.erase(std::unique(more.begin(), more.end()), more.end());
+  return static_cast<uint32_t>(std::count_if(more.begin(), more.end(), [&](KeyIndex key) {
+    if (std::binary_search(members.begin(), members.end(), key)) return false;
+    const KeyFacts& facts = evidence_.records.key(node, key);
+    if (evidence_.truth.key(key).service != name.first) return false;
+    if (!facts.known || facts.kind != core::RegistrationKind::kBody) return false;
+    if (!name.second.empty() && facts.zone != name.second) return false;
+    const core::Liveness* liveness = liveness_of(node, key);
+    const bool ends_now =
+        std::find(removal.keys.begin(), removal.keys.end(), key) != removal.keys.end();
+    return ends_now || liveness == nullptr || !liveness->ended;
+  }));
+}
+
+std::string BreakerChecker::objection(size_t node, const Group& group, uint32_t size,
+                                      uint32_t count) const {
   const int64_t now_ms = evidence_.now_ms();
   const bool over = is_over(group);
   if (over && group.released_ms >= group.overdrawn_since_ms) return {};
@@ -261,9 +289,9 @@ std::string BreakerChecker::objection(size_t node, const Group& group, uint32_t 
         "{} have been within a minute, {} more are to be, and the budget is {} (of {})", removed,
         count, budget(bounds.most), bounds.most);
   }
-  if (held_out || group.size >= count + floor(bounds.least)) return {};
-  return fmt::format("{} of {} would be left, and {} are to be at least (of {})",
-                     group.size - count, group.size, floor(bounds.least), bounds.least);
+  if (held_out || size >= count + floor(bounds.least)) return {};
+  return fmt::format("{} of {} would be left, and {} are to be at least (of {})", size - count,
+                     size, floor(bounds.least), bounds.least);
 }
 
 void BreakerChecker::judge(size_t index, const Removal& removal) {
@@ -277,7 +305,8 @@ void BreakerChecker::judge(size_t index, const Removal& removal) {
   }
   for (const auto& [name, count] : shares) {
     Group& group = node.groups[name];
-    const std::string objected = objection(index, group, count);
+    const uint32_t size = group.size + counted_since(index, name, removal);
+    const std::string objected = objection(index, group, size, count);
     if (!objected.empty()) {
       const std::string zone = name.second.empty() ? "" : fmt::format(" in {}", name.second);
       return fail(index, removal.keys.front(), name.first,

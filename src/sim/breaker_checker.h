@@ -27,8 +27,10 @@ namespace callbook::sim {
 ///   a moment, by its home.
 ///
 /// Allowances: the hour is between one and two periods of breaker_period_ms; both ends are tried,
-/// and what either allows is allowed. A node that was started anew may have forgotten it. Where the
-/// node's clock has been stepped, which the hold is measured by, the hold counts as over.
+/// and what either allows is allowed. A list is published after a batch of steps; what
+/// has begun to count since counts for the half that remains. A node that was started anew may have
+/// forgotten it. Where the node's clock has been stepped, which the hold is measured by, the hold
+/// counts as over.
 class BreakerChecker {
  public:
   explicit BreakerChecker(Evidence& evidence)
@@ -101,7 +103,8 @@ class BreakerChecker {
   void take_members(Group& group, std::vector<KeyIndex> members, std::vector<KeyIndex> came);
   void judge_counts(size_t node, Group& group);
   void judge(size_t index, const Removal& removal);
-  std::string objection(size_t node, const Group& group, uint32_t count) const;
+  uint32_t counted_since(size_t node, const GroupName& name, const Removal& removal) const;
+  std::string objection(size_t node, const Group& group, uint32_t size, uint32_t count) const;
   void judge_flags(size_t index);
   void judge_flag(size_t index, KeyIndex key);
   void say(size_t node, KeyIndex key);

@@ -32,7 +32,8 @@ constexpr int kPollMs = 500;
 
 constexpr std::string_view kUsage =
     "usage: callbook-sim --seed N [--verbose]\n"
-    "       callbook-sim --seeds A-B [--jobs J] [--stop-at-first]\n";
+    "       callbook-sim --seeds A-B [--jobs J] [--stop-at-first]\n"
+    "either with --former-processes or --new-processes: what the seeds do not decide themselves\n";
 
 struct Options {
   uint64_t first = 0;
@@ -41,6 +42,7 @@ struct Options {
   uint64_t jobs = 1;
   bool verbose = false;
   bool stop_at_first = false;
+  std::optional<bool> new_processes;  ///< instead of what the seeds say (Settings)
 };
 
 std::optional<uint64_t> number_from(std::string_view text) {
@@ -62,6 +64,8 @@ std::optional<Options> options_from(int argc, char** argv) {
       options.verbose = true;
     } else if (word == "--stop-at-first") {
       options.stop_at_first = true;
+    } else if (word == "--former-processes" || word == "--new-processes") {
+      options.new_processes = word == "--new-processes";
     } else if (word == "--seed" && number_from(next)) {
       options.one = chosen = true;
       options.first = options.last = *number_from(next);
@@ -86,9 +90,15 @@ std::optional<Options> options_from(int argc, char** argv) {
   return options;
 }
 
-Outcome run_twice(uint64_t seed, bool verbose) {
-  Outcome outcome = run(seed, verbose);
-  const Outcome again = run(seed, false);
+Settings settings_for(uint64_t seed, const Options& options) {
+  Settings settings = settings_of(seed);
+  settings.new_processes = options.new_processes.value_or(settings.new_processes);
+  return settings;
+}
+
+Outcome run_twice(const Settings& settings, bool verbose) {
+  Outcome outcome = run(settings, verbose);
+  const Outcome again = run(settings, false);
   if (outcome.end_hash != again.end_hash || outcome.failure != again.failure) {
     outcome.ok = false;
     outcome.failure = fmt::format("two runs of the seed differ: {:016x} and {:016x}; {}; {}",
@@ -99,7 +109,7 @@ Outcome run_twice(uint64_t seed, bool verbose) {
 
 int run_one(const Options& options) {
   const std::clock_t began = std::clock();
-  const Outcome outcome = run_twice(options.first, options.verbose);
+  const Outcome outcome = run_twice(settings_for(options.first, options), options.verbose);
   const double cpu_s = static_cast<double>(std::clock() - began) / CLOCKS_PER_SEC;
   fmt::print("{}", describe(outcome));
   for (const auto& [name, count] : outcome.rules) {
@@ -125,9 +135,10 @@ void work(const Options& options, uint64_t first, int out) {
   for (uint64_t seed = first; seed <= options.last; seed += options.jobs) {
     if (!write_all(out, fmt::format("begin {}\n", seed))) return;
     const std::clock_t began = std::clock();
-    Outcome outcome = run(seed, false);
+    const Settings settings = settings_for(seed, options);
+    Outcome outcome = run(settings, false);
     const std::clock_t took = std::clock() - began;
-    if (outcome.ok && seed % kReplayEvery == 0) outcome = run_twice(seed, false);
+    if (outcome.ok && seed % kReplayEvery == 0) outcome = run_twice(settings, false);
     const int64_t cpu_us = static_cast<int64_t>(took) * 1'000'000 / CLOCKS_PER_SEC;
     if (!write_all(out, to_line(outcome, cpu_us) + "\n")) return;
   }

@@ -29,7 +29,7 @@ void SectionChecker::on_step(size_t node, const core::Outputs& out) {
     for (auto& [tag, published] : found->second) {
       for (Section& section : published) {
         if (item.value.find(section.bytes) == std::string_view::npos) continue;
-        section.holders |= uint64_t{1} << node;
+        if (!evidence_.conditions.disk_failed(node)) section.holders |= uint64_t{1} << node;
       }
     }
   }

@@ -16,8 +16,9 @@ namespace callbook::sim {
 /// written the record since; unless a later one under the same tag has replaced it.
 ///
 /// Allowances: the bus may lose a message that nobody has applied, so a facet is demanded once two
-/// nodes have written it down. A record that any node has forgotten for its age since may have been
-/// made anew without it; and a node that has no record of the key owes nothing.
+/// nodes have written it down on a disk that takes what is written. A record that any node has
+/// forgotten for its age since may have been made anew without it; and a node that has no record of
+/// the key owes nothing.
 class SectionChecker {
  public:
   explicit SectionChecker(Evidence& evidence) : evidence_(evidence) {}
