@@ -211,6 +211,14 @@ struct ProviderLine {
   }
 };
 
+/// What ProviderLine says at level trace: by far the most inputs.
+bool is_sign_of_life(const core::Input& input) {
+  return std::holds_alternative<core::RefreshSession>(input) ||
+         std::holds_alternative<core::AttachSession>(input) ||
+         std::holds_alternative<core::DetachSession>(input) ||
+         std::holds_alternative<core::RefreshInstance>(input);
+}
+
 std::string name_shown(const Incident::Named& named) {
   if (!named.instance.id.empty()) return text_of(named.instance);
   if (named.client.empty()) return "session " + short_name(named.session);
@@ -301,7 +309,8 @@ LogLine refusal_sum_line(base::ErrorCode code, uint64_t count,
 
 std::optional<LogLine> provider_line(const core::Input& input,
                                      const base::Result<core::Reply>& reply,
-                                     const core::Caller& caller) {
+                                     const core::Caller& caller, LogLevel least) {
+  if (least > LogLevel::kTrace && is_sign_of_life(input)) return std::nullopt;
   return std::visit(ProviderLine{reply, caller}, input);
 }
 

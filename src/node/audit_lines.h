@@ -37,11 +37,11 @@ std::string text_of(const core::RefusedAct& refused);
 base::LogLine refusal_sum_line(base::ErrorCode code, uint64_t count,
                                const std::vector<std::string>& first);
 
-/// A provider's or a consumer's input, with what came of it, at level debug or trace; nothing for
-/// those that are not worth a line.
+/// A provider's or a consumer's input, with what came of it, at level debug or, for signs of life,
+/// trace; nothing for those that are not worth a line, or below `least`.
 std::optional<base::LogLine> provider_line(const core::Input& input,
                                            const base::Result<core::Reply>& reply,
-                                           const core::Caller& caller);
+                                           const core::Caller& caller, base::LogLevel least);
 
 /// One incident. `caller`: whose input made the registry do so, if it was one's.
 base::LogLine incident_line(const core::Incident& incident, const core::Incident::Named& named,

@@ -48,8 +48,7 @@ void AuditLog::note(const core::Input& input, const base::Result<core::Reply>& r
     count(*reply);
   }
   if (least_ == LogLevel::kInfo) return;
-  auto line = provider_line(input, reply, caller);
-  if (line && line->level >= least_) due_.push_back(std::move(*line));
+  if (auto line = provider_line(input, reply, caller, least_)) due_.push_back(std::move(*line));
 }
 
 void AuditLog::count(const core::Reply& reply) {

@@ -30,12 +30,11 @@ std::optional<OwedChange> owed_change(const core::Input& input, const core::Repl
     core::encode_key(datacenter, key.service, key.id, owed.key);
     owed.version = registered->owed_version;
   } else if (const auto* gone = std::get_if<core::InstanceDeregistered>(&reply)) {
-    const auto& [key, after, session, drain_ms, by, reason] =
-        std::get<core::DeregisterInstance>(input);
-    if (by.empty()) {
-      core::encode_key(datacenter, key.service, key.id, owed.key);
+    const auto& wanted = std::get<core::DeregisterInstance>(input);
+    if (wanted.by.empty()) {
+      core::encode_key(datacenter, wanted.key.service, wanted.key.id, owed.key);
     } else {
-      core::encode_override_key(datacenter, key.service, key.id, owed.key);
+      core::encode_override_key(datacenter, wanted.key.service, wanted.key.id, owed.key);
     }
     owed.version = gone->owed_version;
   } else if (const auto* status = std::get_if<core::StatusSet>(&reply)) {

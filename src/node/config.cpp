@@ -270,10 +270,6 @@ base::Result<bus::nats::Options> bus_options(const Config& config) {
   return options;
 }
 
-bool is_loopback(std::string_view host) {
-  return host == "localhost" || host == "::1" || host.starts_with("127.");
-}
-
 namespace {
 
 base::Status check_probes(const Config& config) {
@@ -299,7 +295,7 @@ base::Status check(const Config& config) {
   if (auto status = base::check_name("datacenter", config.datacenter); !status.ok()) return status;
   const auto http = parse_endpoint("http", config.http);
   if (!http.ok()) return http.error();
-  if (!is_loopback(http->host) && !config.insecure_bind) {
+  if (!base::is_loopback(http->host) && !config.insecure_bind) {
     return base::invalid(
         "http",
         fmt::format(

@@ -98,9 +98,6 @@ base::Result<bus::nats::Options> bus_options(const Config& config);
 /// The key by which the nodes of a cluster know each other's stamps. REQUIRES check() ok.
 base::Result<base::SipKey> stamp_key(const Config& config);
 
-/// 127.0.0.0/8, ::1 or localhost.
-bool is_loopback(std::string_view host);
-
 /// Whether the whole makes sense; an error names the setting.
 base::Status check(const Config& config);
 

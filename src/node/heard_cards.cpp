@@ -8,19 +8,30 @@ namespace callbook::node {
 void HeardCards::note(const core::NodeBeat& beat, std::string_view card) {
   const core::NodeId node = core::node_id_of(beat.node);
   const std::lock_guard lock(mutex_);
-  if (cards_.size() >= kMostNodes && !cards_.contains(node)) return;
-  std::vector<Card>& known = cards_[node];
+  if (nodes_.size() >= kMostNodes && !nodes_.contains(node)) forget_oldest();
+  Node& noted = nodes_[node];
+  by_heard_.erase(noted.heard);
+  noted.heard = ++last_heard_;
+  by_heard_.emplace(noted.heard, node);
+  std::vector<Card>& known = noted.cards;
   std::erase_if(known, [&](const Card& one) { return one.boot == beat.boot; });
   known.insert(known.begin(), Card{beat.boot, std::string(card)});
   if (known.size() > peer::kMaxBearers) known.resize(peer::kMaxBearers);
 }
 
+/// REQUIRES mutex_ to be held, and a node to be known.
+void HeardCards::forget_oldest() {
+  const auto oldest = by_heard_.begin();
+  nodes_.erase(oldest->second);
+  by_heard_.erase(oldest);
+}
+
 std::vector<std::string> HeardCards::of(core::NodeId node, uint64_t not_boot) const {
   std::vector<std::string> cards;
   const std::lock_guard lock(mutex_);
-  const auto found = cards_.find(node);
-  if (found == cards_.end()) return cards;
-  for (const Card& one : found->second) {
+  const auto found = nodes_.find(node);
+  if (found == nodes_.end()) return cards;
+  for (const Card& one : found->second.cards) {
     if (one.boot != not_boot) cards.push_back(one.bytes);
   }
   return cards;

@@ -16,7 +16,7 @@ namespace callbook::node {
 /// last boots are kept: of nodes that start with one name, each is told of the others. Thread-safe.
 class HeardCards {
  public:
-  /// Of more nodes than these, the first are kept.
+  /// Of more nodes than these, those that were heard last are kept.
   static constexpr size_t kMostNodes = 300;
 
   void note(const core::NodeBeat& beat, std::string_view card);
@@ -30,8 +30,17 @@ class HeardCards {
     std::string bytes;
   };
 
+  struct Node {
+    uint64_t heard = 0;       ///< its place in the order in which nodes were heard last
+    std::vector<Card> cards;  ///< the latest first
+  };
+
+  void forget_oldest();
+
   mutable std::mutex mutex_;
-  std::map<core::NodeId, std::vector<Card>> cards_;  // guarded by mutex_; the latest first
+  std::map<core::NodeId, Node> nodes_;         // guarded by mutex_
+  std::map<uint64_t, core::NodeId> by_heard_;  // guarded by mutex_; the oldest first
+  uint64_t last_heard_ = 0;                    // guarded by mutex_
 };
 
 }  // namespace callbook::node

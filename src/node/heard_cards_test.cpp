@@ -40,11 +40,19 @@ TEST(HeardCards, NeitherBootsNorNamesWithoutEndCostMemory) {
   for (uint64_t boot = 1; boot <= 99; ++boot) cards.note(beat("n-0", boot), std::to_string(boot));
   EXPECT_THAT(cards.of(core::node_id_of("n-0"), 0), SizeIs(peer::kMaxBearers));
   EXPECT_EQ(cards.of(core::node_id_of("n-0"), 99).front(), "98");
-  for (size_t i = 0; i < 2 * HeardCards::kMostNodes; ++i) {
-    cards.note(beat("n-" + std::to_string(i), 1), "card");
+  const auto of = [&](size_t i) { return cards.of(core::node_id_of("m-" + std::to_string(i)), 0); };
+  constexpr size_t kMost = HeardCards::kMostNodes;
+  for (size_t i = 0; i < kMost; ++i) cards.note(beat("m-" + std::to_string(i), 1), "card");
+  EXPECT_THAT(cards.of(core::node_id_of("n-0"), 0), IsEmpty());  // the oldest made room
+  cards.note(beat("m-0", 1), "card again");
+  for (size_t i = kMost; i < 2 * kMost - 1; ++i) {
+    cards.note(beat("m-" + std::to_string(i), 1), "card");
   }
-  EXPECT_THAT(cards.of(core::node_id_of("n-1"), 0), ElementsAre("card"));
-  EXPECT_THAT(cards.of(core::node_id_of("n-500"), 0), IsEmpty());
+  EXPECT_THAT(of(0), ElementsAre("card again"));
+  EXPECT_THAT(of(1), IsEmpty());
+  EXPECT_THAT(of(kMost - 1), IsEmpty());
+  EXPECT_THAT(of(kMost), ElementsAre("card"));
+  EXPECT_THAT(of(2 * kMost - 2), ElementsAre("card"));
 }
 
 }  // namespace

@@ -57,6 +57,7 @@ FrontReport sum(const std::vector<FrontReport>& fronts) {
     all.http.streams_open += one.http.streams_open;
     all.native.watch_streams += one.native.watch_streams;
     all.native.attach_streams += one.native.attach_streams;
+    all.native.mute_streams += one.native.mute_streams;
     all.native.long_polls += one.native.long_polls;
     all.native.events_encoded += one.native.events_encoded;
     all.native.events_shared += one.native.events_shared;
@@ -150,6 +151,9 @@ void write_fronts(MetricWriter& out, const FrontReport& all) {
   out.gauge("http_streams", "Open streams.", all.http.streams_open);
   out.gauge("watches", "Open watch streams.", all.native.watch_streams);
   out.gauge("attachments", "Open attach streams.", all.native.attach_streams);
+  out.gauge("sessions_mute",
+            "Of them, of sessions whose process sends no heartbeats: the connection counts as one.",
+            all.native.mute_streams);
   out.gauge("long_polls", "Requests that wait for a change.", all.native.long_polls);
   out.gauge("subscriptions", "Services watched, summed over streams.", all.subscriptions);
   out.counter("events_encoded_total", "Watch events encoded.", all.native.events_encoded);

@@ -43,7 +43,8 @@ class NameSearch {
 
   /// A beat came, of whatever node; `http` is where that node is reached.
   void heard(const core::NodeBeat& beat, const std::string& http);
-  /// Every 100 ms or so. Callbacks are called from here, and must not destroy this.
+  /// Every 100 ms or so. on_stage and on_taken are called from here, on_card when a node answers;
+  /// none of them may destroy this.
   void tick(bool bus_connected);
 
  private:

@@ -424,6 +424,7 @@ void Node::Impl::begin_service(Loaded loaded) {
 
 /// The state is whole, and its first publication is on its way to every front.
 void Node::Impl::open_doors() {
+  if (stopping_) return;  // its clients have been sent away
   board_.set_state("serving");
   serving_ = true;
   keep_folder_name();
@@ -439,6 +440,7 @@ std::string Node::Impl::ready_line() const {
 }
 
 void Node::Impl::give_up(base::Error error) {
+  if (stopping_) return;  // it was asked to stop, and does
   outcome_ = std::move(error);
   begin_stop("giving up");
 }

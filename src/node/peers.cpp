@@ -26,9 +26,6 @@ base::Status Peers::check(const peer::NodeCard& card, const core::NodeBeat& beat
   }
   if (auto status = check_reachable("http", card.http); !status.ok()) return status;
   if (auto status = base::check_text("version", card.release, 64); !status.ok()) return status;
-  if (peers_.size() >= kMaxPeers && !peers_.contains(beat.node)) {
-    return base::over_limit("node", "is one of too many nodes", kMaxPeers);
-  }
   return {};
 }
 
@@ -40,7 +37,10 @@ base::Result<Peers::Heard> Peers::hear(std::string_view bytes, bool on_bus, int6
   if (auto status = check(*card, *beat); !status.ok()) return status.error();
   Heard heard{std::move(*card), std::move(*beat), false};
   heard.own_id = core::node_id_of(heard.beat.node) == own_id_;
-  if (heard.own_id) return heard;
+  if (heard.own_id) return heard;  // also when this node knows as many others as it may
+  if (peers_.size() >= kMaxPeers && !peers_.contains(heard.beat.node)) {
+    return base::over_limit("node", "is one of too many nodes", kMaxPeers);
+  }
   Peer& peer = peers_[heard.beat.node];
   peer.card = heard.card;
   peer.card.beat.clear();

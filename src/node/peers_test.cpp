@@ -82,6 +82,9 @@ TEST(Peers, WhatClientsMustNotBeToldIsRefused) {
   }
   EXPECT_EQ(refusal(card("one-more", "b:2")), "limit_exceeded");
   EXPECT_EQ(refusal(card("p-7", "c:3")), "taken");
+  const auto rival = peers.hear(card("n-1", "b:2"), true, 0);
+  ASSERT_TRUE(rival.ok());  // a node of this one's name is noticed all the same
+  EXPECT_TRUE(rival->own_id);
   EXPECT_EQ(peers.all().size(), Peers::kMaxPeers);
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/address.h"
 #include "dialects/peer/peer_dialect.h"
 #include "dialects/peer/probe_codec.h"
 
@@ -61,7 +62,7 @@ void Probing::probe(std::vector<core::Probe> probes) {
     opinion.since_ms = now_ms;
     opinion.deadline_ms = now_ms + latest_ms(probe.timeout_ms);
     // What is at a loopback address of another host is something else.
-    const bool elsewhere_too = probe.from_two_nodes && !is_loopback(probe.address);
+    const bool elsewhere_too = probe.from_two_nodes && !base::is_loopback(probe.address);
     if (!elsewhere_too || elsewhere.size() == peer::kMaxProbes) {
       opinion.other = Outcome::kUntested;
       continue;

@@ -66,26 +66,6 @@ Setting of_service(std::string_view key, std::string_view help, Place place) {
   return setting;
 }
 
-/// The same of a switch.
-template <typename Place>
-Setting switch_of_service(std::string_view key, std::string_view help, Place place) {
-  Setting setting;
-  setting.section = "timing";
-  setting.key = key;
-  setting.help = help;
-  setting.kind = Setting::Kind::kSwitch;
-  setting.set = [=](Config& config, std::string_view text) {
-    return read_switch(key, text, place(config.timing));
-  };
-  setting.get = [=](const Config& config) {
-    return place(const_cast<Config&>(config).timing) ? "true" : "false";
-  };
-  setting.set_for_service = [=](core::ServiceTiming& timing, std::string_view text) {
-    return read_switch(key, text, place(timing));
-  };
-  return setting;
-}
-
 /// A setting over the text that `place` finds in a Config.
 template <typename Place>
 Setting text(std::string_view key, std::string_view help, Place place) {
@@ -118,6 +98,17 @@ Setting truth(std::string_view key, std::string_view help, Place place) {
   };
   setting.get = [=](const Config& config) {
     return place(const_cast<Config&>(config)) ? "true" : "false";
+  };
+  return setting;
+}
+
+/// A switch of the section `timing` that a service may have of its own.
+template <typename Place>
+Setting switch_of_service(std::string_view key, std::string_view help, Place place) {
+  Setting setting = truth(key, help, [=](Config& c) -> auto& { return place(c.timing); });
+  setting.section = "timing";
+  setting.set_for_service = [=](core::ServiceTiming& timing, std::string_view text) {
+    return read_switch(key, text, place(timing));
   };
   return setting;
 }

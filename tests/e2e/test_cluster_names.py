@@ -4,13 +4,15 @@ NAME_RESTARTS says how many restarts of each kind are tried (100 for the figure 
 
 import os
 import shutil
+import signal
+import socket
 import struct
 import threading
 import time
 
 import pytest
 
-from cluster import Cluster, Consumer, until_listed
+from cluster import Cluster, Consumer, Link, until_listed
 from registry import free_port, until
 from test_cluster import FAST
 
@@ -197,6 +199,64 @@ def test_a_restart_right_after_kill_9_succeeds(make_cluster, way):
     seconds = sorted(s for one in restarts for s in one.seconds)
     print(f"{way}: {len(seconds)} of {len(seconds)} restarts, {seconds[0]:.1f} to "
           f"{seconds[-1]:.1f} s, half of them within {seconds[len(seconds) // 2]:.1f} s")
+
+
+@pytest.fixture
+def half_asked():
+    """Connections with a request of which the body is missing: a node that is asked to stop waits for it."""
+    opened = []
+
+    def ask(node):
+        connection = until(lambda: connected(node.port), what="the node to listen")
+        connection.sendall(b"PUT /v1/services/a/instances/b HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n")
+        opened.append(connection)
+        until(lambda: state_while_joining(node) == "joining", what="the node to join")
+
+    yield ask
+    for connection in opened:
+        connection.close()
+
+
+def connected(port):
+    try:
+        return socket.create_connection(("127.0.0.1", port), 5)
+    except OSError:
+        return None
+
+
+def state_while_joining(node):
+    return node.call("GET", "/readyz").json["state"]
+
+
+def test_a_node_that_is_stopped_while_it_joins_never_says_that_it_is_ready(make_cluster, half_asked):
+    cluster = make_cluster(nodes=0)  # whose bus is not there yet
+    node = cluster.make(1, "--stop-grace-ms", "8000")
+    cluster.nodes = [node]
+    node.port = free_port()
+    node.spawn()
+    half_asked(node)
+    os.kill(node.pid, signal.SIGTERM)
+    until(lambda: b"stopping: SIGTERM" in node.log, what="the node to begin to stop")
+    cluster.bus.start()  # and with it the node has all that it joins for, long before its grace is over
+    said, _ = node.process.stdout.read(), node.wait_exit(20)
+    assert said == b"", said
+
+
+def test_a_node_that_is_stopped_while_it_joins_does_not_end_with_an_error(make_cluster, half_asked):
+    cluster = make_cluster(nodes=1).start()
+    link = Link(cluster.nodes[0].port)
+    link.cut()
+    twin = cluster.make(0, "--stop-grace-ms", "8000", "--peers", f"127.0.0.1:{link.port}",
+                        bus=f"nats://127.0.0.1:{free_port()}", data=cluster.folder / "twin")
+    cluster.nodes.append(twin)
+    twin.port = free_port()
+    twin.spawn()
+    half_asked(twin)
+    os.kill(twin.pid, signal.SIGTERM)
+    until(lambda: b"stopping: SIGTERM" in twin.log, what="the node to begin to stop")
+    link.heal()  # now it is told that its name is taken
+    assert twin.wait_exit(20) == 0, twin.log.decode()
+    link.close()
 
 
 def test_another_name_on_an_old_data_folder_is_said(make_node, tmp_path):

@@ -103,10 +103,15 @@ class TestSpeaking:
 
     def test_a_connection_counts_for_one_that_does_not_speak(self, fast, run):
         """As in release 0.1, and flagged."""
+        before = fast.metrics()["callbook_sessions_mute"]
+        run("app", "speaks")
         process = run("app", "a-1", speaks=False)
+        until(lambda: fast.metrics()["callbook_sessions_mute"] == before + 1, what="the count")
         process.signal(signal.SIGSTOP)
         time.sleep(2 * TTL_MS / 1000)  # what is shown is that nothing happens
         assert state_of(fast, "app", "a-1") == "up"
+        process.close()
+        until(lambda: fast.metrics()["callbook_sessions_mute"] == before, what="the count")
 
     def test_a_registry_that_stood_still_blames_nobody(self, fast, run):
         run("app", "a-1")

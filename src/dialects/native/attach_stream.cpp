@@ -8,14 +8,18 @@
 
 namespace callbook::native {
 
-AttachStream::AttachStream(core::Front& front, Ticking::List& list,
+AttachStream::AttachStream(core::Front& front, Ticking::List& list, size_t& mute,
                            const core::SessionOpened& opened, std::string attached_event)
     : Ticking(list),
       front_(front),
+      mute_(mute),
+      mutes_(opened.speaks ? 0 : 1),
       tie_(front, opened.id, opened.heartbeat_ms),
       pending_(std::move(attached_event)),
       asked_ms_(front.now().mono_ms),
-      self_(std::make_shared<AttachStream*>(this)) {}
+      self_(std::make_shared<AttachStream*>(this)) {
+  mute_ += mutes_;
+}
 
 net::StreamPiece AttachStream::pull() {
   if (!pending_) {

@@ -18,9 +18,13 @@ namespace callbook::native {
 /// stands.
 class AttachStream final : public net::StreamSource, public Ticking {
  public:
-  /// `self` outlives the stream's own pending questions to the registry.
-  AttachStream(core::Front& front, Ticking::List& list, const core::SessionOpened& opened,
-               std::string attached_event);
+  /// `mute` counts the streams that stand for the heartbeats of a process that promised none when
+  /// they began; it outlives the stream, as `front` and `list` do.
+  AttachStream(core::Front& front, Ticking::List& list, size_t& mute,
+               const core::SessionOpened& opened, std::string attached_event);
+  ~AttachStream() override { mute_ -= mutes_; }
+  AttachStream(const AttachStream&) = delete;
+  AttachStream& operator=(const AttachStream&) = delete;
 
   void on_start(net::StreamWaker waker) override { waker_ = std::move(waker); }
 
@@ -36,6 +40,8 @@ class AttachStream final : public net::StreamSource, public Ticking {
   std::string changes_of(std::vector<core::TakenOut> taken_out);
 
   core::Front& front_;
+  size_t& mute_;
+  const size_t mutes_;  ///< what this stream adds to `mute_`
   SessionTie tie_;
   std::optional<std::string> pending_;     ///< the next event
   std::vector<core::TakenOut> taken_out_;  ///< as its client has been told

@@ -370,7 +370,8 @@ bool NativeDialect::accept_body(Call& call) const {
 }
 
 NativeDialect::Stats NativeDialect::stats() const {
-  return {watches_.size(), attachments_.size(), polls_.size(), encoder_.misses(), encoder_.hits()};
+  return {watches_.size(), attachments_.size(), mute_streams_,
+          polls_.size(),   encoder_.misses(),   encoder_.hits()};
 }
 
 }  // namespace callbook::native

@@ -50,6 +50,7 @@ class NativeDialect final : public net::HttpHandler {
   struct Stats {
     size_t watch_streams = 0;
     size_t attach_streams = 0;
+    size_t mute_streams = 0;  ///< of them, those that stand for their session's heartbeats
     size_t long_polls = 0;
     uint64_t events_encoded = 0;
     uint64_t events_shared = 0;
@@ -198,6 +199,7 @@ class NativeDialect final : public net::HttpHandler {
   std::map<std::string, EventEncoder, std::less<>> followed_encoders_;  ///< by data center
   Ticking::List watches_;
   Ticking::List attachments_;
+  size_t mute_streams_ = 0;
   Ticking::List polls_;
   uint64_t retry_seed_;
   net::EventLoop& loop_;

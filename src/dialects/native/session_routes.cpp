@@ -109,7 +109,7 @@ void NativeDialect::attach_session(Call& call) {
                   if (!reply.ok()) return exchange.respond(failure(reply.error()));
                   const auto& opened = std::get<core::SessionOpened>(*reply);
                   auto stream = std::make_unique<AttachStream>(
-                      front_, attachments_, opened,
+                      front_, attachments_, mute_streams_, opened,
                       fmt::format("event:attached\ndata:{}\n\n", opened_json(opened, front_)));
                   exchange.stream("text/event-stream", std::move(stream));
                 });
