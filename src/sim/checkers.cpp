@@ -84,6 +84,7 @@ Checkers::Checkers(Scheduler& scheduler, const Settings& settings)
       rivals_(evidence_),
       replay_(evidence_),
       overrides_(evidence_),
+      exclusions_(evidence_),
       breakers_(evidence_),
       liveness_(evidence_, breakers_),
       losses_ms_(settings.nodes, kLongAgo),
@@ -200,6 +201,7 @@ void Checkers::stepped(size_t node, const Step& step) {
   enter_phase(node, registry.phase());
   breakers_.begin_step(node, step);
   liveness_.begin_step(node, step);
+  exclusions_.begin_step(node, step);
   if (!out.records.empty()) {
     const auto& changes = evidence_.records.take(node, out.records);
     check_reading(node, evidence_.records.error());
@@ -212,6 +214,7 @@ void Checkers::stepped(size_t node, const Step& step) {
     take_records(evidence_.records.take_dump(node, registry), &step);
     check_reading(node, evidence_.records.error());
   }
+  exclusions_.end_step(node, step);
   breakers_.end_step(node, step);
   liveness_.end_step(node, step);
   const uint64_t rejoined = counters_[node].rejoined_as_new;
@@ -266,6 +269,7 @@ void Checkers::published(size_t node, const core::ServicePublished& change) {
   for (const ListChange& one : changes) {
     returns_.on_list_change(one);
     removals_.on_list_change(one);
+    exclusions_.on_list_change(one);
     left |= !one.after.has_value();
   }
   const auto service = evidence_.listings.last_service();
@@ -359,6 +363,7 @@ void Checkers::finish(const std::vector<const core::Registry*>& nodes, const Bus
   sections_.finish(nodes);
   features_.finish(nodes);
   overrides_.finish();
+  exclusions_.finish();
   if (bus != nullptr) replay_.finish(*bus);
 }
 

@@ -10,6 +10,7 @@
 #include "sim/consumer_checker.h"
 #include "sim/ending_checker.h"
 #include "sim/evidence.h"
+#include "sim/exclusion_checker.h"
 #include "sim/feature_checker.h"
 #include "sim/final_checker.h"
 #include "sim/join_checker.h"
@@ -100,6 +101,7 @@ class Checkers final : public Observer {
   RivalChecker rivals_;
   ReplayChecker replay_;
   OverrideChecker overrides_;
+  ExclusionChecker exclusions_;
   BreakerChecker breakers_;
   LivenessChecker liveness_;
   std::vector<int64_t> losses_ms_;  ///< by node: when it last died in a way that may lose writes

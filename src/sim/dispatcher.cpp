@@ -19,6 +19,7 @@ Dispatcher::Dispatcher(Scheduler& scheduler, ClientPort& port, Random random,
       port_(port),
       random_(random),
       releases_random_(random.child(1)),
+      exclusions_random_(random.child(2)),
       settings_(settings),
       checkers_(checkers),
       client_(client) {}
@@ -50,6 +51,42 @@ core::Input Dispatcher::draw_wish(const Said& said) {
 
 void Dispatcher::start() {
   if (settings_.breakers_released) release_later();
+  if (settings_.exclusions) exclude_later();
+}
+
+void Dispatcher::exclude_later() {
+  scheduler_.after(exclusions_random_.between(3'000, 20'000), [this] {
+    if (checkers_.faults_ended_ms() != kNever) return;
+    exclude_one();
+    exclude_later();
+  });
+}
+
+/// Takes an instance out, or restores one. What operators themselves have registered is left alone:
+/// no process holds that, so it would be deregistered as well.
+void Dispatcher::exclude_one() {
+  const Truth& truth = checkers_.truth();
+  if (busy_ || truth.key_count() == 0) return;
+  Random& random = exclusions_random_;
+  const bool restores = !taken_out_.empty() && random.chance(0.45);
+  key_ = restores ? taken_out_[random.index(taken_out_.size())]
+                  : static_cast<KeyIndex>(random.index(truth.key_count()));
+  const core::InstanceKey& key = truth.key(key_).key;
+  if (!key.id.starts_with('i')) return;
+  busy_ = true;
+  tries_ = 0;
+  const core::Stamp after = settings_.client_tokens ? said_of(key_).after : core::Stamp{};
+  if (restores) {
+    wish_ = core::RemoveOverride{key, "sim", "", after};
+  } else {
+    core::DeregisterInstance out{key, after};
+    out.by = "sim";
+    // Each node ends a drain by its own clock: where those are stepped, lists would differ by it.
+    const bool drains = !settings_.faults[static_cast<size_t>(Fault::kClockStepped)];
+    if (drains && random.chance(0.4)) out.drain_ms = random.between(500, 8'000);
+    wish_ = std::move(out);
+  }
+  attempt();
 }
 
 void Dispatcher::release_later() {
@@ -93,7 +130,12 @@ void Dispatcher::attempt() {
 void Dispatcher::answered(const ClientPort::Answer& answer) {
   if (answer && answer->ok()) {
     Said& said = said_of(key_);
-    said.after = std::max(said.after, std::get<core::OverrideChanged>(answer->value()).stamp);
+    const auto* gone = std::get_if<core::InstanceDeregistered>(&answer->value());
+    const core::Stamp stamp =
+        gone != nullptr ? gone->stamp : std::get<core::OverrideChanged>(answer->value()).stamp;
+    said.after = std::max(said.after, stamp);
+    std::erase(taken_out_, key_);
+    if (gone != nullptr) taken_out_.push_back(key_);
     busy_ = false;
     return;
   }

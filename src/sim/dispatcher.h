@@ -21,7 +21,7 @@ class Dispatcher {
   Dispatcher(Scheduler& scheduler, ClientPort& port, Random random, const Settings& settings,
              Checkers& checkers, ClientId client);
 
-  /// From now on releases a breaker now and then, where operators do.
+  /// From now on releases a breaker now and then, and takes instances out, where operators do.
   void start();
   /// Changes what is said of one instance, if nothing is under way.
   void change_one();
@@ -37,6 +37,8 @@ class Dispatcher {
 
   void release_later();
   core::Input draw_wish(const Said& said);
+  void exclude_later();
+  void exclude_one();
   void attempt();
   void answered(const ClientPort::Answer& answer);
   Said& said_of(KeyIndex key);
@@ -45,10 +47,12 @@ class Dispatcher {
   ClientPort& port_;
   Random random_;
   Random releases_random_;
+  Random exclusions_random_;
   const Settings& settings_;
   Checkers& checkers_;
   const ClientId client_;
   std::vector<Said> said_;
+  std::vector<KeyIndex> taken_out_;  ///< and not restored since, as far as it was told
   core::Input wish_;
   KeyIndex key_ = 0;
   uint32_t tries_ = 0;

@@ -44,6 +44,14 @@ std::string_view name_of(Rule rule) {
       return "told_directly";
     case Rule::kListEmptied:
       return "list_emptied";
+    case Rule::kTakenOut:
+      return "taken_out";
+    case Rule::kKeptOut:
+      return "kept_out";
+    case Rule::kTakenOutReplaced:
+      return "taken_out_replaced";
+    case Rule::kExclusionEnded:
+      return "exclusion_ended";
     case Rule::kCount:
       break;
   }

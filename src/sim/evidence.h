@@ -10,6 +10,7 @@
 #include "sim/listings.h"
 #include "sim/scheduler.h"
 #include "sim/settings.h"
+#include "sim/taken_out.h"
 #include "sim/trace.h"
 #include "sim/truth.h"
 
@@ -35,6 +36,10 @@ enum class Rule : uint8_t {
   kBootChanged,       // a resumed watch met another process of its node
   kToldDirectly,      // an operator's word came to another node without the bus
   kListEmptied,       // the last instance of a service left
+  kTakenOut,          // an operator took an instance out
+  kKeptOut,           // what was taken out was registered anew, and stayed out
+  kTakenOutReplaced,  // another process was listed under an id that was taken out
+  kExclusionEnded,    // the registry itself ended what an operator had said
   kCount
 };
 
@@ -65,6 +70,7 @@ class Evidence {
         conditions(scheduler, in_settings),
         listings(scheduler, truth, in_settings.nodes),
         records(truth, in_settings.nodes),
+        taken_out(in_settings, truth, records),
         scheduler_(scheduler) {}
 
   int64_t now_ms() const { return scheduler_.now_ms(); }
@@ -96,6 +102,7 @@ class Evidence {
   Conditions conditions;
   Listings listings;
   KnownRecords records;
+  TakenOut taken_out;
 
  private:
   const Scheduler& scheduler_;

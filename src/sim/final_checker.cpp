@@ -23,6 +23,12 @@ OperationIndex best_of(const Truth& truth, KeyIndex key) {
   return best;
 }
 
+/// Up, or isolated by an operator.
+bool is_well(const Listing& listed) {
+  return listed.state == core::InstanceState::kUp ||
+         listed.state == core::InstanceState::kOutOfService;
+}
+
 std::string text_of(const Operation& operation) {
   return fmt::format(
       "{} of process {}{}",
@@ -128,6 +134,7 @@ void FinalChecker::judge_at(size_t node, KeyIndex key, OperationIndex best) {
   const bool expected = contested ? listed.has_value() : should_be_listed(last_word);
   // Its owner has asked for its removal since, and was told that there is nothing to remove.
   if (expected && !listed && !truth.wanted(key, last_word.owner)) return;
+  if (!listed && evidence_.taken_out.keeps_out(node, key, last_word.owner)) return;
   if (expected && !listed) {
     return fail(node, key,
                 fmt::format("is not listed, but the last word is the {}, whose holder "
@@ -136,8 +143,8 @@ void FinalChecker::judge_at(size_t node, KeyIndex key, OperationIndex best) {
   }
   if (!expected && listed && kept_by_another(key, last_word)) return;
   if (!expected && listed && may_remain(last_word, *listed)) return;
-  const bool well = !listed || listed->state == core::InstanceState::kUp ||
-                    listed->state == core::InstanceState::kOutOfService;
+  const bool well =
+      !listed || is_well(*listed) || evidence_.taken_out.keeps_out(node, key, listed->owner);
   if (expected && !contested && !well) {
     return fail(node, key,
                 fmt::format("is listed as {}, but its holder lives and has been in touch",

@@ -24,6 +24,7 @@ namespace callbook::sim {
 /// - Where clients bring along what they were told, a live owner's own last acknowledged call on a
 ///   key is the last word, unless a call of the key's stayed in doubt or another process claims it:
 ///   nobody who was told "registered" is missing.
+/// - What an operator has taken out is not listed, as the node knows; ExclusionChecker judges that.
 /// - A node may have forgotten an end for its age, never a living registration.
 class FinalChecker {
  public:

@@ -43,13 +43,16 @@ bool JoinChecker::disputed(KeyIndex key, const Listing& own) const {
 void JoinChecker::judge_missing(size_t node, KeyIndex key, const std::vector<size_t>& others) {
   core::Stamp least{UINT64_MAX, UINT32_MAX};
   uint32_t rev = 0;
+  ProcessNumber owner = kNobody;
   for (const size_t other : others) {
     const auto listed = evidence_.listings.find(other, key);
     if (!listed || evidence_.now_ms() - listed->rev_since_ms < kLongStandingMs) return;
     least = std::min(least, listed->stamp);
     rev = listed->rev;
+    owner = listed->owner;
   }
   const auto own = evidence_.listings.find(node, key);
+  if (!own && owner != kNobody && evidence_.taken_out.keeps_out(node, key, owner)) return;
   if (own && (own->stamp >= least || own->rev == rev)) return;  // only a rev shows in a list
   // Something later than what the others list may have reached it first.
   const KeyFacts& facts = evidence_.records.key(node, key);

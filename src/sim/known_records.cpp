@@ -35,6 +35,7 @@ void KnownRecords::node_started(size_t node) {
 const std::vector<RecordChange>& KnownRecords::take(size_t index,
                                                     const core::RecordBatch& records) {
   changes_.clear();
+  override_changes_.clear();
   Node& node = nodes_[index];
   size_t first = records.size();
   while (first > 0 && records[first - 1].version > node.last_version) --first;
@@ -48,6 +49,7 @@ const std::vector<RecordChange>& KnownRecords::take(size_t index,
 const std::vector<RecordChange>& KnownRecords::take_dump(size_t index,
                                                          const core::Registry& registry) {
   changes_.clear();
+  override_changes_.clear();
   Node& node = nodes_[index];
   node.complete = true;
   node.keys.clear();
@@ -76,7 +78,7 @@ void KnownRecords::take_item(size_t node, const core::RecordBatch::Item& item, b
   } else if (const auto* session = std::get_if<core::SessionRecord>(&*decoded)) {
     take_session(node, *session, erased, from_dump);
   } else if (const auto* said = std::get_if<core::OverrideRecord>(&*decoded)) {
-    take_override(node, *said, erased);
+    take_override(node, *said, erased, from_dump);
   }
 }
 
@@ -90,12 +92,16 @@ std::optional<KeyIndex> KnownRecords::find_key(core::ServiceKeyView service, std
   return key;
 }
 
-void KnownRecords::take_override(size_t index, const core::OverrideRecord& record, bool erased) {
+void KnownRecords::take_override(size_t index, const core::OverrideRecord& record, bool erased,
+                                 bool from_dump) {
   const auto key = find_key(record.service, record.id);
   if (!key) return;
   auto& overrides = nodes_[index].overrides;
   if (overrides.size() <= *key) overrides.resize(truth_.key_count());
-  overrides[*key] = erased ? OverrideFacts() : OverrideFacts{true, record.set, record.stamp};
+  const OverrideFacts facts =
+      erased ? OverrideFacts() : OverrideFacts{true, record.set, record.stamp};
+  override_changes_.push_back(
+      {index, *key, std::exchange(overrides[*key], facts), facts, from_dump});
 }
 
 void KnownRecords::take_instance(size_t index, const core::InstanceRecord& record, bool erased,

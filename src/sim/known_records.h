@@ -46,6 +46,15 @@ struct OverrideFacts {
   core::Stamp stamp;
 };
 
+/// A change of that which a node wrote.
+struct OverrideChange {
+  size_t node = 0;
+  KeyIndex key = kNobody;
+  OverrideFacts before;
+  OverrideFacts after;
+  bool from_dump = false;
+};
+
 /// One record that a node wrote or was found to hold. Exactly one of key and session is set; what
 /// operators say is kept, but is nobody's change.
 struct RecordChange {
@@ -72,6 +81,8 @@ class KnownRecords {
   const std::vector<RecordChange>& take(size_t index, const core::RecordBatch& records);
   /// Takes in all that the node holds; what it does not hold is forgotten.
   const std::vector<RecordChange>& take_dump(size_t index, const core::Registry& registry);
+  /// What operators say, of the same records.
+  const std::vector<OverrideChange>& override_changes() const { return override_changes_; }
   const std::string& error() const { return error_; }
 
   const KeyFacts& key(size_t node, KeyIndex key) const;
@@ -92,13 +103,14 @@ class KnownRecords {
   void take_item(size_t node, const core::RecordBatch::Item& item, bool from_dump);
   void take_instance(size_t index, const core::InstanceRecord& record, bool erased, bool from_dump);
   void take_session(size_t index, const core::SessionRecord& record, bool erased, bool from_dump);
-  void take_override(size_t index, const core::OverrideRecord& record, bool erased);
+  void take_override(size_t index, const core::OverrideRecord& record, bool erased, bool from_dump);
   /// Nothing, and an error, if nobody ever registered it.
   std::optional<KeyIndex> find_key(core::ServiceKeyView service, std::string_view id);
 
   const Truth& truth_;
   std::vector<Node> nodes_;
   std::vector<RecordChange> changes_;
+  std::vector<OverrideChange> override_changes_;
   core::RecordBatch dump_;
   std::string error_;
 };

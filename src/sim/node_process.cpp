@@ -57,7 +57,12 @@ std::pair<std::string, uint64_t> change_of(const core::Input& input, const core:
   if (const auto* registered = std::get_if<core::InstanceRegistered>(&reply)) {
     of_instance(std::get<core::RegisterInstance>(input).key, registered->owed_version);
   } else if (const auto* gone = std::get_if<core::InstanceDeregistered>(&reply)) {
-    of_instance(std::get<core::DeregisterInstance>(input).key, gone->owed_version);
+    const auto& asked = std::get<core::DeregisterInstance>(input);
+    of_instance(asked.key, gone->owed_version);
+    // An operator's is an override.
+    if (!asked.by.empty()) {
+      core::encode_override_key(kDatacenter, asked.key.service, asked.key.id, encoded);
+    }
   } else if (const auto* said = std::get_if<core::OverrideChanged>(&reply)) {
     const auto* set = std::get_if<core::SetOverride>(&input);
     const auto& key = set != nullptr ? set->key : std::get<core::RemoveOverride>(input).key;

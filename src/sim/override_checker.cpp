@@ -23,8 +23,10 @@ size_t OverrideChecker::begin(KeyIndex key, size_t node, const core::Input& want
     word.effect.weight = set->weight;
     if (set->out_of_service) word.effect.state = core::InstanceState::kOutOfService;
   }
+  const bool excludes = std::holds_alternative<core::DeregisterInstance>(wanted);
+  word.effect.excludes = excludes;
   words_.push_back(word);
-  say(word, "is asked to override");
+  say(word, excludes ? "is asked to take out" : "is asked to override");
   return words_.size() - 1;
 }
 
@@ -41,7 +43,9 @@ void OverrideChecker::end(size_t number, const ClientPort::Answer& answer) {
   }
   word.in_doubt = false;
   word.said_ms = evidence_.now_ms();
-  word.stamp = std::get<core::OverrideChanged>(answer->value()).stamp;
+  const auto* gone = std::get_if<core::InstanceDeregistered>(&answer->value());
+  word.stamp =
+      gone != nullptr ? gone->stamp : std::get<core::OverrideChanged>(answer->value()).stamp;
   if (evidence_.conditions.running(word.node)) judge(word.node, word.key, &word);
   spreading_.push_back(number);
 }
@@ -82,6 +86,7 @@ void OverrideChecker::judge_spread(const Word& word) {
 
 void OverrideChecker::judge(size_t node, KeyIndex key, const Word* last) {
   std::string objected = objection(node, key, last);
+  if (objected.empty() && last != nullptr) objected = unheard(node, key, *last);
   if (objected.empty()) return;
   Finding finding;
   finding.checker = "override";
@@ -101,6 +106,22 @@ void OverrideChecker::say(const Word& word, std::string_view event, std::string_
   line.text =
       fmt::format("weight {} {}", word.effect.weight.value_or(0), core::name_of(word.effect.state));
   evidence_.trace.add(std::move(line));
+}
+
+std::string OverrideChecker::unheard(size_t node, KeyIndex key, const Word& last) const {
+  const OverrideFacts& known = evidence_.records.override_of(node, key);
+  // That it was removed is forgotten one day; that it was taken out is not, until that has ended.
+  const bool restored = std::any_of(words_.begin(), words_.end(), [&](const Word& word) {
+    return word.key == key && word.in_doubt && !word.effect.excludes;
+  });
+  const bool lasts =
+      last.effect.excludes && !restored && !evidence_.taken_out.has_ended(key, *last.stamp);
+  const bool behind = known.known ? known.stamp < *last.stamp : lasts;
+  if (!behind) return {};
+  return fmt::format("the last word of an operator on {} has stamp {}, and what is known {}",
+                     evidence_.text_of(key), evidence_.text_of(*last.stamp),
+                     known.known ? fmt::format("has stamp {}", evidence_.text_of(known.stamp))
+                                 : std::string("is nothing"));
 }
 
 std::string OverrideChecker::objection(size_t node, KeyIndex key, const Word* last) const {

@@ -16,6 +16,9 @@ namespace callbook::sim {
 /// Property: what an operator says of an instance is in effect where it was accepted as soon as
 /// that is answered, and in the end everywhere, whatever its provider does, until it is removed.
 ///
+/// One that takes an instance out holds for the process that was meant: what another one registers
+/// under the id is listed (ExclusionChecker says the rest).
+///
 /// Allowances: a call whose answer did not come may have been carried out at any later time. What
 /// the bus has lost, and a node that was out of touch for longer than the record age is alone in
 /// remembering, is forgotten when that node rejoins as new.
@@ -37,8 +40,11 @@ class OverrideChecker {
   struct Effect {
     std::optional<uint32_t> weight;  ///< nothing: the provider's, which is not looked at here
     core::InstanceState state = core::InstanceState::kUp;
+    bool excludes = false;  ///< what is listed is left to ExclusionChecker
     /// What its home believes of its health shows only where no operator has isolated it.
     bool shows_in(const Listing& listed) const {
+      if (excludes) return true;
+      if (listed.state == core::InstanceState::kDraining) return false;
       const bool isolated = listed.state == core::InstanceState::kOutOfService;
       return isolated == (state == core::InstanceState::kOutOfService) &&
              listed.weight == weight.value_or(listed.weight);
@@ -53,6 +59,8 @@ class OverrideChecker {
     std::optional<core::Stamp> stamp;  ///< of one that was accepted
   };
 
+  /// What is wrong with what `node` knows of the last accepted word, or empty.
+  std::string unheard(size_t node, KeyIndex key, const Word& last) const;
   /// What is wrong with how `node` lists the key, given its last accepted word; or empty.
   std::string objection(size_t node, KeyIndex key, const Word* last) const;
 

@@ -120,7 +120,9 @@ void Provider::open() {
   ++operations_;
   say("is asked to open", node_);
   core::ProcessFacts facts;
-  if (settings_.new_processes) facts = {speaks(), fmt::format("process-{}", process_), client_ + 1};
+  if (settings_.names_process(process_)) {
+    facts = {speaks(), fmt::format("process-{}", process_), client_ + 1};
+  }
   port_.call(client_, node_, core::OpenSession{id, plan_.ttl_ms, "sim", told_stamp(), facts},
              core::Ack::kLocal, kCallTimeoutMs,
              [this, era = era_, node = node_, session = session_,

@@ -54,6 +54,7 @@ void RemovalChecker::on_list_change(const ListChange& change) {
 
 std::string RemovalChecker::objection(const ListChange& change, const Operation& registration) {
   Truth& truth = evidence_.truth;
+  if (evidence_.taken_out.keeps_out(change.node, change.key, registration.owner)) return {};
   const KeyFacts& facts = evidence_.records.key(change.node, change.key);
   if (facts.known && facts.kind == core::RegistrationKind::kRemoved) {
     if (facts.stamp < change.before->stamp) {
@@ -159,7 +160,10 @@ void EmptyListChecker::on_emptied(size_t node, const std::vector<ListChange>& ch
     if (!change.before || change.after) continue;
     const OperationIndex maker =
         evidence_.registration(change.key, change.before->rev, change.before->stamp);
-    if (maker == kNobody || departed(evidence_.truth.operation(maker))) continue;
+    if (maker == kNobody) continue;
+    const Operation& registration = evidence_.truth.operation(maker);
+    if (departed(registration)) continue;
+    if (evidence_.taken_out.keeps_out(node, change.key, registration.owner)) continue;
     Finding finding;
     finding.checker = "empty list";
     finding.node = node;

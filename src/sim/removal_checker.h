@@ -14,6 +14,7 @@ namespace callbook::sim {
 /// True causes, by what holds the instance:
 /// - Any: it was deregistered by a call that somebody began, with a later stamp; that of a call
 ///   without an answer is what the node's record shows, and may be used up by one record only.
+/// - Any: an operator has taken it out, as the node knows, and its process was meant.
 /// - A session: the node knows a record of its end (which EndingChecker has judged), or its owner
 ///   has ended, closed or abandoned it, or another process has claimed one of its instances.
 /// - A session other than the one it was listed under, whose registration is later: it has ended,

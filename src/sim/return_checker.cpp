@@ -134,6 +134,8 @@ void ReturnChecker::came(const ListChange& change) {
 }
 
 void ReturnChecker::left(const ListChange& change) {
+  // What an operator has taken out may be restored.
+  if (evidence_.taken_out.keeps_out(change.node, change.key, change.before->owner)) return;
   // What a node out of touch has seen come and go, the others may yet see come and go.
   if (!evidence_.conditions.untroubled_for(change.node, kCaughtUpMs)) return;
   Burial fresh{change.before->stamp, 0, evidence_.now_ms()};

@@ -123,6 +123,15 @@ void draw_liveness(Settings& settings, Random& random) {
   if (alone) settings.fault_every_ms = random.between(8'000, 30'000);
 }
 
+/// What operators take out. A stream of its own, as each of the next: seeds without it are as they
+/// were before there was such a thing.
+void draw_exclusions(Settings& settings, Random random) {
+  settings.exclusions = random.chance(0.2);
+  if (!settings.exclusions) return;
+  settings.process_ids = random.chance(0.7);
+  if (random.chance(0.5)) settings.timing.exclusion_ms = 1000 * random.between(30, 120);
+}
+
 /// Hours in minutes: short enough to pass while all is quiet at the end.
 void draw_releases(Settings& settings, Random& random) {
   settings.former_releases = settings.nodes > 1 && random.chance(0.2);
@@ -167,6 +176,7 @@ Settings settings_of(uint64_t seed) {
   draw_liveness(settings, liveness);
   Random releases = Random(seed).child(7);
   draw_releases(settings, releases);
+  draw_exclusions(settings, Random(seed).child(8));
   settings.quiet_ms = quiet_ms_for(settings.timing);
   return settings;
 }

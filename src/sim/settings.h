@@ -47,6 +47,14 @@ struct Settings {
   bool client_reports = false;     ///< consumers report whom they can't reach
   bool breakers_released = false;  ///< operators release breakers now and then
 
+  bool exclusions = false;  ///< operators drain and deregister instances, and restore them
+  /// Three of four processes say in each session which they are, where not all do (new_processes).
+  bool process_ids = false;
+  /// Whether this process, by its number, does.
+  bool names_process(uint32_t process) const {
+    return new_processes || (process_ids && process % 4 != 0);
+  }
+
   /// Some processes of the first half are of the former release, whose beats do not say which
   /// features of records they read.
   bool former_releases = false;

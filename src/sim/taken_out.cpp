@@ -1,0 +1,42 @@
+#include "sim/taken_out.h"
+
+#include <variant>
+
+namespace callbook::sim {
+
+void TakenOut::begin_step(size_t node, const core::Input& input) {
+  asked_ = holder_ = kNobody;
+  const auto* out = std::get_if<core::DeregisterInstance>(&input);
+  if (out == nullptr || out->by.empty()) return;
+  const auto service = truth_.find_service(out->key.service);
+  const auto key = service ? truth_.find_key(*service, out->key.id) : std::nullopt;
+  if (!key) return;
+  asked_ = *key;
+  const KeyFacts& facts = records_.key(node, *key);
+  if (facts.kind != core::RegistrationKind::kBody || facts.session == kNobody) return;
+  const SessionFacts& session = records_.session(node, facts.session);
+  if (!session.known || session.liveness.ended) return;
+  const ProcessNumber process = truth_.session(facts.session).process;
+  if (settings_.names_process(process)) holder_ = process;
+}
+
+void TakenOut::end_step(size_t node, bool accepted) {
+  if (asked_ == kNobody || !accepted) return;
+  said_[{asked_, records_.override_of(node, asked_).stamp}] = holder_;
+}
+
+bool TakenOut::is_about(KeyIndex key, core::Stamp stamp, ProcessNumber process) const {
+  const ProcessNumber named = meant(key, stamp);
+  if (named == kNobody || named == process) return true;
+  // An instance with a TTL of its own says nothing of its process.
+  const auto& sessions = truth_.process(process).sessions;
+  return sessions.empty() || !settings_.names_process(process);
+}
+
+bool TakenOut::keeps_out(size_t node, KeyIndex key, ProcessNumber process) const {
+  const OverrideFacts& said = records_.override_of(node, key);
+  if (!said.known || !said.set || !is_exclusion(key, said.stamp)) return false;
+  return is_about(key, said.stamp, process);
+}
+
+}  // namespace callbook::sim
