@@ -148,8 +148,21 @@ void LivenessChecker::leave_rounds(size_t node, Owner owner) {
   for (auto& [ticket, round] : nodes_[node].rounds) std::erase(round.owners, owner);
 }
 
+/// Whether its home has missed it, or may just have, since it was heard last.
+bool LivenessChecker::was_missed(size_t node, Owner owner) {
+  const Case& known = case_of(node, owner);
+  if (known.broken_ms >= known.life_ms) return true;
+  const int64_t since_ms =
+      std::max({known.life_ms, known.came_ms, evidence_.conditions.answering_since_ms(node),
+                nodes_[node].stalled_ms});
+  return evidence_.now_ms() - since_ms >= ttl_ms(owner) - kRoundingMs;
+}
+
 void LivenessChecker::note_life(size_t node, Owner owner) {
   Case& known = case_of(node, owner);
+  // Missed since it was reported, it has been asked anew, as one that is missed, and no word says
+  // so where it was lowered already. Its return ends that, and what is under way with it.
+  if (was_missed(node, owner)) known.reported = false;
   known.life_ms = evidence_.now_ms();
   known.lowered = false;
   // What consumers do not reach stays so; but to be removed it must be silent, and be asked, anew.

@@ -120,6 +120,7 @@ class LivenessChecker {
 
   void note_time(size_t index, const Step& step);
   void leave_rounds(size_t node, Owner owner);
+  bool was_missed(size_t node, Owner owner);
   void note_life(size_t node, Owner owner);
   void note_input(size_t node, const core::Input& input);
   void note_result(size_t index, const core::ProbeResult& result);

@@ -68,7 +68,9 @@ INSTANTIATE_TEST_SUITE_P(
                     Regression{"ReportedBesideAnUnreachedWasJudged", 700114, true},
                     Regression{"ReportedBesideAnUnattendedWasJudged", 800604, true},
                     Regression{"FacetOnFullDisksWasDemanded", 901169, true, true},
-                    Regression{"ReturnedSinceTheLastListWasNotCounted", 2000228, true}),
+                    Regression{"ReturnedSinceTheLastListWasNotCounted", 2000228, true},
+                    Regression{"ReportedAndBrokenSinceWasJudgedByALateRound", 2001123, true},
+                    Regression{"ReportedAndMissedSinceWasJudgedByALateRound", 2001492, true}),
     [](const auto& tested) { return std::string(tested.param.name); });
 
 }  // namespace
