@@ -59,7 +59,27 @@ bool FinalChecker::kept_by_another(KeyIndex key, const Operation& last_word) con
   });
 }
 
-bool FinalChecker::may_remain(const Operation& last_word, const Listing& listed) const {
+/// Whether the machine of its process was lost, and another process had its address before that
+/// could be noticed: for the home it came while the first was still heard, as a prefork sibling
+/// does, so that the answers to probes are of either (seed 542).
+bool FinalChecker::has_early_successor(size_t node, const Operation& last_word) const {
+  constexpr int64_t kNoticedMs = 5'500;  // TCP_USER_TIMEOUT, and who looks at it
+  const Truth& truth = evidence_.truth;
+  const TrueProcess& process = truth.process(last_word.owner);
+  if (process.end != TrueProcess::End::kMachineDied) return false;
+  const KeyFacts& own = evidence_.records.key(node, last_word.key);
+  for (KeyIndex key = 0; key < truth.key_count(); ++key) {
+    const KeyFacts& facts = evidence_.records.key(node, key);
+    if (facts.session == kNobody || facts.address != own.address || facts.port != own.port)
+      continue;
+    const int64_t began_ms = truth.process(truth.session(facts.session).process).began_ms;
+    if (began_ms >= process.ended_ms && began_ms <= process.ended_ms + kNoticedMs) return true;
+  }
+  return false;
+}
+
+bool FinalChecker::may_remain(size_t node, const Operation& last_word,
+                              const Listing& listed) const {
   if (!evidence_.settings.probes() || last_word.kind != Kind::kRegister) return false;
   const Truth& truth = evidence_.truth;
   const TrueProcess& process = truth.process(last_word.owner);
@@ -75,7 +95,7 @@ bool FinalChecker::may_remain(const Operation& last_word, const Listing& listed)
       // budget it waits, protected no longer (seed 757, core decision 0012).
       return ended && lost && last_word.session != kNobody;
     case core::InstanceState::kUnattended:
-      return answers;
+      return answers || has_early_successor(node, last_word);
     case core::InstanceState::kOutOfService:  // which of the two does not show
       return (ended && lost) || answers;
     default:
@@ -142,7 +162,7 @@ void FinalChecker::judge_at(size_t node, KeyIndex key, OperationIndex best) {
                             text_of(last_word)));
   }
   if (!expected && listed && kept_by_another(key, last_word)) return;
-  if (!expected && listed && may_remain(last_word, *listed)) return;
+  if (!expected && listed && may_remain(node, last_word, *listed)) return;
   const bool well =
       !listed || is_well(*listed) || evidence_.taken_out.keeps_out(node, key, listed->owner);
   if (expected && !contested && !well) {

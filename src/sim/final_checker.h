@@ -39,7 +39,8 @@ class FinalChecker {
   void judge_belief(KeyIndex key, const Operation& last_word);
   bool kept_by_another(KeyIndex key, const Operation& last_word) const;
   bool should_be_listed(const Operation& last_word) const;
-  bool may_remain(const Operation& last_word, const Listing& listed) const;
+  bool may_remain(size_t node, const Operation& last_word, const Listing& listed) const;
+  bool has_early_successor(size_t node, const Operation& last_word) const;
   void fail(size_t node, KeyIndex key, std::string text);
 
   Evidence& evidence_;

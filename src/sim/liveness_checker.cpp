@@ -70,6 +70,17 @@ bool LivenessChecker::holds_anything(size_t node, Owner owner) const {
   });
 }
 
+/// Whether any of it was listed until now. A node that knew the end of a session which others
+/// revive (its word was lost with a disk) has let go of what it held, and asks nobody before it
+/// ends again: seed 518.
+bool LivenessChecker::shows_anything(size_t node, Owner owner) const {
+  if (owner.session == kNobody) return true;
+  const auto& keys = evidence_.truth.session(owner.session).keys;
+  return holds_anything(node, owner) && std::any_of(keys.begin(), keys.end(), [&](KeyIndex key) {
+           return evidence_.listings.find(node, key).has_value();
+         });
+}
+
 int64_t LivenessChecker::ttl_ms(Owner owner) const {
   const Truth& truth = evidence_.truth;
   if (owner.session != kNobody) return truth.session(owner.session).ttl_ms;
@@ -162,7 +173,10 @@ void LivenessChecker::note_life(size_t node, Owner owner) {
   Case& known = case_of(node, owner);
   // Missed since it was reported, it has been asked anew, as one that is missed, and no word says
   // so where it was lowered already. Its return ends that, and what is under way with it.
-  if (was_missed(node, owner)) known.reported = false;
+  if (known.reported && was_missed(node, owner)) {
+    known.reported = false;
+    known.perhaps_missed = true;  // core's clock may say that it was not
+  }
   known.life_ms = evidence_.now_ms();
   known.lowered = false;
   // What consumers do not reach stays so; but to be removed it must be silent, and be asked, anew.
@@ -236,7 +250,8 @@ void LivenessChecker::conclude(size_t index, const Round& round) {
     outcome = Outcome::kAnswered;
     known.silent_rounds = 0;
     known.silent_since_ms = known.refused_since_ms = kNever;
-    known.lowered = std::exchange(known.reported, false);
+    known.lowered = known.reported || known.perhaps_missed;
+    known.reported = known.perhaps_missed = false;
   } else if (round.refused > 0 && round.silent == 0) {
     outcome = Outcome::kRefused;
     known.refused_since_ms = std::min(known.refused_since_ms, now_ms);
@@ -332,7 +347,8 @@ void LivenessChecker::on_record(const RecordChange& change, const Step& step) {
   if (before.epoch != after.epoch && !after.ended) {
     Case& known = case_of(change.node, owner);
     known.came_ms = evidence_.now_ms();
-    known.reported = known.lowered = known.maybe_reported = known.shared = false;
+    known.reported = known.perhaps_missed = known.lowered = known.maybe_reported = false;
+    known.shared = false;
     known.silent_rounds = 0;
     known.silent_since_ms = known.refused_since_ms = kNever;
     leave_rounds(change.node, owner);
@@ -463,7 +479,7 @@ void LivenessChecker::judge_removal(size_t node, Owner owner, Cause cause, const
                   "was removed as replaced, but no other that is up is registered where it is");
     case Cause::kSessionExpired:
     case Cause::kHomeLost:
-      if (superseded(node, owner) || !holds_anything(node, owner)) return;
+      if (superseded(node, owner) || !shows_anything(node, owner)) return;
       return fail(node, owner, "was removed for silence, but was never probed");
     default:
       return;
@@ -564,7 +580,7 @@ void LivenessChecker::judge_concluded(size_t node, const Concluded& one) {
       if (core::is_unreachable(health) || health == Health::kRefused) return;
       // One that reports had lowered and that is missed since is asked anew, and no word says so.
       if (health == Health::kSuspect && (!burst || evidence_.settings.client_reports)) return;
-      if (!burst && health == Health::kUp && known.reported) return;
+      if (!burst && health == Health::kUp && (known.reported || known.perhaps_missed)) return;
       what = "silent";
       break;
   }

@@ -66,6 +66,7 @@ class LivenessChecker {
     int64_t broken_ms = kLongAgo;   ///< its connection
     int64_t changed_ms = kLongAgo;  ///< what it holds
     bool reported = false;          ///< probed while it was up
+    bool perhaps_missed = false;    ///< it was reported, and perhaps missed before it was heard
     bool lowered = false;  ///< suspect for reports alone: a probe was answered, it was not heard
     bool maybe_reported = false;  ///< it, or another one at its address
     bool shared = false;          ///< a round may have been of another, or not have counted
@@ -111,6 +112,7 @@ class LivenessChecker {
   bool is_open_at(size_t node, Owner owner) const;
   bool superseded(size_t node, Owner owner) const;
   bool holds_anything(size_t node, Owner owner) const;
+  bool shows_anything(size_t node, Owner owner) const;
   int64_t ttl_ms(Owner owner) const;
   Owner owner_of(const KeyFacts& facts, KeyIndex key) const;
   std::vector<Owner> owners_at(size_t node, const std::string& address, uint16_t port) const;
