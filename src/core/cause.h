@@ -1,12 +1,14 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string_view>
 
 namespace callbook::core {
 
 /// Why a change happened. Every change carries one, to the end consumer. The numbers are stored;
-/// do not reuse them.
+/// do not reuse them. Release 0.1 refuses a record with one from 18 on: none is written before
+/// every node reads it (record_feature.h).
 enum class Cause : uint8_t {
   kNone = 0,
   kRegistered = 1,
@@ -32,10 +34,12 @@ enum class Cause : uint8_t {
 };
 
 inline constexpr uint8_t kCauseCount = 19;
-/// Causes that may stand in a record: what release 0.1 reads.
-inline constexpr uint8_t kStoredCauseCount = 18;
+/// Where to count it: one of a later release, whose number is kCauseCount or more, as kNone.
+constexpr size_t index_of(Cause cause) {
+  return static_cast<uint8_t>(cause) < kCauseCount ? static_cast<size_t>(cause) : 0;
+}
 
-/// The name that consumers see: "session_closed".
+/// The name that consumers see: "session_closed"; "unknown" for one of a later release.
 std::string_view name_of(Cause cause);
 
 }  // namespace callbook::core

@@ -45,10 +45,9 @@ SessionId get_session_id(ByteReader& reader) {
   return {high, reader.u64()};
 }
 
+/// Any: of a later release's the number is all that is known, and it is passed on as it came.
 Cause get_cause(ByteReader& reader) {
-  const uint8_t cause = reader.u8();
-  if (cause >= kStoredCauseCount) reader.fail();
-  return static_cast<Cause>(cause);
+  return static_cast<Cause>(reader.u8());
 }
 
 void put_liveness(std::string& out, const Liveness& liveness) {

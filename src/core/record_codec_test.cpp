@@ -5,6 +5,8 @@
 #include <gtest/gtest.h>
 
 #include "core/check_rule.h"
+#include "core/published_catalog.h"
+#include "core/registry.h"
 
 namespace callbook::core {
 namespace {
@@ -66,6 +68,43 @@ TEST(RecordCodec, ReadsBackACheck) {
   value.clear();
   encode_value(record, value);
   EXPECT_FALSE(decode_record(key, value).ok());
+}
+
+TEST(RecordCodec, CausesOfALaterReleaseSurviveAndAreCountedAsNone) {
+  constexpr auto kLater = static_cast<Cause>(200);
+  EXPECT_EQ(name_of(kLater), "unknown");
+  const NamedPorts ports = *NamedPorts::from({});
+  const Metadata metadata = *Metadata::from({});
+  InstanceRecord record = sample(ports, metadata);
+  record.body.holder = {HolderKind::kPersistent, {}, 0};
+  record.liveness = {};
+  std::string key;
+  encode_key("dc1", record.service, record.id, key);
+  std::string listed;
+  encode_value(record, listed);
+  record.kind = RegistrationKind::kRemoved;
+  record.stamp = {79, 3};
+  record.cause = kLater;
+  record.removed_wall_ms = 5;
+  std::string removed;
+  encode_value(record, removed);
+  const auto decoded = decode_record(key, removed);
+  ASSERT_TRUE(decoded.ok());
+  EXPECT_EQ(std::get<InstanceRecord>(*decoded).cause, kLater);
+  std::string again;
+  encode_value(std::get<InstanceRecord>(*decoded), again);
+  EXPECT_EQ(again, removed);
+
+  Registry registry(RegistryOptions{});
+  Outputs out;
+  ASSERT_TRUE(registry.step({MergeRecord{1, key, listed}}, {1, 5}, out).ok());
+  ASSERT_TRUE(registry.step({MergeRecord{2, key, removed}}, {1, 5}, out).ok());
+  ASSERT_TRUE(registry.step(FinishLoading{2}, {1, 5}, out).ok());
+  PublishedCatalog catalog;
+  catalog.apply(registry.publish());
+  const ServiceViewPtr view = catalog.find({"default", "orders"});
+  ASSERT_NE(view, nullptr);
+  EXPECT_EQ(view->departures[index_of(Cause::kNone)], 1u);
 }
 
 TEST(RecordCodec, SectionsOfALaterReleaseSurvive) {

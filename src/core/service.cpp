@@ -229,14 +229,14 @@ void Service::put_waiting(Instance::Ptr instance, Cause cause, uint64_t version)
   if (cause == Cause::kNone) return;
   if (!withdrawn_) withdrawn_ = std::make_unique<std::map<std::string, Cause, std::less<>>>();
   withdrawn_->emplace(id, cause);
-  ++departures_[static_cast<size_t>(cause)];
+  ++departures_[index_of(cause)];
 }
 
 void Service::forget_withdrawn(std::string_view id) {
   if (!withdrawn_) return;
   const auto found = withdrawn_->find(id);
   if (found == withdrawn_->end()) return;
-  --departures_[static_cast<size_t>(found->second)];
+  --departures_[index_of(found->second)];
   withdrawn_->erase(found);
   if (withdrawn_->empty()) withdrawn_.reset();
 }
@@ -258,8 +258,7 @@ void Service::put_tombstone(std::string_view id, Tombstone tombstone, uint64_t v
   } else if (const auto waiting = waiting_.find(id); waiting != waiting_.end()) {
     waiting_.erase(waiting);
   }
-  if (tombstone.kind != RegistrationKind::kNone)
-    ++departures_[static_cast<size_t>(tombstone.cause)];
+  if (tombstone.kind != RegistrationKind::kNone) ++departures_[index_of(tombstone.cause)];
   tombstones_.emplace(std::string(id), tombstone);
 }
 
@@ -279,8 +278,7 @@ void Service::forget_tombstone(std::string_view id) {
   const auto found = tombstones_.find(id);
   if (found == tombstones_.end()) return;
   const Tombstone& tombstone = found->second;
-  if (tombstone.kind != RegistrationKind::kNone)
-    --departures_[static_cast<size_t>(tombstone.cause)];
+  if (tombstone.kind != RegistrationKind::kNone) --departures_[index_of(tombstone.cause)];
   tombstones_.erase(found);
 }
 
