@@ -39,6 +39,7 @@ void OverrideChecker::end(size_t number, const ClientPort::Answer& answer) {
   if (!answer) return;
   if (!answer->ok()) {
     word.in_doubt = answer->error().code == base::ErrorCode::kAppliedNotLogged;
+    if (word.in_doubt) note_applied(number);
     return;
   }
   word.in_doubt = false;
@@ -47,6 +48,18 @@ void OverrideChecker::end(size_t number, const ClientPort::Answer& answer) {
   word.stamp =
       gone != nullptr ? gone->stamp : std::get<core::OverrideChanged>(answer->value()).stamp;
   if (evidence_.conditions.running(word.node)) judge(word.node, word.key, &word);
+  spreading_.push_back(number);
+}
+
+/// What was said without the bus is in effect where it was said, and goes on from there. Of what
+/// takes an instance out, or restores one, the record may end meanwhile for another reason.
+void OverrideChecker::note_applied(size_t number) {
+  Word& word = words_[number];
+  const bool sets = word.effect.weight || word.effect.state != core::InstanceState::kUp;
+  const OverrideFacts& known = evidence_.records.override_of(word.node, word.key);
+  if (!sets || word.effect.excludes || !known.known) return;
+  word.said_ms = evidence_.now_ms();
+  word.applied = known.stamp;
   spreading_.push_back(number);
 }
 
@@ -80,19 +93,30 @@ void OverrideChecker::judge_spread(const Word& word) {
   for (size_t node = 0; node < evidence_.node_count(); ++node) {
     if (node == word.node || !hears(node)) continue;
     evidence_.count(Rule::kToldDirectly);
-    judge(node, word.key, &word);
+    if (word.stamp) {
+      judge(node, word.key, &word);
+      continue;
+    }
+    const OverrideFacts& known = evidence_.records.override_of(node, word.key);
+    if (known.known && known.stamp >= *word.applied) continue;
+    fail(node, word.key,
+         fmt::format("what an operator said of {} without the bus is not known after {} ms",
+                     evidence_.text_of(word.key), kSpreadMs));
   }
 }
 
 void OverrideChecker::judge(size_t node, KeyIndex key, const Word* last) {
   std::string objected = objection(node, key, last);
   if (objected.empty() && last != nullptr) objected = unheard(node, key, *last);
-  if (objected.empty()) return;
+  if (!objected.empty()) fail(node, key, std::move(objected));
+}
+
+void OverrideChecker::fail(size_t node, KeyIndex key, std::string text) {
   Finding finding;
   finding.checker = "override";
   finding.node = node;
   finding.focus = evidence_.focus_on(key);
-  finding.text = std::move(objected);
+  finding.text = std::move(text);
   evidence_.fail(std::move(finding));
 }
 

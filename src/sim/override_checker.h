@@ -56,9 +56,12 @@ class OverrideChecker {
     Effect effect;
     int64_t said_ms = 0;
     bool in_doubt = true;
-    std::optional<core::Stamp> stamp;  ///< of one that was accepted
+    std::optional<core::Stamp> stamp;    ///< of one that was accepted
+    std::optional<core::Stamp> applied;  ///< of one that is in effect, but was not logged
   };
 
+  void note_applied(size_t number);
+  void fail(size_t node, KeyIndex key, std::string text);
   /// What is wrong with what `node` knows of the last accepted word, or empty.
   std::string unheard(size_t node, KeyIndex key, const Word& last) const;
   /// What is wrong with how `node` lists the key, given its last accepted word; or empty.

@@ -37,14 +37,14 @@ def libraries(prefix):
 def run_discover(program, node, libraries):
     said = run(program, f"127.0.0.1:{node.port}",
                env={**os.environ, "LD_LIBRARY_PATH": str(libraries)})
-    assert said.startswith("callbook 0.1.0: here I would call greeter-"), said
+    assert said.startswith("callbook 0.2.0: here I would call greeter-"), said
     assert ":8080, for " in said, said
 
 
 def test_what_is_installed_is_what_is_promised(prefix, libraries):
     assert {path.name for path in (prefix / "include/callbook").iterdir()} == HEADERS
-    assert run(prefix / "bin/callbook", "--version").startswith("callbook 0.1.0")
-    assert (libraries / "libcallbook.so").resolve().name == "libcallbook.so.0.1.0"
+    assert run(prefix / "bin/callbook", "--version").startswith("callbook 0.2.0")
+    assert (libraries / "libcallbook.so").resolve().name == "libcallbook.so.0.2.0"
 
 
 @pytest.mark.parametrize("header", sorted(HEADERS - {"grpc.h"}))
