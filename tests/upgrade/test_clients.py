@@ -117,13 +117,13 @@ def test_the_command_moves_traffic(cluster, of_client, of_nodes, former):
             registries=cluster.registries)
         both(lambda node: override(node, "o-0") ==
              {"state": "out_of_service", "by": "alice", "reason": "bad disk"})
-        until(lambda: watcher.instances("orders")["o-0"].get("state") == "out_of_service", 20,
+        until(lambda: watcher.instances("orders").get("o-0", {}).get("state") == "out_of_service", 20,
               "the watcher's word of it")
         run("weight", "orders/o-1", "7", "--by", "alice", registries=cluster.registries)
         both(lambda node: override(node, "o-1")["weight"] == 7)
         run("restore", "orders/o-0", "--by", "bob", registries=cluster.registries)
         both(lambda node: override(node, "o-0") is None)
-        until(lambda: watcher.instances("orders")["o-0"].get("state", "up") == "up", 20,
+        until(lambda: watcher.instances("orders").get("o-0", {}).get("state", "up") == "up", 20,
               "the watcher's word of it")
         if of_nodes is former:
             # What these take out comes back with its provider: the command says so, and does nothing.
