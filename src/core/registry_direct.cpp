@@ -48,8 +48,10 @@ void Registry::tell(NodeId node, Now now, Outputs& out) {
     if (now.wall_ms - owed->since_wall_ms > options_.timing.rejoin_ms) continue;
     write_current(change.key, owed->version, now, false, batch.records);
   }
-  peer.told = batch.records.empty() ? batch.through : peer.told;
-  if (batch.records.empty()) return;
+  if (batch.records.empty()) {
+    peer.told = batch.through;
+    return;
+  }
   peer.telling_ms = std::max<int64_t>(now.mono_ms, 1);
   counters_.told_directly += batch.records.size();
   out.direct.push_back(std::move(batch));

@@ -1,5 +1,7 @@
 #include "node/heard_cards.h"
 
+#include <algorithm>
+
 #include "core/hybrid_clock.h"
 #include "dialects/peer/bearer_codec.h"
 
@@ -10,9 +12,7 @@ void HeardCards::note(const core::NodeBeat& beat, std::string_view card) {
   const std::lock_guard lock(mutex_);
   if (nodes_.size() >= kMostNodes && !nodes_.contains(node)) forget_oldest();
   Node& noted = nodes_[node];
-  by_heard_.erase(noted.heard);
   noted.heard = ++last_heard_;
-  by_heard_.emplace(noted.heard, node);
   std::vector<Card>& known = noted.cards;
   std::erase_if(known, [&](const Card& one) { return one.boot == beat.boot; });
   known.insert(known.begin(), Card{beat.boot, std::string(card)});
@@ -21,9 +21,10 @@ void HeardCards::note(const core::NodeBeat& beat, std::string_view card) {
 
 /// REQUIRES mutex_ to be held, and a node to be known.
 void HeardCards::forget_oldest() {
-  const auto oldest = by_heard_.begin();
-  nodes_.erase(oldest->second);
-  by_heard_.erase(oldest);
+  const auto heard_before = [](const auto& a, const auto& b) {
+    return a.second.heard < b.second.heard;
+  };
+  nodes_.erase(std::min_element(nodes_.begin(), nodes_.end(), heard_before));
 }
 
 std::vector<std::string> HeardCards::of(core::NodeId node, uint64_t not_boot) const {

@@ -38,9 +38,8 @@ class HeardCards {
   void forget_oldest();
 
   mutable std::mutex mutex_;
-  std::map<core::NodeId, Node> nodes_;         // guarded by mutex_
-  std::map<uint64_t, core::NodeId> by_heard_;  // guarded by mutex_; the oldest first
-  uint64_t last_heard_ = 0;                    // guarded by mutex_
+  std::map<core::NodeId, Node> nodes_;  // guarded by mutex_
+  uint64_t last_heard_ = 0;             // guarded by mutex_
 };
 
 }  // namespace callbook::node

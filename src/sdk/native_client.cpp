@@ -202,8 +202,7 @@ void NativeClient::set_override(const ServiceName& service, const std::string& i
 void NativeClient::remove_override(const ServiceName& service, const std::string& id,
                                    const Operator& who, Until until, Callback<ChangeAnswer> done) {
   std::string target = override_target(service, id);
-  add_query(target, "by", who.by);
-  if (!who.reason.empty()) add_query(target, "reason", who.reason);
+  add_operator(target, who);
   add_until(target, until);
   call<ChangeAnswer>(Method::kDelete, std::move(target), {}, std::move(done), decode_change);
 }

@@ -53,6 +53,12 @@ struct WatchRequest {
 
 using StreamId = uint64_t;
 
+/// The stamp of an operator's word, from the reply to it.
+inline core::Stamp stamp_of_word(const core::Reply& reply) {
+  const auto* gone = std::get_if<core::InstanceDeregistered>(&reply);
+  return gone != nullptr ? gone->stamp : std::get<core::OverrideChanged>(reply).stamp;
+}
+
 /// How simulated clients reach simulated registry nodes: over links that delay, lose, break and
 /// hang half-open. Nothing here tells a client anything that a real one could not know.
 class ClientPort {

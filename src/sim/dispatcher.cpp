@@ -130,12 +130,11 @@ void Dispatcher::attempt() {
 void Dispatcher::answered(const ClientPort::Answer& answer) {
   if (answer && answer->ok()) {
     Said& said = said_of(key_);
-    const auto* gone = std::get_if<core::InstanceDeregistered>(&answer->value());
-    const core::Stamp stamp =
-        gone != nullptr ? gone->stamp : std::get<core::OverrideChanged>(answer->value()).stamp;
-    said.after = std::max(said.after, stamp);
+    said.after = std::max(said.after, stamp_of_word(answer->value()));
     std::erase(taken_out_, key_);
-    if (gone != nullptr) taken_out_.push_back(key_);
+    if (std::holds_alternative<core::InstanceDeregistered>(answer->value())) {
+      taken_out_.push_back(key_);
+    }
     busy_ = false;
     return;
   }

@@ -43,6 +43,10 @@ enum class Rule : uint8_t {
   kCount
 };
 
+/// Until a home has noticed that a machine was lost which a connection tied to it:
+/// TCP_USER_TIMEOUT, and a look at it.
+inline constexpr int64_t kLossNoticedMs = 5'500;
+
 std::string_view name_of(Rule rule);
 
 /// Whether `word` on liveness outdoes `other`: a later epoch, or within an epoch a later stamp. The

@@ -87,7 +87,6 @@ void ExclusionChecker::on_list_change(const ListChange& change) {
 
 void ExclusionChecker::finish() {
   if (!evidence_.settings.exclusions) return;
-
   for (KeyIndex key = 0; key < evidence_.truth.key_count(); ++key) {
     for (size_t node = 0; node < evidence_.node_count(); ++node) {
       if (!evidence_.conditions.running(node)) continue;

@@ -63,7 +63,6 @@ bool FinalChecker::kept_by_another(KeyIndex key, const Operation& last_word) con
 /// could be noticed: for the home it came while the first was still heard, as a prefork sibling
 /// does, so that the answers to probes are of either (seed 542).
 bool FinalChecker::has_early_successor(size_t node, const Operation& last_word) const {
-  constexpr int64_t kNoticedMs = 5'500;  // TCP_USER_TIMEOUT, and who looks at it
   const Truth& truth = evidence_.truth;
   const TrueProcess& process = truth.process(last_word.owner);
   if (process.end != TrueProcess::End::kMachineDied) return false;
@@ -73,7 +72,7 @@ bool FinalChecker::has_early_successor(size_t node, const Operation& last_word) 
     if (facts.session == kNobody || facts.address != own.address || facts.port != own.port)
       continue;
     const int64_t began_ms = truth.process(truth.session(facts.session).process).began_ms;
-    if (began_ms >= process.ended_ms && began_ms <= process.ended_ms + kNoticedMs) return true;
+    if (began_ms >= process.ended_ms && began_ms <= process.ended_ms + kLossNoticedMs) return true;
   }
   return false;
 }

@@ -159,14 +159,17 @@ void LivenessChecker::leave_rounds(size_t node, Owner owner) {
   for (auto& [ticket, round] : nodes_[node].rounds) std::erase(round.owners, owner);
 }
 
+/// Since when a home may have been missing it: the node was there to hear it all the time.
+int64_t LivenessChecker::missable_since_ms(size_t node, const Case& known) const {
+  return std::max({known.life_ms, known.came_ms, evidence_.conditions.answering_since_ms(node),
+                   nodes_[node].stalled_ms});
+}
+
 /// Whether its home has missed it, or may just have, since it was heard last.
 bool LivenessChecker::was_missed(size_t node, Owner owner) {
   const Case& known = case_of(node, owner);
   if (known.broken_ms >= known.life_ms) return true;
-  const int64_t since_ms =
-      std::max({known.life_ms, known.came_ms, evidence_.conditions.answering_since_ms(node),
-                nodes_[node].stalled_ms});
-  return evidence_.now_ms() - since_ms >= ttl_ms(owner) - kRoundingMs;
+  return evidence_.now_ms() - missable_since_ms(node, known) >= ttl_ms(owner) - kRoundingMs;
 }
 
 void LivenessChecker::note_life(size_t node, Owner owner) {
@@ -441,9 +444,7 @@ void LivenessChecker::judge_suspicion(size_t node, Owner owner, Health before) {
   // Consumers do not reach it, and only its kernel answers: until it speaks (decision 0053). Of two
   // at one address nothing shows which of them was asked.
   if (evidence_.settings.client_reports && nodes_[node].answered_ms == now_ms) return;
-  const int64_t answering_ms = evidence_.conditions.answering_since_ms(node);
-  const int64_t since_ms =
-      std::max({known.life_ms, known.came_ms, answering_ms, nodes_[node].stalled_ms});
+  const int64_t since_ms = missable_since_ms(node, known);
   if (now_ms - since_ms >= ttl_ms(owner) - kRoundingMs) return;
   fail(node, owner,
        fmt::format("is suspected {} after it was heard last, or came here, or this node began to "
@@ -662,10 +663,9 @@ void LivenessChecker::judge_dead(const TrueProcess& process, Owner owner) {
   int64_t silent_ms = ttl_ms(owner) * 9 / 8;  // leases are looked at in turn
   if (owner.session != kNobody) {
     constexpr int64_t kTiedLatelyMs = 2'500;
-    constexpr int64_t kConnectionMs = 5'500;  // TCP_USER_TIMEOUT, and who looks at it
     const Contacts& contacts = evidence_.truth.session(owner.session).contacts;
     const bool tied = contacts.alive_ms(home) > process.ended_ms - kTiedLatelyMs;
-    if (tied) silent_ms = lost ? kConnectionMs : 0;
+    if (tied) silent_ms = lost ? kLossNoticedMs : 0;
     // Tied just now, or a little while ago: not known here.
     if (!tied && contacts.alive_ms(home) > process.ended_ms - kWellBeforeMs) return;
   }

@@ -122,6 +122,7 @@ class LivenessChecker {
 
   void note_time(size_t index, const Step& step);
   void leave_rounds(size_t node, Owner owner);
+  int64_t missable_since_ms(size_t node, const Case& known) const;
   bool was_missed(size_t node, Owner owner);
   void note_life(size_t node, Owner owner);
   void note_input(size_t node, const core::Input& input);

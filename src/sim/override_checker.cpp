@@ -44,9 +44,7 @@ void OverrideChecker::end(size_t number, const ClientPort::Answer& answer) {
   }
   word.in_doubt = false;
   word.said_ms = evidence_.now_ms();
-  const auto* gone = std::get_if<core::InstanceDeregistered>(&answer->value());
-  word.stamp =
-      gone != nullptr ? gone->stamp : std::get<core::OverrideChanged>(answer->value()).stamp;
+  word.stamp = stamp_of_word(answer->value());
   if (evidence_.conditions.running(word.node)) judge(word.node, word.key, &word);
   spreading_.push_back(number);
 }
