@@ -27,6 +27,10 @@ using std::chrono::milliseconds;
 
 /// A time-out that is noticed so much later was no time-out of the target's.
 constexpr milliseconds kLate{250};
+/// Time-outs are looked at so much after the first is due. Probes that were begun together run out
+/// of time together: else what waits at their host takes the places of the first, and is sent,
+/// before enough of them are silent for it to be concluded.
+constexpr milliseconds kTogether{1};
 constexpr size_t kEventsAtOnce = 256;
 /// A host that is silent has room for so many times the usual number of probes.
 constexpr size_t kRoomAtSilent = 16;
@@ -259,9 +263,10 @@ class Prober::Impl : public std::enable_shared_from_this<Impl> {
   // --- Time ---
 
   void wait_until(Clock::time_point deadline) {
-    if (timer_is_set_ && timer_.expiry() <= deadline) return;
+    const Clock::time_point at = deadline + kTogether;
+    if (timer_is_set_ && timer_.expiry() <= at) return;
     timer_is_set_ = true;
-    timer_.expires_at(deadline);
+    timer_.expires_at(at);
     timer_.async_wait([self = shared_from_this()](const boost::system::error_code& cancelled) {
       if (!cancelled && !self->stopped_) self->time_out();
     });
