@@ -10,6 +10,13 @@ FAST = ("--min-check-interval-ms", "100", "--max-check-remove-after-ms", "60000"
 CHECK = {"interval_ms": 200, "timeout_ms": 200}
 
 
+class Server(ThreadingHTTPServer):
+    daemon_threads = True
+    # socketserver's own is 5: of checks that begin together the kernel would drop the sixth, and the
+    # next try of a connection is a second later, as late as a check's time-out.
+    request_queue_size = 256
+
+
 class Service:
     """An HTTP server that answers every GET with `status`, or with that of its path, after letting
     it pass `gate`."""
@@ -36,8 +43,7 @@ class Service:
             def log_message(self, *_):
                 pass
 
-        self.server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
-        self.server.daemon_threads = True
+        self.server = Server(("127.0.0.1", port), Handler)
         self.server.handle_error = lambda *_: None  # the prober hangs up when it knows enough
         self.port = self.server.server_port
         threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()
