@@ -103,6 +103,15 @@ void BreakerChecker::fault(Fault kind, std::string_view what) {
   }
 }
 
+void BreakerChecker::node_started(size_t index) {
+  Node& node = nodes_[index];
+  node.wrong_since_ms.clear();
+  // Who was removed in the running minute is not stored; a hold is, and counts as a spent budget.
+  for (auto& [name, group] : node.groups) {
+    if (!is_over(group)) group.removals_ms.clear();
+  }
+}
+
 void BreakerChecker::take_members(Group& group, std::vector<KeyIndex> members,
                                   std::vector<KeyIndex> came) {
   const int64_t now_ms = evidence_.now_ms();

@@ -36,7 +36,7 @@ class BreakerChecker {
   explicit BreakerChecker(Evidence& evidence)
       : evidence_(evidence), nodes_(evidence.node_count()) {}
 
-  void node_started(size_t node) { nodes_[node].wrong_since_ms.clear(); }
+  void node_started(size_t index);
   void fault(Fault kind, std::string_view what);
   void begin_step(size_t index, const Step& step);
   void on_record(const RecordChange& change);
