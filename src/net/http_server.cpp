@@ -215,10 +215,11 @@ base::Result<uint16_t> HttpServer::Impl::listen(const std::string& host, uint16_
     error.assign(errno, boost::system::system_category());
   const Tcp::endpoint bound = error ? Tcp::endpoint() : acceptor->local_endpoint(error);
   if (error) {
-    return base::Error{base::ErrorCode::kIo,
-                       "listen",
-                       fmt::format("cannot listen on {}:{}: {}", host, port, error.message()),
-                       {}};
+    return base::Error{
+        base::ErrorCode::kIo,
+        "listen",
+        fmt::format("cannot listen on {}: {}", base::host_port(host, port), error.message()),
+        {}};
   }
   acceptors.push_back(acceptor);
   start_beats();

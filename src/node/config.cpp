@@ -49,9 +49,7 @@ base::Result<Endpoint> parse_endpoint(std::string_view field, std::string_view t
 }
 
 std::string to_text(const Endpoint& endpoint) {
-  const bool v6 = endpoint.host.find(':') != std::string::npos;
-  return v6 ? fmt::format("[{}]:{}", endpoint.host, endpoint.port)
-            : fmt::format("{}:{}", endpoint.host, endpoint.port);
+  return base::host_port(endpoint.host, endpoint.port);
 }
 
 base::Status check_reachable(std::string_view field, std::string_view text) {

@@ -23,8 +23,7 @@ base::Result<uint16_t> parse_port(std::string_view digits, std::string_view whol
 }  // namespace
 
 std::string Endpoint::to_string() const {
-  const bool v6 = host.find(':') != std::string::npos;
-  return v6 ? fmt::format("[{}]:{}", host, port) : fmt::format("{}:{}", host, port);
+  return base::host_port(host, port);
 }
 
 bool Endpoint::is_loopback() const {
