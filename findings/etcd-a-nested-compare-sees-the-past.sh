@@ -13,7 +13,7 @@
 #   compare behind the put, stock = 5: true
 #   left in the store: 0
 #
-# Needs go 1.26. Exit 0: still so; 1: it behaves otherwise now; 2: the packages cannot be had.
+# Needs go 1.26. Exit 0: still so; 1: it behaves otherwise now; another (2: no packages): not tried.
 set -euo pipefail
 
 folder=$(mktemp -d)

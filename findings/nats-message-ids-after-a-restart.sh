@@ -17,7 +17,7 @@
 #   one message a subject, restarted: a taken as new, b duplicate, last a
 #   every message kept, restarted: a duplicate, b duplicate, last b
 #
-# Needs go 1.26. Exit 0: still so; 1: it behaves otherwise now; 2: the packages cannot be had.
+# Needs go 1.26. Exit 0: still so; 1: it behaves otherwise now; another (2: no packages): not tried.
 set -euo pipefail
 
 folder=$(mktemp -d)

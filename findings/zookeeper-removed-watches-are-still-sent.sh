@@ -13,7 +13,7 @@
 #   after removeWatches: the server watches true, 3 events sent, 0 seen
 #   after removeAllWatches: the server watches false, 0 events sent, 0 seen
 #
-# Needs Java 17 and Maven 3.8. Exit 0: still so; 1: it behaves otherwise now; 2: the packages cannot be had.
+# Needs Java 17 and Maven 3.8. Exit 0: still so; 1: it behaves otherwise now; another (2: no packages): not tried.
 set -euo pipefail
 
 folder=$(mktemp -d)
