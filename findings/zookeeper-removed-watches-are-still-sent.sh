@@ -35,9 +35,15 @@ cat > pom.xml <<'POM'
         <exclusion><groupId>ch.qos.logback</groupId><artifactId>*</artifactId></exclusion>
       </exclusions>
     </dependency>
-    <dependency><groupId>org.slf4j</groupId><artifactId>slf4j-nop</artifactId><version>2.0.13</version></dependency>
-    <dependency><groupId>io.dropwizard.metrics</groupId><artifactId>metrics-core</artifactId><version>4.1.12.1</version></dependency>
-    <dependency><groupId>org.xerial.snappy</groupId><artifactId>snappy-java</artifactId><version>1.1.10.5</version></dependency>
+    <dependency>
+      <groupId>org.slf4j</groupId><artifactId>slf4j-nop</artifactId><version>2.0.13</version>
+    </dependency>
+    <dependency>
+      <groupId>io.dropwizard.metrics</groupId><artifactId>metrics-core</artifactId><version>4.1.12.1</version>
+    </dependency>
+    <dependency>
+      <groupId>org.xerial.snappy</groupId><artifactId>snappy-java</artifactId><version>1.1.10.5</version>
+    </dependency>
   </dependencies>
 </project>
 POM
@@ -70,8 +76,19 @@ class Finding {
     return client;
   }
 
-  /** Packets that the server has sent to the client. */
-  static long sentTo(ZooKeeper client) {
+  /** Packets that the server has sent to the client. It counts one a moment after it is sent. */
+  static long sentTo(ZooKeeper client) throws Exception {
+    long sent = -1;
+    for (int quietMs = 0; quietMs < 500; quietMs += 10) {
+      long now = countedFor(client);
+      if (now != sent) quietMs = 0;
+      sent = now;
+      Thread.sleep(10);
+    }
+    return sent;
+  }
+
+  static long countedFor(ZooKeeper client) {
     for (ServerCnxn connection : factory.getConnections()) {
       if (connection.getSessionId() == client.getSessionId()) return connection.getPacketsSent();
     }
@@ -83,10 +100,7 @@ class Finding {
     int seenBefore = seen.get();
     long sentBefore = sentTo(client);
     for (int i = 0; i < 3; ++i) other.setData("/node", new byte[] {(byte) i}, -1);
-    // The client is told of what it sees in order: the answer comes behind the events, and is a packet
-    // more. The server counts a packet a moment after it is sent.
-    client.exists("/node", false);
-    for (int i = 0; i < 200 && sentTo(client) - sentBefore < 4; ++i) Thread.sleep(10);
+    client.exists("/node", false);  // its answer comes behind the events, and is a packet more
     long events = sentTo(client) - sentBefore - 1;
     for (int i = 0; i < 100 && seen.get() - seenBefore < events; ++i) Thread.sleep(10);
     System.out.printf("%s: the server watches %b, %d events sent, %d seen%n", when, watches, events,
