@@ -50,8 +50,9 @@ struct RegistrationEvent {
 struct RegistrationOptions {
   std::string service = {};
   std::string name_space = kDefaultNamespace;
-  /// What is registered. Without an id it is SERVICE-HOST-PORT; without an address, the one by
-  /// which this host reaches the registry, or, if that can't be resolved now, anybody.
+  /// What is registered. Without an id it is SERVICE-HOST-ADDRESS-PORT (no '/' in it, the end
+  /// of a long one is a hash); without an address, the one by which this host reaches the registry,
+  /// or, if that can't be resolved now, anybody.
   Instance instance = {};
   /// How long the session outlives a lost connection, in ms; 0: the registry chooses.
   int64_t ttl_ms = 0;

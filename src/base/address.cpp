@@ -341,8 +341,32 @@ Status check_address_text(std::string_view field, std::string_view address) {
   return {};
 }
 
+std::string one_spelling(std::string_view address) {
+  const auto ip = parse_ipv6(address);
+  if (!ip) return std::string(address);
+  const auto v4 = mapped_ipv4(*ip);
+  return v4 ? to_text(*v4) : to_text(*ip);
+}
+
+std::string host_port(std::string_view host, uint16_t port) {
+  const bool v6 = host.find(':') != std::string_view::npos;
+  return v6 ? fmt::format("[{}]:{}", host, port) : fmt::format("{}:{}", host, port);
+}
+
+std::string host_of(std::string_view host_and_port) {
+  std::string_view host = host_and_port.substr(0, host_and_port.rfind(':'));
+  if (host.size() > 1 && host.front() == '[' && host.back() == ']') {
+    host = host.substr(1, host.size() - 2);
+  }
+  return one_spelling(host);
+}
+
 bool is_loopback(std::string_view address) {
-  return address.starts_with("127.") || address == "::1" || address == "localhost";
+  const std::string text = one_spelling(address);
+  // A resolver reads "127.1" as 127.0.0.1, but "127.example" as a name.
+  const bool is_127 =
+      text.starts_with("127.") && text.find_first_not_of("0123456789.") == std::string::npos;
+  return is_127 || text == "::1" || text == "localhost";
 }
 
 }  // namespace callbook::base

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -35,7 +36,19 @@ Status check_address(std::string_view field, std::string_view address);
 /// registries of release 0.1 list, which looked no closer.
 Status check_address_text(std::string_view field, std::string_view address);
 
-/// Whether `address` is the host's own, another one on each host: 127.0.0.0/8, ::1, localhost.
+/// An IP address in the spelling that normal_address() gives it, also one that normal_address()
+/// refuses (0.0.0.0). What is no IP address (a host name, an address with a zone id) stays as it
+/// is. For addresses that are compared but not registered: of peers, registries and nodes.
+std::string one_spelling(std::string_view address);
+
+/// "10.0.0.7:4711", "[fd00::7]:4711".
+std::string host_port(std::string_view host, uint16_t port);
+
+/// The host in what host_port() yields, in one spelling.
+std::string host_of(std::string_view host_and_port);
+
+/// Whether `address` is the host's own, another one on each host: 127.0.0.0/8, ::1, localhost, in
+/// any spelling.
 bool is_loopback(std::string_view address);
 
 }  // namespace callbook::base

@@ -5,6 +5,7 @@
 #include <random>
 
 #include <arpa/inet.h>
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
@@ -209,6 +210,34 @@ TEST(Address, ReadsIpv6AsTheSystemDoes) {
     }
   }
   EXPECT_GT(read_ones, 2'000);
+}
+
+TEST(Address, OfOneHostIsOneHowItIsWritten) {
+  for (const char* same : {"10.0.0.1", "::ffff:10.0.0.1", "::FFFF:0a00:0001", "0::ffff:a00:1"}) {
+    EXPECT_EQ(one_spelling(same), "10.0.0.1") << same;
+    EXPECT_EQ(host_of(fmt::format("[{}]:4711", same)), "10.0.0.1") << same;
+  }
+  EXPECT_EQ(host_of(host_port("10.0.0.1", 4711)), "10.0.0.1");
+  EXPECT_EQ(host_of(host_port("fd00::7", 4711)), "fd00::7");
+  EXPECT_EQ(host_of("[FD00:0::7]:4711"), "fd00::7");
+  EXPECT_EQ(host_of("registry.example:7070"), "registry.example");
+  // What cannot be registered is written in one way, too; what is no IP address stays as it is.
+  EXPECT_EQ(one_spelling("::ffff:0.0.0.0"), "0.0.0.0");
+  EXPECT_EQ(one_spelling("0::0"), "::");
+  for (const char* other : {"", "fe80::1%eth0", "Registry.Example", "1:2", "127.1"}) {
+    EXPECT_EQ(one_spelling(other), other);
+  }
+}
+
+TEST(Address, KnowsTheHostsOwnInAnySpelling) {
+  for (const char* own : {"127.0.0.1", "127.8.0.9", "127.1", "::1", "0:0:0:0:0:0:0:1", "0::1",
+                          "localhost", "::ffff:127.0.0.1", "::FFFF:7f00:2"}) {
+    EXPECT_TRUE(is_loopback(own)) << own;
+  }
+  for (const char* other : {"10.0.0.1", "128.0.0.1", "::2", "::ffff:10.0.0.1", "::127.0.0.1",
+                            "127.example", "localhost.example", ""}) {
+    EXPECT_FALSE(is_loopback(other)) << other;
+  }
 }
 
 TEST(AddressText, TakesWhatEarlierReleasesTook) {

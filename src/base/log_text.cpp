@@ -100,12 +100,6 @@ bool is_plain(char c) {
 
 }  // namespace
 
-std::optional<LogLevel> log_level_from(std::string_view name) {
-  const auto* const found = std::find(kLogLevelNames.begin(), kLogLevelNames.end(), name);
-  if (found == kLogLevelNames.end()) return std::nullopt;
-  return static_cast<LogLevel>(found - kLogLevelNames.begin());
-}
-
 void append_visible(std::string& out, std::string_view text) {
   append_escaped(out, text, false);
 }

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <array>
-#include <optional>
 #include <string>
 #include <string_view>
 
@@ -12,7 +11,6 @@ namespace callbook::base {
 /// The names of the levels, in their order, as settings and lines have them.
 inline constexpr std::array<std::string_view, 5> kLogLevelNames = {"trace", "debug", "info",
                                                                    "warning", "error"};
-std::optional<LogLevel> log_level_from(std::string_view name);
 
 /// Appends `text` so that it stays on its line and looks like what it is: control characters (C0,
 /// DEL, C1), line and paragraph separators, and characters that change the direction of writing or

@@ -89,13 +89,5 @@ TEST(LogText, JsonOfTextAlone) {
   EXPECT_EQ(out, R"("event":"message","message":"bus: lost")");
 }
 
-TEST(LogText, LevelsByName) {
-  EXPECT_EQ(log_level_from("trace"), LogLevel::kTrace);
-  EXPECT_EQ(log_level_from("warning"), LogLevel::kWarn);
-  EXPECT_EQ(log_level_from("error"), LogLevel::kError);
-  EXPECT_EQ(log_level_from("warn"), std::nullopt);
-  EXPECT_EQ(log_level_from(""), std::nullopt);
-}
-
 }  // namespace
 }  // namespace callbook::base

@@ -10,7 +10,8 @@ IdContest::IdContest(net::EventLoop& loop, sdk::RegistryPoolPtr registries,
       registries_(std::move(registries)),
       service_(std::move(service)),
       id_(std::move(id)),
-      reclaim_(std::move(random)) {}
+      reclaim_(std::move(random)),
+      client_(loop, registries_, sdk::NativeClient::kTimeoutMs) {}
 
 void IdContest::lost(std::function<void()> free) {
   reclaim_.lost(clock_.now().mono_ms);
@@ -21,8 +22,7 @@ void IdContest::lost(std::function<void()> free) {
 void IdContest::cancel() {
   free_ = nullptr;
   timer_.reset();
-  client_.reset();
-  endpoint_.reset();
+  client_.leave();
 }
 
 void IdContest::registered() {
@@ -34,14 +34,9 @@ void IdContest::wait() {
 }
 
 void IdContest::look() {
-  const sdk::Endpoint* const current = registries_->current();
-  if (current == nullptr) {
+  if (!client_.turn()) {
     registries_->found_none();
     return wait();
-  }
-  if (endpoint_ != *current) {
-    endpoint_ = *current;
-    client_ = std::make_unique<sdk::NativeClient>(loop_, *endpoint_);
   }
   client_->get_instance(service_, id_, [this](const auto& listed) { on_look(listed); });
 }
@@ -51,7 +46,7 @@ void IdContest::on_look(const base::Result<sdk::Instance>& listed) {
   const bool absent = !listed.ok() && listed.error().code == base::ErrorCode::kNotFound;
   if (!listed.ok() && !absent) {
     // Nothing is known of the holder now, and a registry that cannot be asked cannot be told.
-    registries_->failed(*endpoint_, listed.error());
+    client_.failed(listed.error());
     return wait();
   }
   std::optional<std::string_view> state;

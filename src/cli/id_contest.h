@@ -3,11 +3,10 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <optional>
 
 #include "cli/reclaim.h"
+#include "cli/turn_client.h"
 #include "net/event_loop.h"
-#include "sdk/native_client.h"
 #include "sdk/registry_pool.h"
 
 namespace callbook::cli {
@@ -40,8 +39,7 @@ class IdContest {
   const net::SystemClock clock_;
   Reclaim reclaim_;
   std::function<void()> free_;  ///< null: it is not waited for
-  std::optional<sdk::Endpoint> endpoint_;
-  std::unique_ptr<sdk::NativeClient> client_;
+  TurnClient client_;
   std::unique_ptr<net::EventLoop::Timer> timer_;
 };
 

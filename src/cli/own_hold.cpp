@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "cli/list_text.h"
+#include "sdk/registration_plan.h"
 
 namespace callbook::cli {
 namespace {
@@ -17,12 +18,6 @@ constexpr int64_t kRequestTimeoutMs = 5'000;
 constexpr int64_t kHeartbeatsInTtl = 3;
 /// Before an id that another process holds is asked for again.
 constexpr int64_t kLeastConflictMs = 500;
-constexpr int64_t kFirstConflictMs = 1'000;
-constexpr int64_t kLargestConflictMs = 10'000;
-
-bool is_the_servers_fault(ErrorCode code) {
-  return code == ErrorCode::kIo || code == ErrorCode::kOverloaded || code == ErrorCode::kNotReady;
-}
 
 }  // namespace
 
@@ -31,8 +26,10 @@ OwnHold::OwnHold(net::EventLoop& loop, Options options, sdk::Random random, Hold
       options_(std::move(options)),
       owner_(owner),
       backoff_(random),
-      conflict_backoff_(std::move(random), kFirstConflictMs, kLargestConflictMs),
-      first_(options_.first) {
+      conflict_backoff_(std::move(random), sdk::RegistrationPlan::kFirstConflictMs,
+                        sdk::RegistrationPlan::kLargestConflictMs),
+      first_(options_.first),
+      client_(loop, options_.registries, kRequestTimeoutMs) {
   if (options_.registries->is_waiting()) {
     listener_ = std::make_shared<std::function<void()>>([this] { after(0); });
     options_.registries->when_looked_up(listener_);
@@ -50,20 +47,9 @@ void OwnHold::after(int64_t delay_ms) {
   timer_ = loop_.after(delay_ms, [this] { act(); });
 }
 
-/// Turns to the registry whose turn it is; says whether there is one.
-bool OwnHold::connect() {
-  const sdk::Endpoint* const current = options_.registries->current();
-  if (current == nullptr) return false;
-  if (endpoint_ != *current) {
-    endpoint_ = *current;
-    client_ = std::make_unique<sdk::NativeClient>(loop_, *endpoint_, kRequestTimeoutMs);
-  }
-  return true;
-}
-
 void OwnHold::act() {
   if (phase_ != Phase::kRegistering && phase_ != Phase::kHeld) return;
-  if (!connect()) {
+  if (!client_.turn()) {
     const base::Error error = options_.registries->nobody();
     options_.registries->found_none();
     return on_error(error);
@@ -84,7 +70,7 @@ void OwnHold::send_registration() {
                           first_ = false;
                           backoff_.reset();
                           conflict_backoff_.reset();
-                          options_.registries->succeeded(*endpoint_);
+                          client_.succeeded();
                           if (missing_) return look();
                           troubled_ = false;
                           after(period_ms());
@@ -119,7 +105,7 @@ void OwnHold::on_listed(const base::Result<sdk::Instance>& listed) {
         std::nullopt});
   }
   backoff_.reset();
-  options_.registries->succeeded(*endpoint_);
+  client_.succeeded();
   after(period_ms());
   missing_ = false;
   if (std::exchange(troubled_, false)) owner_.on_registered();
@@ -137,13 +123,13 @@ void OwnHold::on_missing(const base::Error& error) {
 void OwnHold::on_error(const base::Error& error) {
   if (error.code == ErrorCode::kNotFound && phase_ == Phase::kHeld) return on_missing(error);
   const bool conflict = error.code == ErrorCode::kConflict && phase_ == Phase::kRegistering;
-  if (!conflict && !is_the_servers_fault(error.code)) return finish(error);
+  if (!conflict && !sdk::is_the_servers_fault(error.code)) return finish(error);
   troubled_ = true;
   if (conflict) {
     missing_ = false;  // it is another's now
     after(kLeastConflictMs + conflict_backoff_.next_ms());
   } else {
-    if (endpoint_) options_.registries->failed(*endpoint_, error);
+    client_.failed(error);
     after(backoff_.next_ms(std::max<size_t>(options_.registries->size(), 1)));
   }
   owner_.on_trouble(error);
@@ -152,7 +138,7 @@ void OwnHold::on_error(const base::Error& error) {
 void OwnHold::stop() {
   if (phase_ == Phase::kStopping || phase_ == Phase::kFinished) return;
   // One that is kept out is registered, though it is not listed.
-  const bool held = (phase_ == Phase::kHeld || missing_) && client_ != nullptr;
+  const bool held = (phase_ == Phase::kHeld || missing_) && client_.get() != nullptr;
   phase_ = Phase::kStopping;
   timer_.reset();
   if (!held) return finish({});

@@ -2,13 +2,12 @@
 
 #include <cstdint>
 #include <memory>
-#include <optional>
 
 #include "cli/announcement.h"
 #include "cli/hold.h"
+#include "cli/turn_client.h"
 #include "net/event_loop.h"
 #include "sdk/backoff.h"
-#include "sdk/native_client.h"
 #include "sdk/registry_pool.h"
 
 namespace callbook::cli {
@@ -40,7 +39,6 @@ class OwnHold final : public Hold {
  private:
   enum class Phase : uint8_t { kRegistering, kHeld, kStopping, kFinished };
 
-  bool connect();
   void after(int64_t delay_ms);
   void act();
   void send_registration();
@@ -62,8 +60,7 @@ class OwnHold final : public Hold {
   bool missing_ = false;  ///< it was not listed when it was looked for last
   bool troubled_ = false;
   sdk::RegistryPool::Listener listener_;
-  std::optional<sdk::Endpoint> endpoint_;
-  std::unique_ptr<sdk::NativeClient> client_;
+  TurnClient client_;
   std::unique_ptr<net::EventLoop::Timer> timer_;
   std::unique_ptr<net::EventLoop::Timer> deadline_;
 };

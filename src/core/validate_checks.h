@@ -1,5 +1,6 @@
 #pragma once
 
+#include "base/address.h"
 #include "base/result.h"
 #include "core/limits.h"
 #include "core/registration.h"
@@ -10,7 +11,8 @@ namespace callbook::core {
 inline constexpr size_t kMaxCheckHeaders = 16;
 inline constexpr size_t kMaxCheckHeaderBytes = 512;  ///< of a value; of a name kMaxNameBytes
 inline constexpr size_t kMaxCheckRanges = 16;
-inline constexpr size_t kMaxCheckHostBytes = 253;  ///< of `host` and `server_name`
+inline constexpr size_t kMaxCheckHostBytes =
+    base::kMaxAddressBytes;  ///< of `host` and `server_name`
 inline constexpr size_t kMaxCheckPayloadBytes = 512;
 inline constexpr size_t kMaxChecksBytes = 8 * 1024;  ///< of one instance's, as stored
 

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cerrno>
 
 #include <boost/asio/connect.hpp>
@@ -5,37 +6,24 @@
 #include <fmt/format.h>
 #include <sys/socket.h>
 
+#include "base/address.h"
+#include "net/ascii.h"
 #include "net/client_connection_impl.h"
 
 namespace callbook::net {
 namespace {
 
 bool is_token(std::string_view text) {
-  constexpr std::string_view kMarks = "!#$%&'*+-.^_`|~";
-  for (const char c : text) {
-    const bool alphanumeric =
-        (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
-    if (!alphanumeric && kMarks.find(c) == std::string_view::npos) return false;
-  }
-  return !text.empty();
+  return !text.empty() && std::all_of(text.begin(), text.end(), is_token_char);
 }
 
 bool has_control(std::string_view text) {
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if ((byte < 0x20 && c != '\t') || byte == 0x7F) return true;
-  }
-  return false;
+  return !std::all_of(text.begin(), text.end(), is_field_text_char);
 }
 
 bool is_target(std::string_view target) {
   return !target.empty() && target.front() == '/' && !has_control(target) &&
          target.find_first_of(" \t") == std::string_view::npos;
-}
-
-std::string endpoint_text(const std::string& host, uint16_t port) {
-  return host.find(':') == std::string::npos ? fmt::format("{}:{}", host, port)
-                                             : fmt::format("[{}]:{}", host, port);
 }
 
 bool may_have_body(Method method) {
@@ -125,7 +113,7 @@ base::Result<std::string> ClientConnection::serialize(const ClientRequest& reque
     return base::invalid("target", "must begin with '/' and hold no space or control character");
   }
   std::string out = fmt::format("{} {} HTTP/1.1\r\nHost: {}\r\n", name_of(request.method),
-                                request.target, endpoint_text(host_, port_));
+                                request.target, base::host_port(host_, port_));
   for (const auto& [name, value] : request.headers) {
     if (!is_token(name)) return base::invalid("headers", "holds a name that is not a token");
     if (has_control(value)) return base::invalid(name, "holds a control character");
@@ -141,7 +129,7 @@ base::Result<std::string> ClientConnection::serialize(const ClientRequest& reque
 base::Error ClientConnection::failure(boost::system::error_code error) const {
   const std::string what =
       timed_out_ ? fmt::format("timed out after {} ms", timeout_ms_) : error.message();
-  return {base::ErrorCode::kIo, "", fmt::format("{}: {}", endpoint_text(host_, port_), what), {}};
+  return {base::ErrorCode::kIo, "", fmt::format("{}: {}", base::host_port(host_, port_), what), {}};
 }
 
 }  // namespace callbook::net

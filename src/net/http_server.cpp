@@ -12,6 +12,7 @@
 #include <boost/asio/post.hpp>
 #include <netinet/tcp.h>
 
+#include "base/address.h"
 #include "base/check.h"
 #include "net/ascii.h"
 #include "net/http_connection_impl.h"
@@ -38,12 +39,13 @@ std::string text_of(const sockaddr_storage& address) {
     sockaddr_in6 in6;
     std::memcpy(&in6, &address, sizeof in6);
     ::inet_ntop(AF_INET6, &in6.sin6_addr, host, sizeof host);
-    return fmt::format("[{}]:{}", host, ntohs(in6.sin6_port));
+    // A socket that listens on :: is told 10.0.0.1 as ::ffff:10.0.0.1.
+    return base::host_port(base::one_spelling(host), ntohs(in6.sin6_port));
   }
   sockaddr_in in4;
   std::memcpy(&in4, &address, sizeof in4);
   ::inet_ntop(AF_INET, &in4.sin_addr, host, sizeof host);
-  return fmt::format("{}:{}", host, ntohs(in4.sin_port));
+  return base::host_port(host, ntohs(in4.sin_port));
 }
 
 template <typename T>
@@ -213,10 +215,11 @@ base::Result<uint16_t> HttpServer::Impl::listen(const std::string& host, uint16_
     error.assign(errno, boost::system::system_category());
   const Tcp::endpoint bound = error ? Tcp::endpoint() : acceptor->local_endpoint(error);
   if (error) {
-    return base::Error{base::ErrorCode::kIo,
-                       "listen",
-                       fmt::format("cannot listen on {}:{}: {}", host, port, error.message()),
-                       {}};
+    return base::Error{
+        base::ErrorCode::kIo,
+        "listen",
+        fmt::format("cannot listen on {}: {}", base::host_port(host, port), error.message()),
+        {}};
   }
   acceptors.push_back(acceptor);
   start_beats();

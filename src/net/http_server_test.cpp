@@ -60,6 +60,25 @@ TEST(HttpServer, HandsOverEveryPartOfTheRequest) {
   EXPECT_EQ(seen, "/p?q=1?2|/p|q=1?2|spaced out||3");
 }
 
+TEST(HttpServer, OnePeerIsWrittenInOneWayAtEverySocket) {
+  TestServer server({}, [](const HttpRequest& request, HttpExchange exchange) {
+    exchange.respond(text(*request.peer));
+  });
+  testing::QuietLogger logger;
+  std::unique_ptr<HttpServer> every;  // listens on ::, for IPv4 too
+  uint16_t port = 0;
+  server.thread().run([&] {
+    every = std::make_unique<HttpServer>(server.thread().loop(), server, HttpLimits{}, logger);
+    port = every->listen("::", 0, false).value();
+  });
+  for (const uint16_t each : {server.port(), port}) {
+    RawClient client(each);
+    client.send(get("/"));
+    EXPECT_EQ(client.read().body.substr(0, 10), "127.0.0.1:");
+  }
+  server.thread().run([&] { every.reset(); });
+}
+
 TEST(HttpServer, BytesBehindEveryBodyAreReadable) {
   TestServer server({}, [&](const HttpRequest& request, HttpExchange exchange) {
     unsigned sum = 0;  // the address sanitizer watches this

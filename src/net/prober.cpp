@@ -148,7 +148,7 @@ class Prober::Impl : public std::enable_shared_from_this<Impl> {
       unstarted_.push_back(index);
       return settle_later();
     }
-    if (attempt.target().talk) attempt.talk = attempt.target().talk();
+    if (attempt.target().udp) attempt.talk = attempt.target().talk();
     set_deadline(index, attempt.taken->waited_on_silence && !attempt.target().udp);
     wait_for_events();
   }
@@ -253,8 +253,9 @@ class Prober::Impl : public std::enable_shared_from_this<Impl> {
       if (!was_connected(error)) return unconnected(error);
       attempt.connected = true;
       queue_.heard(*attempt.taken);
-      if (!attempt.talk) return ProbeVerdict{ProbeOutcome::kAnswered, 0, "connected"};
+      if (!attempt.target().talk) return ProbeVerdict{ProbeOutcome::kAnswered, 0, "connected"};
       if (error != 0) return broken_off(error);
+      attempt.talk = attempt.target().talk();  // not before: most hosts that are gone never connect
       if (attempt.taken->waited_on_silence) set_deadline(index, false);
     }
     return attempt.talk->proceed(attempt.socket);

@@ -352,6 +352,28 @@ TEST(Prober, WhatIsSaidDecides) {
   EXPECT_EQ(probing.ask(asking(wrong.port())), Outcome::kFailed);
 }
 
+/// Making a talk may cost a TLS client, and most hosts that are gone never connect.
+TEST(Prober, NothingIsMadeReadyToSayToWhatNeverConnects) {
+  const Full full;
+  const Server server(answering('y'));
+  const Port closed;  // bound, and not listened at
+  Probing probing;
+  int made = 0;
+  const auto counted = [&](uint16_t port, int64_t timeout_ms) {
+    ProbeTarget target = asking(port, timeout_ms);
+    target.talk = [&made] {
+      ++made;
+      return std::make_unique<Question>();
+    };
+    return target;
+  };
+  EXPECT_EQ(probing.ask_in_time(counted(full.number(), kSilenceMs)), Outcome::kSilent);
+  EXPECT_EQ(probing.ask(counted(closed.number(), kPatienceMs)), Outcome::kRefused);
+  EXPECT_EQ(made, 0);
+  EXPECT_EQ(probing.ask(counted(server.port(), kPatienceMs)), Outcome::kAnswered);
+  EXPECT_EQ(made, 1);
+}
+
 TEST(Prober, WhoSaysNothingIsSilent) {
   const Mute port;
   Probing probing;

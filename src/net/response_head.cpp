@@ -1,5 +1,7 @@
 #include "net/response_head.h"
 
+#include "net/ascii.h"
+
 namespace callbook::net {
 namespace {
 
@@ -8,18 +10,6 @@ constexpr int kSwitchingProtocols = 101;
 
 bool is_digit(char c) {
   return c >= '0' && c <= '9';
-}
-
-/// What a field's name is made of (RFC 9110, 5.6.2: token).
-bool is_name(char c) {
-  const bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-  return letter || is_digit(c) ||
-         std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
-}
-
-/// What values and reasons are made of (RFC 9110, 5.5).
-bool is_text(char c) {
-  return c == '\t' || (static_cast<unsigned char>(c) >= 0x20 && c != 0x7F);
 }
 
 }  // namespace
@@ -41,7 +31,7 @@ ResponseHead::At ResponseHead::after(char c) {
       return after_status(c);
     case At::kReason:
     case At::kFieldValue:
-      if (is_text(c)) return at_;
+      if (is_field_text_char(c)) return at_;
       if (c == '\r') return At::kLineFeed;
       return c == '\n' ? At::kFieldStart : At::kNowhere;
     case At::kLineFeed:
@@ -49,7 +39,7 @@ ResponseHead::At ResponseHead::after(char c) {
     case At::kFieldStart:
       return at_field_start(c);
     case At::kFieldName:
-      if (is_name(c)) return at_;
+      if (is_token_char(c)) return at_;
       return c == ':' ? At::kFieldValue : At::kNowhere;
     case At::kLastLineFeed:
       return c == '\n' ? end_of_head() : At::kNowhere;
@@ -85,7 +75,7 @@ ResponseHead::At ResponseHead::at_field_start(char c) {
   const bool continues = c == ' ' || c == '\t';  // the field of the line before (RFC 9112, 5.2)
   if (continues && has_field_) return At::kFieldValue;
   has_field_ = true;
-  return is_name(c) ? At::kFieldName : At::kNowhere;
+  return is_token_char(c) ? At::kFieldName : At::kNowhere;
 }
 
 ResponseHead::At ResponseHead::end_of_head() {

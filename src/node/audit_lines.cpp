@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "base/address.h"
 #include "base/check.h"
 #include "base/log_text.h"
 #include "base/name.h"
@@ -87,9 +88,7 @@ class Line {
 };
 
 std::string address_of(std::string_view address, uint16_t port) {
-  if (port == 0) return std::string(address);
-  const bool v6 = address.find(':') != std::string_view::npos;
-  return v6 ? fmt::format("[{}]:{}", address, port) : fmt::format("{}:{}", address, port);
+  return port == 0 ? std::string(address) : base::host_port(address, port);
 }
 
 InstanceKey whole(const core::ServiceKey& service) {

@@ -41,7 +41,7 @@ base::Result<Endpoint> parse_endpoint(std::string_view field, std::string_view t
   } else if (host.find(':') != std::string_view::npos) {
     return bad();  // an IPv6 address needs its brackets
   }
-  endpoint.host = host;
+  endpoint.host = base::one_spelling(host);
   const char* const end = text.data() + text.size();
   const auto [stop, error] = std::from_chars(text.data() + colon + 1, end, endpoint.port);
   if (error != std::errc() || stop != end || endpoint.host.empty()) return bad();
@@ -49,9 +49,7 @@ base::Result<Endpoint> parse_endpoint(std::string_view field, std::string_view t
 }
 
 std::string to_text(const Endpoint& endpoint) {
-  const bool v6 = endpoint.host.find(':') != std::string::npos;
-  return v6 ? fmt::format("[{}]:{}", endpoint.host, endpoint.port)
-            : fmt::format("{}:{}", endpoint.host, endpoint.port);
+  return base::host_port(endpoint.host, endpoint.port);
 }
 
 base::Status check_reachable(std::string_view field, std::string_view text) {

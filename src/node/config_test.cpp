@@ -230,6 +230,7 @@ TEST(Config, PlainHttpStaysOnLoopbackUnlessAllowed) {
     EXPECT_FALSE(parse_endpoint("http", bad).ok()) << bad;
   }
   EXPECT_EQ(parse_endpoint("http", "[::1]:0")->host, "::1");
+  EXPECT_EQ(parse_endpoint("http", "[::ffff:10.0.0.1]:7070")->host, "10.0.0.1");
 }
 
 TEST(Config, ReadsWhichDataCentersAreFollowed) {

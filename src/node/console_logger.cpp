@@ -25,32 +25,28 @@ class ConsoleLogger final : public base::Logger {
   }
 
   void write(base::LogLevel level, std::string_view message) override {
-    if (level < least_) return;
-    std::string body;
-    if (format_ == LogFormat::kText) {
-      base::append_visible(body, message);
-    } else {
-      base::append_json_members(body, message);
-    }
-    put(level, spdlog::log_clock::now(), body);
+    if (level >= least_) put(level, spdlog::log_clock::now(), message, message);
   }
 
   void write_line(const base::LogLine& line) override {
     if (line.level < least_) return;
-    std::string body;
-    if (format_ == LogFormat::kText) {
-      base::append_visible(body, line.text);
-    } else {
-      base::append_json_members(body, line);
-    }
     const spdlog::log_clock::time_point happened{std::chrono::milliseconds(line.wall_ms)};
-    put(line.level, line.wall_ms == 0 ? spdlog::log_clock::now() : happened, body);
+    put(line.level, line.wall_ms == 0 ? spdlog::log_clock::now() : happened, line.text, line);
   }
 
   base::LogLevel least_level() const override { return least_; }
 
  private:
-  void put(base::LogLevel level, spdlog::log_clock::time_point time, const std::string& body) {
+  /// `line`: what the JSON members are made of.
+  template <typename Line>
+  void put(base::LogLevel level, spdlog::log_clock::time_point time, std::string_view text,
+           const Line& line) {
+    std::string body;
+    if (format_ == LogFormat::kText) {
+      base::append_visible(body, text);
+    } else {
+      base::append_json_members(body, line);
+    }
     logger_.log(time, spdlog::source_loc(), level_of(level), body);
   }
 

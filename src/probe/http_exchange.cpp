@@ -23,19 +23,6 @@ bool is_visible(char c) {
   return c > ' ' && c < '\x7F';
 }
 
-bool is_token(char c) {
-  constexpr std::string_view kMarks = "!#$%&'*+-.^_`|~";
-  return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-         kMarks.find(c) != std::string_view::npos;
-}
-
-/// No control characters, so that it ends neither its line nor the head.
-bool is_value(std::string_view text) {
-  return std::all_of(text.begin(), text.end(), [](char c) {
-    return c == '\t' || (static_cast<uint8_t>(c) >= ' ' && c != 127);
-  });
-}
-
 bool is_of(const HttpRule& rule, std::string_view field) {
   return std::any_of(rule.headers.begin(), rule.headers.end(),
                      [&](const auto& header) { return net::same_token(header.first, field); });
@@ -105,8 +92,8 @@ std::string fault_of(const HttpRule& rule) {
     const bool own = std::any_of(kOwnFields.begin(), kOwnFields.end(), [&](std::string_view field) {
       return net::same_token(name, field);
     });
-    if (own || name.empty() || !std::all_of(name.begin(), name.end(), is_token) ||
-        !is_value(value)) {
+    if (own || name.empty() || !std::all_of(name.begin(), name.end(), net::is_token_char) ||
+        !std::all_of(value.begin(), value.end(), net::is_field_text_char)) {
       return "not asked: a header field cannot be sent";
     }
   }

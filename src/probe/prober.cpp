@@ -11,6 +11,7 @@
 #include "probe/tls.h"
 #include "probe/udp_talk.h"
 
+#include "base/address.h"
 #include "net/probe_address.h"
 
 namespace callbook::probe {
@@ -21,14 +22,12 @@ using net::ProbeOutcome;
 using Done = Prober::Done;
 using Kind = Request::Kind;
 
-constexpr size_t kMaxNameBytes = 253;
-
 bool is_name(const std::string& host) {
   const auto is_letter = [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
            c == '_' || c == '.';
   };
-  return !host.empty() && host.size() <= kMaxNameBytes &&
+  return !host.empty() && host.size() <= base::kMaxAddressBytes &&
          std::all_of(host.begin(), host.end(), is_letter);
 }
 
@@ -36,12 +35,6 @@ bool is_ip(const std::string& host) {
   // Digits and dots alone are meant for an address; a colon stands in no name.
   return host.find_first_not_of("0123456789.") == std::string::npos ||
          host.find(':') != std::string::npos;
-}
-
-std::string authority_of(const Request& request) {
-  const bool v6 = request.host.find(':') != std::string::npos;
-  std::string text = v6 ? "[" + request.host + "]" : request.host;
-  return text.append(":").append(std::to_string(request.port));
 }
 
 std::string fault_of(const Request& request) {
@@ -159,10 +152,11 @@ class Prober::Impl : public std::enable_shared_from_this<Impl> {
     const bool grpc = request.kind == Kind::kGrpc;
     std::unique_ptr<Exchange> exchange;
     if (grpc) {
-      exchange = std::make_unique<GrpcExchange>(request.grpc, authority_of(request),
-                                                request.tls.has_value());
+      exchange = std::make_unique<GrpcExchange>(
+          request.grpc, base::host_port(request.host, request.port), request.tls.has_value());
     } else {
-      exchange = std::make_unique<HttpExchange>(request.http, authority_of(request));
+      exchange =
+          std::make_unique<HttpExchange>(request.http, base::host_port(request.host, request.port));
     }
     std::unique_ptr<TlsClient> tls;
     if (request.tls) {

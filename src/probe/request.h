@@ -46,7 +46,7 @@ struct UdpRule {
   bool silence_passes = false;  ///< no answer, and no refusal, within the time-out: it passes
 };
 
-/// A probe: a TCP connection, and over it what `kind` says.
+/// A probe: a TCP connection, and over it what `kind` says; of kind kUdp, one datagram.
 struct Request {
   enum class Kind : uint8_t { kTcp, kHttp, kGrpc, kUdp };
 

@@ -182,7 +182,7 @@ class Resolver::Impl : public std::enable_shared_from_this<Impl> {
   // --- Asking ---
 
   void begin(const std::string& name) {
-    if (!pending_.insert(name).second) return;
+    if (!pending_.emplace(name, false).second) return;
     queue_.push_back(name);
     ask_queued();
   }
@@ -192,6 +192,7 @@ class Resolver::Impl : public std::enable_shared_from_this<Impl> {
     while (!stopped_ && under_way_ < kMostUnderWay && !queue_.empty()) {
       const std::string name = std::move(queue_.front());
       queue_.pop_front();
+      pending_[name] = true;
       book_.begin(name, clock_.now().mono_ms);
       ++stats_.asked;
       ++under_way_;
@@ -217,6 +218,7 @@ class Resolver::Impl : public std::enable_shared_from_this<Impl> {
       // The channel is made anew, and asks again.
       --self.under_way_;
       self.queue_.push_front(query->name);
+      self.pending_[query->name] = false;
       return;
     }
     // May be called from within the asking, so nobody is called back from here.
@@ -266,7 +268,8 @@ class Resolver::Impl : public std::enable_shared_from_this<Impl> {
     auto wait = found->second.extract(number);
     if (wait.empty()) return;
     if (found->second.empty()) waits_.erase(found);
-    const bool asked = std::find(queue_.begin(), queue_.end(), name) == queue_.end();
+    const auto pending = pending_.find(name);
+    const bool asked = pending == pending_.end() || pending->second;
     const Lookup lookup =
         asked ? Lookup{Lookup::Outcome::kNoAnswer, {}, "name not resolved: no answer in time"}
               : Lookup{Lookup::Outcome::kNotAsked, {}, "not asked: too many names wait"};
@@ -387,7 +390,7 @@ class Resolver::Impl : public std::enable_shared_from_this<Impl> {
   std::unique_ptr<net::EventLoop::Timer> readable_;
   std::unique_ptr<net::EventLoop::Timer> timer_;
   std::map<std::string, std::map<uint64_t, Wait>> waits_;  ///< by name, by number
-  std::set<std::string> pending_;                          ///< queued, or under way
+  std::map<std::string, bool> pending_;  ///< by name: false: queued, true: under way
   std::deque<std::string> queue_;
   std::vector<Found> found_;  ///< to be settled
   uint64_t last_number_ = 0;

@@ -23,7 +23,7 @@ class TlsContexts {
   TlsContexts& operator=(const TlsContexts&) = delete;
 
   class Context;
-  /// Null if OpenSSL has no memory for it.
+  /// Never null. Without memory for it in OpenSSL the first client that is made of it aborts.
   std::shared_ptr<Context> get(bool verify, int64_t now_ms);
 
  private:

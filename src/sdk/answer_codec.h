@@ -98,6 +98,8 @@ base::Result<uint64_t> decode_number(std::string_view json, std::string_view fie
 /// The error that an answer which is no success stands for: its problem document, or whatever the
 /// status says if the body is none.
 base::Error decode_problem(int status, std::string_view body);
+/// Whether another registry may answer the same request otherwise.
+bool is_the_servers_fault(base::ErrorCode code);
 
 /// The fields of a registration that consumers see, but for its id and state.
 void append_instance(base::JsonWriter& json, const Instance& instance);

@@ -3,11 +3,10 @@
 #include <stdexcept>
 #include <utility>
 
-#include <fmt/format.h>
-
 #include "base/address.h"
 #include "base/name.h"
 #include "sdk/client_core.h"
+#include "sdk/default_id.h"
 #include "sdk/local_address.h"
 #include "sdk/registration_state.h"
 
@@ -52,7 +51,8 @@ Instance completed(Instance instance, const std::string& service, const sdk::Reg
   if (!address.ok()) throw std::invalid_argument(address.error().to_string());
   instance.address = std::move(*address);
   if (instance.id.empty()) {
-    instance.id = fmt::format("{}-{}-{}", service, sdk::host_name(), instance.port);
+    instance.id =
+        sdk::default_instance_id(service, sdk::host_name(), instance.address, instance.port);
   }
   require(base::check_name("id", instance.id));
   return instance;

@@ -23,12 +23,11 @@ base::Result<uint16_t> parse_port(std::string_view digits, std::string_view whol
 }  // namespace
 
 std::string Endpoint::to_string() const {
-  const bool v6 = host.find(':') != std::string::npos;
-  return v6 ? fmt::format("[{}]:{}", host, port) : fmt::format("{}:{}", host, port);
+  return base::host_port(host, port);
 }
 
 bool Endpoint::is_loopback() const {
-  return host == "localhost" || host == "::1" || host.starts_with("127.");
+  return base::is_loopback(host);
 }
 
 base::Result<Endpoint> parse_endpoint(std::string_view text) {
@@ -45,6 +44,7 @@ base::Result<Endpoint> parse_endpoint(std::string_view text) {
     if (colon != std::string_view::npos) rest = text.substr(colon);
   }
   if (!base::check_address_text("registry", endpoint.host).ok()) return bad(text);
+  endpoint.host = base::one_spelling(endpoint.host);
   if (rest.empty()) return endpoint;
   if (rest.front() != ':') return bad(text);
   const auto port = parse_port(rest.substr(1), text);

@@ -12,7 +12,7 @@ inline constexpr uint16_t kDefaultRegistryPort = 7070;
 
 /// Where a registry listens.
 struct Endpoint {
-  std::string host;  ///< an address, without brackets, or a name
+  std::string host;  ///< an address, without brackets, in one spelling, or a name
   uint16_t port = kDefaultRegistryPort;
 
   /// "127.0.0.1:7070", "[::1]:7070".

@@ -15,7 +15,8 @@ TEST(Endpoint, ReadsWhatPeopleWrite) {
   for (const Case& c : {Case{"127.0.0.1:7171", "127.0.0.1", 7171, "127.0.0.1:7171"},
                         Case{"registry.example", "registry.example", 7070, "registry.example:7070"},
                         Case{"[::1]:7171", "::1", 7171, "[::1]:7171"},
-                        Case{"[fe80::1%eth0]", "fe80::1%eth0", 7070, "[fe80::1%eth0]:7070"}}) {
+                        Case{"[fe80::1%eth0]", "fe80::1%eth0", 7070, "[fe80::1%eth0]:7070"},
+                        Case{"[::ffff:10.0.0.7]:7171", "10.0.0.7", 7171, "10.0.0.7:7171"}}) {
     const auto endpoint = parse_endpoint(c.text);
     ASSERT_TRUE(endpoint.ok()) << c.text;
     EXPECT_EQ(endpoint.value().host, c.host);
@@ -37,6 +38,7 @@ TEST(Endpoint, KnowsItsOwnMachine) {
   EXPECT_TRUE((Endpoint{"127.0.0.2", 1}.is_loopback()));
   EXPECT_TRUE((Endpoint{"::1", 1}.is_loopback()));
   EXPECT_TRUE((Endpoint{"localhost", 1}.is_loopback()));
+  EXPECT_TRUE(parse_endpoint("[::ffff:127.0.0.1]").value().is_loopback());
   EXPECT_FALSE((Endpoint{"10.0.0.1", 1}.is_loopback()));
 }
 

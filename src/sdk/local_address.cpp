@@ -7,6 +7,7 @@
 #include <netdb.h>
 #include <unistd.h>
 
+#include "base/address.h"
 #include "sdk/socket_address.h"
 
 namespace callbook::sdk {
@@ -41,7 +42,7 @@ base::Result<std::string> local_address_towards(const Endpoint& endpoint) {
   const int failed =
       ::getnameinfo(local.get(), local.size, text, sizeof text, nullptr, 0, NI_NUMERICHOST);
   if (failed != 0) return unknown_address(endpoint, ::gai_strerror(failed));
-  return std::string(text);
+  return base::one_spelling(text);
 }
 
 std::string host_name() {

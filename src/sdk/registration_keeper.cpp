@@ -20,12 +20,6 @@ constexpr int64_t kSilentHeartbeats = 3;
 /// However short the interval, an answer may take so long.
 constexpr int64_t kShortestTimeoutMs = 500;
 
-/// Whether another server may do better.
-bool is_the_servers_fault(base::ErrorCode code) {
-  return code == base::ErrorCode::kIo || code == base::ErrorCode::kOverloaded ||
-         code == base::ErrorCode::kNotReady;
-}
-
 template <typename T>
 base::Status status_of(const base::Result<T>& result) {
   if (result.ok()) return {};

@@ -22,8 +22,7 @@ bool is_held_by_another(const base::Error& error) {
 
 /// Whether the same request may be answered otherwise in a while.
 bool is_passing(ErrorCode code) {
-  return code == ErrorCode::kIo || code == ErrorCode::kOverloaded || code == ErrorCode::kNotReady ||
-         code == ErrorCode::kAppliedNotLogged;
+  return is_the_servers_fault(code) || code == ErrorCode::kAppliedNotLogged;
 }
 
 /// Whether the same request would be refused again.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/address.h"
 #include "sdk/fast_random.h"
 
 namespace callbook {
@@ -45,8 +46,7 @@ std::string Pick::endpoint(std::string_view port_name) const {
   const Instance& instance = *instance_;
   const auto named = instance.ports.find(std::string(port_name));
   const uint16_t port = named == instance.ports.end() ? instance.port : named->second;
-  const bool v6 = instance.address.find(':') != std::string::npos;
-  return (v6 ? "[" + instance.address + "]" : instance.address) + ":" + std::to_string(port);
+  return base::host_port(instance.address, port);
 }
 
 void Pick::succeeded() {

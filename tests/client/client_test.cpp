@@ -11,6 +11,7 @@
 
 #include "callbook/call.h"
 #include <arpa/inet.h>
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
 #include <poll.h>
@@ -21,6 +22,10 @@
 
 namespace callbook::testing {
 namespace {
+
+using ::testing::AllOf;
+using ::testing::EndsWith;
+using ::testing::StartsWith;
 
 /// A caller's connection to an instance.
 class Connection {
@@ -293,6 +298,30 @@ TEST_F(ClientTest, AProviderStartsThoughTheNameOfTheRegistryCannotBeResolved) {
   EXPECT_NE(registration.instance().address, "");
   EXPECT_NE(registration.instance().address, "127.0.0.1");
   EXPECT_FALSE(registration.registered());
+}
+
+/// Containers of one image may all be called "localhost".
+TEST_F(ClientTest, TheDefaultIdNamesTheAddress) {
+  Client client(options());
+  const auto id_at = [&](const std::string& service, const std::string& address) {
+    RegistrationOptions wanted;
+    wanted.service = service;
+    wanted.instance.address = address;
+    wanted.instance.port = 8'080;
+    wanted.drain_timeout = milliseconds(1);
+    const Registration registration = client.register_instance(std::move(wanted));
+    EXPECT_TRUE(registration.wait(seconds(20))) << registration.trouble();
+    return registration.instance().id;
+  };
+  EXPECT_THAT(id_at("orders", "10.0.0.7"),
+              AllOf(StartsWith("orders-"), EndsWith("-10.0.0.7-8080")));
+  EXPECT_THAT(id_at("orders", "::FFFF:10.0.0.8"), EndsWith("-10.0.0.8-8080"));
+  EXPECT_THAT(id_at("orders", "FD00::7"), EndsWith("-fd00::7-8080"));
+  // Of a name that fills an id, the address is still part of it.
+  const std::string longest(128, 's');
+  const std::string one = id_at(longest, "10.0.0.7");
+  EXPECT_EQ(one.size(), 128U);
+  EXPECT_NE(one, id_at(longest, "10.0.0.8"));
 }
 
 TEST_F(ClientTest, WhatCannotBeRightIsRefusedAtOnce) {

@@ -1,6 +1,6 @@
 #include "dialects/native/check_output.h"
 
-#include <fmt/format.h>
+#include "base/address.h"
 
 namespace callbook::native {
 namespace {
@@ -22,9 +22,7 @@ std::string_view name_of(CheckReport::Status status) {
 
 /// Who is asked, and for what: "10.0.0.7:8081/health".
 std::string target_of(const CheckReport& report) {
-  const bool is_v6 = report.address.find(':') != std::string::npos;
-  std::string target = is_v6 ? fmt::format("[{}]:{}", report.address, report.port)
-                             : fmt::format("{}:{}", report.address, report.port);
+  std::string target = base::host_port(report.address, report.port);
   const core::CheckRule& rule = *report.rule;
   if (core::is_http(rule.kind)) target += rule.path;
   if (rule.kind == Kind::kGrpc && !rule.grpc_service.empty()) target += "/" + rule.grpc_service;

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include "base/address.h"
 #include "base/hash.h"
 #include "dialects/native/attach_stream.h"
 #include "dialects/native/native_dialect.h"
@@ -35,9 +36,8 @@ std::string opened_json(const core::SessionOpened& opened, const core::Front& fr
 
 /// Stands for the host at the other end of a connection. Clients on loopback are on this node's.
 uint64_t NativeDialect::host_of(std::string_view peer) const {
-  const std::string_view address = peer.substr(0, peer.rfind(':'));
-  const bool loopback = address.starts_with("127.") || address == "[::1]" || address == "::1";
-  const uint64_t host = base::xxh64(loopback ? front_.facts().name : std::string(address));
+  const std::string address = base::host_of(peer);
+  const uint64_t host = base::xxh64(base::is_loopback(address) ? front_.facts().name : address);
   return std::max<uint64_t>(host, 1);
 }
 
