@@ -78,6 +78,10 @@ int64_t AgreementChecker::convergence_ms() const {
   return std::max<int64_t>(0, converged_ms_ - ended_ms);
 }
 
+bool AgreementChecker::is_settling() const {
+  return converged_ms_ >= 0 && !equal_ && evidence_.now_ms() - unequal_since_ms_ < kOrdinaryMs;
+}
+
 void AgreementChecker::finish() {
   for (size_t node = 0; node < evidence_.node_count(); ++node) {
     if (!evidence_.conditions.serving(node)) fail(node, {}, "does not serve at the end");

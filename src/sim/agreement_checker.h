@@ -29,6 +29,8 @@ class AgreementChecker {
   void finish();
   /// Negative while there is nothing to tell.
   int64_t convergence_ms() const;
+  /// Whether the nodes differ again, but for no longer than an ordinary change is on its way.
+  bool is_settling() const;
 
  private:
   bool equal() const;

@@ -68,6 +68,8 @@ class Checkers final : public Observer {
   void finish(const std::vector<const core::Registry*>& nodes, const Bus* bus);
   /// How long after the end of faults the nodes became equal for good; negative: they are not.
   int64_t convergence_ms() const { return agreement_.convergence_ms(); }
+  /// Something has been said a moment ago that not all nodes have heard: not the time to finish().
+  bool is_settling() const { return agreement_.is_settling(); }
   /// The lines that matter to the failure, readable.
   std::string trace() const;
   void print_all() { evidence_.trace.print_all(); }

@@ -62,6 +62,8 @@ INSTANTIATE_TEST_SUITE_P(
                     Regression{"RemovedAndTakenWasKeptForItsFirstHolder", 825, true},
                     Regression{"RemovalBeforeATickWasOfLongAgo", 800116, true},
                     Regression{"LeaseOfARemovedInstanceKeptItElsewhere", 800413},
+                    Regression{"OverrideOfARecordOwedForLongWasNotTold", 3100215, true},
+                    Regression{"HomeHeardOfTheLaterProcessFirst", 3101158, true},
                     // Faults of the checkers and of the model.
                     Regression{"SizeWithinAStepWasNotCounted", 800085, true},
                     Regression{"TtlOfASilencedHomeWasToBeKept", 900336},
@@ -70,7 +72,14 @@ INSTANTIATE_TEST_SUITE_P(
                     Regression{"FacetOnFullDisksWasDemanded", 901169, true, true},
                     Regression{"ReturnedSinceTheLastListWasNotCounted", 2000228, true},
                     Regression{"ReportedAndBrokenSinceWasJudgedByALateRound", 2001123, true},
-                    Regression{"ReportedAndMissedSinceWasJudgedByALateRound", 2001492, true}),
+                    Regression{"ReportedAndMissedSinceWasJudgedByALateRound", 2001492, true},
+                    Regression{"ObjectionToATakeoverWasTakenForACallBack", 3101663, true},
+                    Regression{"LooksOfANodeThatStoodStillWereDemanded", 3100266, true},
+                    Regression{"ForgottenRemovalHeardAgainWasItsOwn", 212, true},
+                    Regression{"BudgetOfAFormerProcessWasCounted", 3101254, true},
+                    Regression{"ReportedOfOneFoundDownWasNotSeen", 3101866, true},
+                    Regression{"LoweredAtTheEndWasToBeUp", 3101303, true},
+                    Regression{"RemovalOfTheLastMomentWasDemandedElsewhere", 1200038, true}),
     [](const auto& tested) { return std::string(tested.param.name); });
 
 }  // namespace

@@ -13,6 +13,9 @@ namespace callbook::sim {
 namespace {
 
 constexpr int64_t kSliceMs = 200;
+/// Something is said at any time, and is not to be cut off by the end; but that must come.
+constexpr int64_t kLongestSettlingMs = 10'000;
+constexpr int64_t kTickMs = 1;
 constexpr uint64_t kRandomOfPopulation = 301;
 constexpr uint64_t kRandomOfFaults = 302;
 
@@ -42,6 +45,10 @@ class Simulation {
     const int64_t end_ms = settings_.duration_ms + quiet_ms;
     while (scheduler_.now_ms() < end_ms && !failed()) {
       scheduler_.run_until(std::min(scheduler_.now_ms() + kSliceMs, end_ms));
+    }
+    while (scheduler_.now_ms() < end_ms + kLongestSettlingMs && checkers_.is_settling() &&
+           !failed()) {
+      scheduler_.run_until(scheduler_.now_ms() + kTickMs);
     }
     if (!failed()) checkers_.finish(registries(), world_.bus());
     return outcome();
