@@ -266,7 +266,8 @@ void LoggedChecker::finish() {
 
 void RivalChecker::told_superseded(SessionIndex session, size_t node) {
   evidence_.count(Rule::kSuperseded);
-  if (evidence_.truth.contested(session)) return;
+  const Truth& truth = evidence_.truth;
+  if (truth.contested(session) || truth.outdone_by_its_own(session)) return;
   // Without a client's word of what it was told, a node whose clock lags cannot open later.
   if (!evidence_.settings.client_tokens) return;
   Finding finding;
@@ -276,7 +277,7 @@ void RivalChecker::told_superseded(SessionIndex session, size_t node) {
   finding.text = fmt::format(
       "process {} was told that session #{} is superseded, but no other "
       "process that opened a session later claims any of its instances",
-      evidence_.truth.session(session).process, session);
+      truth.session(session).process, session);
   evidence_.fail(std::move(finding));
 }
 

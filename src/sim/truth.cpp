@@ -236,6 +236,16 @@ void Truth::contest(KeyIndex key, SessionIndex claimant) {
   }
 }
 
+bool Truth::outdone_by_its_own(SessionIndex index) const {
+  const TrueSession& session = sessions_[index];
+  const std::vector<SessionIndex>& own = processes_[session.process].sessions;
+  return std::any_of(own.begin(), own.end(), [&](SessionIndex other) {
+    const TrueSession& given_up = sessions_[other];
+    return given_up.abandoned_ms != kNever && given_up.opened && session.opened &&
+           *given_up.opened > *session.opened;
+  });
+}
+
 bool Truth::contested(SessionIndex index) const {
   const TrueSession& session = sessions_[index];
   return std::any_of(session.rivals.begin(), session.rivals.end(), [&](SessionIndex other) {

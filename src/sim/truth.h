@@ -222,6 +222,9 @@ class Truth {
   /// `session` kNobody: of any.
   OperationIndex restated(KeyIndex key, uint32_t rev, core::Stamp stamp, size_t node,
                           SessionIndex session);
+  /// Whether its process has given up another one that the nodes take for the later: the call that
+  /// opened it was late.
+  bool outdone_by_its_own(SessionIndex index) const;
   /// Whether a session of another process, opened later, has begun to claim one of its instances.
   /// Which one is later is for the nodes' stamps to say once they are known: the nodes' clocks may
   /// be an hour apart.
