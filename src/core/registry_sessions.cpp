@@ -61,6 +61,9 @@ Result<Session*> Registry::open_session(const SessionId& id) {
 
 bool Registry::has_evidence(const Session& session, Now now) const {
   if (session.moved_away || stood_still(now)) return false;
+  // Its process was told to stop. What a connection that it still has would vouch for has been
+  // taken, and perhaps removed and forgotten since.
+  if (!session.superseded_instance.empty()) return false;
   if (is_mute(session)) return true;
   return session.evidence_ms != 0 && now.mono_ms - session.evidence_ms <= session.ttl_ms;
 }
@@ -261,8 +264,7 @@ void Registry::settle_part(Session& session) {
 
 /// Whether `claim`, which is newer than what this node holds, is wrong, as it can see itself.
 bool Registry::must_refute(const Session& session, const Liveness& claim, Now now) const {
-  if (session.state != Session::State::kOpen || !session.superseded_instance.empty()) return false;
-  if (!has_evidence(session, now)) return false;
+  if (session.state != Session::State::kOpen || !has_evidence(session, now)) return false;
   if (claim.ended) return claim.cause != Cause::kSessionClosed;
   return claim.home != node_ && (claim.cause == Cause::kHomeLost || claim.health != Health::kUp);
 }
