@@ -354,6 +354,7 @@ class Registry {
   std::vector<TakenOut> taken_out_of(const Session& session) const;
   void note_facts(Session& session, const ProcessFacts& facts, Stamp stamp);
   void take_speech(Session& session, bool speaks, base::Now now, Outputs& out);
+  bool is_vouched(const Session& session, const Instance& instance, base::Now now) const;
   bool has_evidence(const Session& session, base::Now now) const;
   bool stood_still(base::Now now) const;
   void note_life(Session& session, base::Now now) const;

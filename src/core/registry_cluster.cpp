@@ -399,10 +399,14 @@ void Registry::sweep_instances(Now now, Outputs& out) {
     const Service* service = catalog_.at(index);
     if (service == nullptr) continue;
     const auto visit = [&](const Instance& instance) {
-      const bool vouched = instance.holder_kind() == HolderKind::kSession
-                               ? has_evidence(sessions_.at(instance.holder_slot), now)
-                               : catalog_.has_evidence(instance, now.mono_ms);
-      if (instance.round != round_ && !vouched) unheard.emplace_back(index, instance.id());
+      if (instance.round == round_) return true;
+      const bool held = instance.holder_kind() == HolderKind::kSession;
+      const bool vouched = held ? is_vouched(sessions_.at(instance.holder_slot), instance, now)
+                                : catalog_.has_evidence(instance, now.mono_ms);
+      if (vouched) return true;
+      unheard.emplace_back(index, instance.id());
+      // Its client says which of its instances it still wants.
+      if (held) sessions_.at(instance.holder_slot).lacks_registrations = true;
       return true;
     };
     service->list().visit_after({},

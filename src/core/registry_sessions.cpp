@@ -68,6 +68,12 @@ bool Registry::has_evidence(const Session& session, Now now) const {
   return session.evidence_ms != 0 && now.mono_ms - session.evidence_ms <= session.ttl_ms;
 }
 
+/// Whether the client's being here shows that the instance is still wanted: what a session had
+/// before it came here its client may have removed elsewhere, unheard.
+bool Registry::is_vouched(const Session& session, const Instance& instance, Now now) const {
+  return has_evidence(session, now) && instance.stamp >= session.home_since;
+}
+
 /// Whether this node has been away until just now: what it hears may be as old as its absence, and
 /// the connections that it still holds may be of clients that have died meanwhile.
 bool Registry::stood_still(Now now) const {
@@ -161,7 +167,9 @@ void Registry::take_session(Session& session, uint32_t above_epoch, Cause cause,
   suspects_.erase(std::exchange(session.suspect, 0));
   // Whoever moves by itself lives; of one taken over unasked nothing new is known.
   const Health health = cause == Cause::kHomeLost ? session.liveness.health : Health::kUp;
+  const bool comes = session.liveness.epoch != 0 && !is_home(session.liveness);
   session.liveness = {epoch, clock_.next(now), node_, false, cause, now.wall_ms, health};
+  if (comes) session.home_since = session.liveness.stamp;
   session.heard_version = version_;
   if (session.lease == kNoSlot) {
     const LeaseOwner owner{LeaseKind::kSession, sessions_.slot_of(session)};

@@ -156,6 +156,7 @@ void Registry::announce_session(const Session& session, Now now, Outputs& out) {
   };
   repeat(key_of(session.id));
   for (const Instance* instance : session.instances) {
+    if (is_doubtful(instance->round) && !is_vouched(session, *instance, now)) continue;
     repeat(key_of(catalog_.at(instance->service)->key(), instance->id()));
   }
 }
@@ -181,7 +182,8 @@ void Registry::tend_session(Session& session, Now now, Outputs& out) {
   if (session.state != Session::State::kOpen) return;
   const uint64_t key_hash = key_hash_of(session.id);
   if (is_home(session.liveness)) {
-    if (bus_connected_ && due_again(session.liveness, key_hash, now)) {
+    const bool doubtful = is_doubtful(session.round) && !has_evidence(session, now);
+    if (bus_connected_ && !doubtful && due_again(session.liveness, key_hash, now)) {
       ++counters_.announced_again;
       announce_session(session, now, out);
     }

@@ -39,6 +39,8 @@ struct Session {
   std::string superseded_instance;
   /// Monotonic time of the last direct sign of life at this node since it started; 0 for none.
   int64_t evidence_ms = 0;
+  /// When it last came here from another node, since this node's start; none: it did not.
+  Stamp home_since;
   /// Its client has gone on at another node: connections still tied to it here prove nothing.
   bool moved_away = false;
   uint32_t excluded = 0;  ///< how many of its instances an operator has taken out

@@ -64,6 +64,8 @@ INSTANTIATE_TEST_SUITE_P(
                     Regression{"LeaseOfARemovedInstanceKeptItElsewhere", 800413},
                     Regression{"OverrideOfARecordOwedForLongWasNotTold", 3100215, true},
                     Regression{"HomeHeardOfTheLaterProcessFirst", 3101158, true},
+                    Regression{"ReturnedNodeVouchedForWhatWasRemovedElsewhere", 1020, true},
+                    Regression{"ReturnedNodeAnnouncedForASupersededSession", 1097, true},
                     // Faults of the checkers and of the model.
                     Regression{"SizeWithinAStepWasNotCounted", 800085, true},
                     Regression{"TtlOfASilencedHomeWasToBeKept", 900336},
