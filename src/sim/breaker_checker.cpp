@@ -193,6 +193,9 @@ void BreakerChecker::begin_step(size_t index, const Step& step) {
   Node& node = nodes_[index];
   node.removals.clear();
   node.left.clear();
+  node.hears = std::holds_alternative<core::ApplyBatch>(step.input) ||
+               std::holds_alternative<core::ApplySnapshot>(step.input) ||
+               std::holds_alternative<core::ApplyDirect>(step.input);
   if (const auto* released = std::get_if<core::ReleaseBreaker>(&step.input)) {
     const auto service = evidence_.truth.find_service(released->service);
     if (!step.accepted || !service) return;
@@ -233,8 +236,8 @@ void BreakerChecker::on_record(const RecordChange& change) {
   }
   std::erase_if(removal.keys, [&](KeyIndex key) { return !counts(change.node, key); });
   Node& node = nodes_[change.node];
-  const bool own = evidence_.conditions.node_of(after.home) == change.node && before.epoch > 0 &&
-                   before.home == after.home;
+  const bool own = !node.hears && evidence_.conditions.node_of(after.home) == change.node &&
+                   before.epoch > 0 && before.home == after.home;
   if (own) {
     node.removals.push_back(std::move(removal));
   } else {

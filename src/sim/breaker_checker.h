@@ -84,6 +84,7 @@ class BreakerChecker {
     std::vector<Removal> removals;                       ///< of this step, by this node
     std::vector<KeyIndex> left;                          ///< of this step, by whomever
     std::vector<std::pair<KeyIndex, std::string>> came;  ///< since the last list, with zones
+    bool hears = false;  ///< this step takes in what others say, or a forgotten word of its own
     int64_t clock_stepped_ms = kLongAgo;
     int64_t looked_ms = 0;
     std::map<Owner, int64_t> wrong_since_ms;  ///< whose flag is not what the breakers say
