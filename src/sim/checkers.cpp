@@ -85,6 +85,7 @@ Checkers::Checkers(Scheduler& scheduler, const Settings& settings)
       replay_(evidence_),
       overrides_(evidence_),
       exclusions_(evidence_),
+      holders_(evidence_),
       breakers_(evidence_),
       liveness_(evidence_, breakers_),
       losses_ms_(settings.nodes, kLongAgo),
@@ -127,6 +128,7 @@ void Checkers::node_started(size_t node, uint64_t boot) {
   limits_.node_started(node);
   overrides_.node_started(node);
   features_.node_started(node);
+  holders_.node_started(node);
   breakers_.node_started(node);
   liveness_.node_started(node);
   dump_due_[node] = false;
@@ -202,6 +204,7 @@ void Checkers::stepped(size_t node, const Step& step) {
   breakers_.begin_step(node, step);
   liveness_.begin_step(node, step);
   exclusions_.begin_step(node, step);
+  holders_.begin_step(node, step);
   if (!out.records.empty()) {
     const auto& changes = evidence_.records.take(node, out.records);
     check_reading(node, evidence_.records.error());
@@ -231,6 +234,7 @@ void Checkers::take_records(const std::vector<RecordChange>& changes, const Step
     endings_.on_record(change);
     returns_.on_record(change);
     removals_.on_record(change);
+    holders_.on_record(change);
     if (step == nullptr) continue;
     breakers_.on_record(change);
     liveness_.on_record(change, *step);

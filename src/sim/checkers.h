@@ -13,6 +13,7 @@
 #include "sim/exclusion_checker.h"
 #include "sim/feature_checker.h"
 #include "sim/final_checker.h"
+#include "sim/holder_checker.h"
 #include "sim/join_checker.h"
 #include "sim/limit_checker.h"
 #include "sim/liveness_checker.h"
@@ -49,6 +50,7 @@ class Checkers final : public Observer {
 
   // --- From the population.
   Truth& truth() { return evidence_.truth; }
+  const Truth& truth() const { return evidence_.truth; }
   Trace& trace_lines() { return evidence_.trace; }
   ConsumerChecker& consumers() { return consumers_; }
   OverrideChecker& overrides() { return overrides_; }
@@ -104,6 +106,7 @@ class Checkers final : public Observer {
   ReplayChecker replay_;
   OverrideChecker overrides_;
   ExclusionChecker exclusions_;
+  HolderChecker holders_;
   BreakerChecker breakers_;
   LivenessChecker liveness_;
   std::vector<int64_t> losses_ms_;  ///< by node: when it last died in a way that may lose writes

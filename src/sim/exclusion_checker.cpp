@@ -9,6 +9,9 @@ namespace {
 
 /// Steps come every 100 ms or so, and exclusions are looked at in turn.
 constexpr int64_t kTicksMs = 500;
+constexpr int64_t kLookMs = 1'000;
+/// Until a node that publishes few services at a time has come to each.
+constexpr int64_t kListedMs = 10'000;
 
 }  // namespace
 
@@ -19,8 +22,9 @@ void ExclusionChecker::begin_step(size_t node, const Step& step) {
 void ExclusionChecker::end_step(size_t node, const Step& step) {
   if (!evidence_.settings.exclusions) return;
   evidence_.taken_out.end_step(node, step.accepted);
-  if (step.out.records.empty()) return;
   const bool time_alone = std::holds_alternative<core::AdvanceTime>(step.input);
+  if (time_alone) judge_replaced(node);
+  if (step.out.records.empty()) return;
   for (const OverrideChange& change : evidence_.records.override_changes()) {
     if (change.from_dump) continue;
     const bool excludes = evidence_.taken_out.is_exclusion(change.key, change.after.stamp);
@@ -67,6 +71,37 @@ void ExclusionChecker::judge_end(const OverrideChange& change) {
        fmt::format("was taken out, and the registry itself ended that {} ms after it was said or "
                    "the id was registered, which is too early by {} ms",
                    gone_ms, kept_ms - gone_ms));
+}
+
+bool ExclusionChecker::is_replaced(size_t node, KeyIndex key) const {
+  const OverrideFacts& said = evidence_.records.override_of(node, key);
+  if (!said.known || !said.set || !evidence_.taken_out.is_exclusion(key, said.stamp)) return false;
+  const KeyFacts& facts = evidence_.records.key(node, key);
+  if (facts.kind != core::RegistrationKind::kBody || facts.session == kNobody) return false;
+  const SessionFacts& session = evidence_.records.session(node, facts.session);
+  if (!session.known || session.superseded || session.liveness.ended) return false;
+  const ProcessNumber process = evidence_.truth.session(facts.session).process;
+  return !evidence_.taken_out.is_about(key, said.stamp, process);
+}
+
+void ExclusionChecker::judge_replaced(size_t node) {
+  Unlisted& unlisted = unlisted_[node];
+  const int64_t now_ms = evidence_.now_ms();
+  if (!evidence_.conditions.serving(node)) return unlisted.since_ms.clear();
+  if (now_ms - unlisted.looked_ms < kLookMs) return;
+  unlisted.looked_ms = now_ms;
+  for (KeyIndex key = 0; key < evidence_.truth.key_count(); ++key) {
+    if (!is_replaced(node, key) || evidence_.listings.find(node, key)) {
+      unlisted.since_ms.erase(key);
+      continue;
+    }
+    const int64_t since_ms = unlisted.since_ms.try_emplace(key, now_ms).first->second;
+    if (now_ms - since_ms < kListedMs) continue;
+    return fail(node, key,
+                fmt::format("has not been listed for {} ms, though another process than the one "
+                            "that an operator has taken out has registered it",
+                            now_ms - since_ms));
+  }
 }
 
 void ExclusionChecker::on_list_change(const ListChange& change) {

@@ -13,8 +13,10 @@ namespace callbook::sim {
 /// process that was meant registers, however often, in however many sessions and at whichever node;
 /// nor what a process registers that does not say which it is, or where none was known. It may be
 /// listed as draining before, if it was to be drained. (That all nodes come to know the word is for
-/// OverrideChecker; that another process is listed, and all are after a restoration, for
-/// FinalChecker.)
+/// OverrideChecker; that all are listed after a restoration, for FinalChecker.)
+///
+/// What another process registers is listed by each node that serves and knows its session, in
+/// whichever order it has heard of the two.
 ///
 /// It ends by an operator's later word. By itself the registry ends it only where it can't tell
 /// processes apart, `exclusion_ms` after it was said and after the id was last registered there;
@@ -23,7 +25,8 @@ namespace callbook::sim {
 /// Allowance: where clocks are stepped nothing is concluded from times.
 class ExclusionChecker {
  public:
-  explicit ExclusionChecker(Evidence& evidence) : evidence_(evidence) {}
+  explicit ExclusionChecker(Evidence& evidence)
+      : evidence_(evidence), unlisted_(evidence.node_count()) {}
 
   /// Before the records of the step are taken in, and after them.
   void begin_step(size_t node, const Step& step);
@@ -34,10 +37,19 @@ class ExclusionChecker {
  private:
   void note_kept_out(size_t node, const core::RegisterInstance& input);
   void judge_end(const OverrideChange& change);
+  void judge_replaced(size_t node);
+  /// Whether another process than was meant has registered it, as the node knows.
+  bool is_replaced(size_t node, KeyIndex key) const;
   void fail(size_t node, KeyIndex key, std::string text);
 
   Evidence& evidence_;
   std::map<std::pair<KeyIndex, core::Stamp>, int64_t> said_ms_;
+  /// By node: since when it has not listed what another process has registered.
+  struct Unlisted {
+    int64_t looked_ms = 0;
+    std::map<KeyIndex, int64_t> since_ms;
+  };
+  std::vector<Unlisted> unlisted_;
 };
 
 }  // namespace callbook::sim

@@ -14,6 +14,8 @@ using core::Health;
 
 /// A tick, and the way of a probe and back.
 constexpr int64_t kRoundingMs = 200;
+/// For so long a report counts together with others.
+constexpr int64_t kReportsMs = 10'000;
 /// How long a node goes on to mistrust what it hears after it has stood still.
 constexpr int64_t kStallsInAll = 3;
 const core::Liveness kNothingKnown;
@@ -182,6 +184,8 @@ void LivenessChecker::note_life(size_t node, Owner owner) {
   }
   known.life_ms = evidence_.now_ms();
   known.lowered = false;
+  known.reported_before = known.life_ms - known.last_report_ms <= kReportsMs;
+  known.first_report_ms = kNever;
   // What consumers do not reach stays so; but to be removed it must be silent, and be asked, anew.
   if (!known.reported) known.silent_rounds = 0;
   known.silent_since_ms = known.refused_since_ms = kNever;
@@ -203,10 +207,18 @@ void LivenessChecker::note_input(size_t node, const core::Input& input) {
     const auto key = service ? truth.find_key(*service, named.id) : std::nullopt;
     if (key) note_life(node, {kNobody, *key});
   };
-  if (const auto* opened = std::get_if<core::OpenSession>(&input)) of_session(opened->id);
+  if (const auto* opened = std::get_if<core::OpenSession>(&input)) {
+    of_session(opened->id);
+    const auto session = truth.find_session(opened->id);
+    if (session && opened->facts.speaks) speakers_.insert(*session);
+  }
   if (const auto* resumed = std::get_if<core::ResumeSession>(&input)) of_session(resumed->id);
   if (const auto* heard = std::get_if<core::RefreshSession>(&input)) of_session(heard->id);
-  if (const auto* tied = std::get_if<core::AttachSession>(&input)) of_session(tied->id);
+  if (const auto* tied = std::get_if<core::AttachSession>(&input)) {
+    of_session(tied->id);
+    const auto session = truth.find_session(tied->id);
+    if (session) case_of(node, {*session, kNobody}).attached = true;
+  }
   if (const auto* heard = std::get_if<core::RefreshInstance>(&input)) of_key(heard->key);
   if (const auto* made = std::get_if<core::RegisterInstance>(&input)) {
     if (made->registration.holder.kind == core::HolderKind::kTtl) of_key(made->key);
@@ -218,6 +230,29 @@ void LivenessChecker::note_input(size_t node, const core::Input& input) {
     }
   }
   if (const auto* result = std::get_if<core::ProbeResult>(&input)) note_result(node, *result);
+  if (const auto* report = std::get_if<core::ReportInstance>(&input)) note_report(node, *report);
+}
+
+void LivenessChecker::note_report(size_t node, const core::ReportInstance& input) {
+  const auto service = evidence_.truth.find_service(input.key.service);
+  const auto key = service ? evidence_.truth.find_key(*service, input.key.id) : std::nullopt;
+  if (!key) return;
+  const Owner owner = owner_of(evidence_.records.key(node, *key), *key);
+  if (owner == Owner()) return;
+  Case& known = case_of(node, owner);
+  known.first_report_ms = std::min(known.first_report_ms, evidence_.now_ms());
+  known.last_report_ms = evidence_.now_ms();
+}
+
+/// Whether it was reported, and asked for that, after it was last heard, and is not missed for that
+/// long that it is asked as one that is silent.
+bool LivenessChecker::has_not_spoken(size_t node, Owner owner) {
+  const Case& known = case_of(node, owner);
+  const bool by_connection = known.attached && !speakers_.contains(owner.session);
+  if (!known.reported || known.perhaps_missed || known.reported_before || by_connection) {
+    return false;
+  }
+  return known.first_report_ms <= known.reported_ms && !was_missed(node, owner);
 }
 
 void LivenessChecker::note_result(size_t index, const core::ProbeResult& result) {
@@ -254,6 +289,7 @@ void LivenessChecker::conclude(size_t index, const Round& round) {
     known.silent_rounds = 0;
     known.silent_since_ms = known.refused_since_ms = kNever;
     known.lowered = known.reported || known.perhaps_missed;
+    known.unspoken = has_not_spoken(index, owner);
     known.reported = known.perhaps_missed = false;
   } else if (round.refused > 0 && round.silent == 0) {
     outcome = Outcome::kRefused;
@@ -318,7 +354,10 @@ void LivenessChecker::begin_rounds(size_t index, const std::vector<core::Probe>&
       }
       known.ticket = probe.ticket;
       known.asked.emplace_back(probe.address, probe.port);
-      known.reported |= is_up(owner);
+      if (!known.reported && is_up(owner)) {
+        known.reported = true;
+        known.reported_ms = evidence_.now_ms();
+      }
     }
   }
 }
@@ -570,10 +609,11 @@ void LivenessChecker::judge_concluded(size_t node, const Concluded& one) {
       return;
     case Outcome::kAnswered:
       if (health == Health::kUnattended) return;
-      if (health == Health::kUp && known.lowered) return;
+      if (health == Health::kUp && known.lowered && !known.unspoken) return;
       // Until it speaks, where consumers report (above).
       if (health == Health::kSuspect && evidence_.settings.client_reports) return;
-      what = "answered";
+      what = known.unspoken ? "answered, and it was not heard since consumers reported it"
+                            : "answered";
       break;
     case Outcome::kRefused:
       if (health == Health::kRefused) return;

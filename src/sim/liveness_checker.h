@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <map>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -23,6 +24,8 @@ namespace callbook::sim {
 ///   who said anything refused, `refused`; a burst of silence, unreachable. What this node could
 ///   not ask, and what comes late, is nothing.
 /// - A sign of life ends all that. Of one that only consumers had reported it does not.
+/// - Nor does an answer bring back one that consumers reported after it was last heard, unless it
+///   is heard by its connection alone.
 /// - Removed as refused: it was refused, and for the whole time since nobody answered there and it
 ///   was not heard. Removed as timed out: the same with a burst of silence; and never by a node
 ///   that says that it is in doubt. After a stall of the node both begin anew.
@@ -68,9 +71,15 @@ class LivenessChecker {
     bool reported = false;          ///< probed while it was up
     bool perhaps_missed = false;    ///< it was reported, and perhaps missed before it was heard
     bool lowered = false;  ///< suspect for reports alone: a probe was answered, it was not heard
-    bool maybe_reported = false;  ///< it, or another one at its address
-    bool shared = false;          ///< a round may have been of another, or not have counted
-    uint64_t ticket = 0;          ///< of the last round
+    bool maybe_reported = false;        ///< it, or another one at its address
+    int64_t reported_ms = kLongAgo;     ///< since when `reported`
+    int64_t first_report_ms = kNever;   ///< of consumers, since it was heard last
+    int64_t last_report_ms = kLongAgo;  ///< of consumers
+    bool reported_before = false;       ///< by consumers, not long before it was heard last
+    bool unspoken = false;              ///< the reports that were answered came after its last word
+    bool attached = false;              ///< ever, here
+    bool shared = false;                ///< a round may have been of another, or not have counted
+    uint64_t ticket = 0;                ///< of the last round
     std::vector<std::pair<std::string, uint16_t>> asked;  ///< by it
     uint32_t silent_rounds = 0;                           ///< since it was last heard or reached
     int64_t silent_since_ms = kNever;                     ///< a whole burst was silent
@@ -126,6 +135,8 @@ class LivenessChecker {
   bool was_missed(size_t node, Owner owner);
   void note_life(size_t node, Owner owner);
   void note_input(size_t node, const core::Input& input);
+  void note_report(size_t node, const core::ReportInstance& input);
+  bool has_not_spoken(size_t node, Owner owner);
   void note_result(size_t index, const core::ProbeResult& result);
   void conclude(size_t index, const Round& round);
   void begin_rounds(size_t index, const std::vector<core::Probe>& probes);
@@ -150,6 +161,7 @@ class LivenessChecker {
   const BreakerChecker& breakers_;
   std::vector<Node> nodes_;
   Words words_;
+  std::set<SessionIndex> speakers_;  ///< whose connection does not stand for heartbeats
   std::map<std::pair<std::string, uint16_t>, std::vector<KeyIndex>> keys_at_;  ///< ever
   int64_t detection_due_ms_ = 0;
   size_t first_dead_ = 0;  ///< of Truth::ended_processes() that is still looked at

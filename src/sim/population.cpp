@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "base/hash.h"
+#include "sim/claimant.h"
 #include "sim/consumer.h"
 #include "sim/dispatcher.h"
 #include "sim/operator.h"
@@ -17,6 +18,7 @@ namespace {
 constexpr uint64_t kRandomOfConsumers = 1'000'000;
 constexpr uint64_t kRandomOfOperators = 2'000'000;
 constexpr uint64_t kRandomOfDispatcher = 3'000'000;
+constexpr uint64_t kRandomOfClaimant = 4'000'000;
 constexpr int64_t kGoesOnAfterFaultsMs = 10'000;
 constexpr int64_t kStartSpreadMs = 2'000;
 constexpr uint32_t kMostWatched = 4;
@@ -68,6 +70,9 @@ Population::Population(Scheduler& scheduler, ClientPort& port, Random random,
   make_consumers();
   dispatcher_ = std::make_unique<Dispatcher>(scheduler_, port_, random_.child(kRandomOfDispatcher),
                                              settings_, checkers_, next_client_++);
+  if (!settings_.claims_astray()) return;
+  claimant_ = std::make_unique<Claimant>(scheduler_, port_, random_.child(kRandomOfClaimant),
+                                         checkers_, next_client_++);
 }
 
 Population::~Population() = default;
@@ -130,6 +135,7 @@ void Population::start() {
   }
   for (const auto& one : operators_) one->start();
   dispatcher_->start();
+  if (claimant_ != nullptr) claimant_->start();
   schedule_operation();
 }
 
@@ -303,6 +309,7 @@ uint64_t Population::operations() const {
   for (const auto& provider : providers_) count += provider->operations();
   for (const auto& one : operators_) count += one->operations();
   count += dispatcher_->operations();
+  if (claimant_ != nullptr) count += claimant_->operations();
   return count;
 }
 

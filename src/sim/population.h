@@ -12,6 +12,7 @@
 
 namespace callbook::sim {
 
+class Claimant;
 class Consumer;
 class Dispatcher;
 class Operator;
@@ -82,6 +83,7 @@ class Population {
   std::vector<std::unique_ptr<Consumer>> consumers_;
   std::vector<std::unique_ptr<Operator>> operators_;
   std::unique_ptr<Dispatcher> dispatcher_;
+  std::unique_ptr<Claimant> claimant_;  ///< null where nobody claims so
   ClientId next_client_ = 0;
 };
 

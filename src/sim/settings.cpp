@@ -132,6 +132,12 @@ void draw_exclusions(Settings& settings, Random random) {
   if (random.chance(0.5)) settings.timing.exclusion_ms = 1000 * random.between(30, 120);
 }
 
+/// Ids that are claimed by mistake: of seeds with new processes, the others don't know that an id
+/// can be refused.
+void draw_claims(Settings& settings, Random random) {
+  settings.stray_claims = random.chance(0.1);
+}
+
 /// Hours in minutes: short enough to pass while all is quiet at the end.
 void draw_releases(Settings& settings, Random& random) {
   settings.former_releases = settings.nodes > 1 && random.chance(0.2);
@@ -177,6 +183,7 @@ Settings settings_of(uint64_t seed) {
   Random releases = Random(seed).child(7);
   draw_releases(settings, releases);
   draw_exclusions(settings, Random(seed).child(8));
+  draw_claims(settings, Random(seed).child(10));
   settings.quiet_ms = quiet_ms_for(settings.timing);
   return settings;
 }

@@ -44,6 +44,9 @@ struct Settings {
   /// thousand seeds, which are run for every change, until those kinds of failure are mended that
   /// the others find (docs/simulation.md).
   bool new_processes = false;
+  /// Ids are claimed by mistake, without a session, from processes that live.
+  bool stray_claims = false;
+  bool claims_astray() const { return new_processes && stray_claims; }
   bool client_reports = false;     ///< consumers report whom they can't reach
   bool breakers_released = false;  ///< operators release breakers now and then
 
