@@ -32,7 +32,7 @@ uint32_t floor(uint32_t of) {
 
 bool is_isolated(const Listing& listed) {
   return listed.state == core::InstanceState::kOutOfService ||
-         listed.state == core::InstanceState::kDraining;
+         listed.state == core::InstanceState::kDraining || is_own_word(listed.state);
 }
 
 bool timed_out(const core::Liveness& before, const core::Liveness& after) {

@@ -85,6 +85,7 @@ Checkers::Checkers(Scheduler& scheduler, const Settings& settings)
       replay_(evidence_),
       overrides_(evidence_),
       exclusions_(evidence_),
+      statuses_(evidence_),
       breakers_(evidence_),
       liveness_(evidence_, breakers_),
       losses_ms_(settings.nodes, kLongAgo),
@@ -270,6 +271,7 @@ void Checkers::published(size_t node, const core::ServicePublished& change) {
     returns_.on_list_change(one);
     removals_.on_list_change(one);
     exclusions_.on_list_change(one);
+    statuses_.on_list_change(one);
     left |= !one.after.has_value();
   }
   const auto service = evidence_.listings.last_service();
@@ -364,6 +366,7 @@ void Checkers::finish(const std::vector<const core::Registry*>& nodes, const Bus
   features_.finish(nodes);
   overrides_.finish();
   exclusions_.finish();
+  statuses_.finish();
   if (bus != nullptr) replay_.finish(*bus);
 }
 
@@ -382,6 +385,8 @@ std::map<std::string, uint64_t> Checkers::rule_counts() const {
   }
   for (size_t i = 0; i < static_cast<size_t>(Rule::kCount); ++i) {
     const auto rule = static_cast<Rule>(i);
+    // That these are seen is asked of later seeds only.
+    if (rule >= kFirstOfLaterSeeds && !evidence_.settings.later_rules) continue;
     counts[std::string(sim::name_of(rule))] += evidence_.counted(rule);
   }
   return counts;

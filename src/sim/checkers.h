@@ -22,6 +22,7 @@
 #include "sim/replay_checker.h"
 #include "sim/return_checker.h"
 #include "sim/section_checker.h"
+#include "sim/status_checker.h"
 
 namespace callbook::sim {
 
@@ -52,6 +53,7 @@ class Checkers final : public Observer {
   Trace& trace_lines() { return evidence_.trace; }
   ConsumerChecker& consumers() { return consumers_; }
   OverrideChecker& overrides() { return overrides_; }
+  StatusChecker& statuses() { return statuses_; }
   void count(Rule rule) { evidence_.count(rule); }
   int64_t faults_ended_ms() const { return evidence_.conditions.faults_ended_ms(); }
   /// A client was told that its session is superseded.
@@ -102,6 +104,7 @@ class Checkers final : public Observer {
   ReplayChecker replay_;
   OverrideChecker overrides_;
   ExclusionChecker exclusions_;
+  StatusChecker statuses_;
   BreakerChecker breakers_;
   LivenessChecker liveness_;
   std::vector<int64_t> losses_ms_;  ///< by node: when it last died in a way that may lose writes

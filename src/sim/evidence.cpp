@@ -52,6 +52,12 @@ std::string_view name_of(Rule rule) {
       return "taken_out_replaced";
     case Rule::kExclusionEnded:
       return "exclusion_ended";
+    case Rule::kStatusSaid:
+      return "status_said";
+    case Rule::kStatusShown:
+      return "status_shown";
+    case Rule::kStatusStood:
+      return "status_stood";
     case Rule::kCount:
       break;
   }

@@ -23,10 +23,10 @@ OperationIndex best_of(const Truth& truth, KeyIndex key) {
   return best;
 }
 
-/// Up, or isolated by an operator.
+/// Up, or what its provider or an operator says.
 bool is_well(const Listing& listed) {
   return listed.state == core::InstanceState::kUp ||
-         listed.state == core::InstanceState::kOutOfService;
+         listed.state == core::InstanceState::kOutOfService || is_own_word(listed.state);
 }
 
 std::string text_of(const Operation& operation) {
@@ -95,8 +95,11 @@ bool FinalChecker::may_remain(size_t node, const Operation& last_word,
       return ended && lost && last_word.session != kNobody;
     case core::InstanceState::kUnattended:
       return answers || has_early_successor(node, last_word);
-    case core::InstanceState::kOutOfService:  // which of the two does not show
-      return (ended && lost) || answers;
+    case core::InstanceState::kStarting:
+    case core::InstanceState::kNotReady:
+    case core::InstanceState::kFailing:
+    case core::InstanceState::kOutOfService:  // which of the above does not show
+      return (ended && lost) || answers || has_early_successor(node, last_word);
     default:
       return false;
   }

@@ -595,7 +595,7 @@ void LivenessChecker::on_published(size_t node, uint32_t service) {
   for (const KeyIndex key : evidence_.truth.keys_of(service)) {
     const auto listed = evidence_.listings.find(node, key);
     if (!listed || listed->state == core::InstanceState::kOutOfService ||
-        listed->state == core::InstanceState::kDraining) {
+        listed->state == core::InstanceState::kDraining || is_own_word(listed->state)) {
       continue;
     }
     const Owner owner = owner_of(evidence_.records.key(node, key), key);

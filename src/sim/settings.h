@@ -55,6 +55,10 @@ struct Settings {
     return new_processes || (process_ids && process % 4 != 0);
   }
 
+  /// What only seeds above 1,000 may draw, each by itself.
+  bool later_rules = false;
+  bool statuses = false;  ///< providers say how their instances are
+
   /// Some processes of the first half are of the former release, whose beats do not say which
   /// features of records they read.
   bool former_releases = false;
