@@ -79,6 +79,7 @@ const core::Liveness* BreakerChecker::liveness_of(size_t node, KeyIndex key) con
 }
 
 bool BreakerChecker::counts(size_t node, KeyIndex key) const {
+  if (evidence_.truth.key(key).lapse) return false;  // where it is exact: LapseChecker
   const auto listed = evidence_.listings.find(node, key);
   if (!listed || is_isolated(*listed)) return false;
   const core::Liveness* liveness = liveness_of(node, key);

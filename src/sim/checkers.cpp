@@ -86,6 +86,7 @@ Checkers::Checkers(Scheduler& scheduler, const Settings& settings)
       overrides_(evidence_),
       exclusions_(evidence_),
       statuses_(evidence_),
+      lapses_(evidence_),
       breakers_(evidence_),
       liveness_(evidence_, breakers_),
       losses_ms_(settings.nodes, kLongAgo),
@@ -130,6 +131,7 @@ void Checkers::node_started(size_t node, uint64_t boot) {
   features_.node_started(node);
   breakers_.node_started(node);
   liveness_.node_started(node);
+  lapses_.node_started(node);
   dump_due_[node] = false;
   TraceLine line;
   line.event = "starts";
@@ -202,6 +204,7 @@ void Checkers::stepped(size_t node, const Step& step) {
   enter_phase(node, registry.phase());
   breakers_.begin_step(node, step);
   liveness_.begin_step(node, step);
+  lapses_.begin_step(node, step);
   exclusions_.begin_step(node, step);
   if (!out.records.empty()) {
     const auto& changes = evidence_.records.take(node, out.records);
@@ -218,6 +221,7 @@ void Checkers::stepped(size_t node, const Step& step) {
   exclusions_.end_step(node, step);
   breakers_.end_step(node, step);
   liveness_.end_step(node, step);
+  lapses_.end_step(node, step);
   const uint64_t rejoined = counters_[node].rejoined_as_new;
   counters_[node] = registry.counters();
   if (counters_[node].rejoined_as_new > rejoined) overrides_.rejoined_as_new();
@@ -235,6 +239,7 @@ void Checkers::take_records(const std::vector<RecordChange>& changes, const Step
     if (step == nullptr) continue;
     breakers_.on_record(change);
     liveness_.on_record(change, *step);
+    lapses_.on_record(change, *step);
   }
 }
 

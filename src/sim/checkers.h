@@ -14,6 +14,7 @@
 #include "sim/feature_checker.h"
 #include "sim/final_checker.h"
 #include "sim/join_checker.h"
+#include "sim/lapse_checker.h"
 #include "sim/limit_checker.h"
 #include "sim/liveness_checker.h"
 #include "sim/observer.h"
@@ -105,6 +106,7 @@ class Checkers final : public Observer {
   OverrideChecker overrides_;
   ExclusionChecker exclusions_;
   StatusChecker statuses_;
+  LapseChecker lapses_;
   BreakerChecker breakers_;
   LivenessChecker liveness_;
   std::vector<int64_t> losses_ms_;  ///< by node: when it last died in a way that may lose writes

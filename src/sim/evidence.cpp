@@ -58,6 +58,10 @@ std::string_view name_of(Rule rule) {
       return "status_shown";
     case Rule::kStatusStood:
       return "status_stood";
+    case Rule::kLapseDown:
+      return "lapse_down";
+    case Rule::kLapseRemoved:
+      return "lapse_removed";
     case Rule::kCount:
       break;
   }

@@ -41,9 +41,11 @@ enum class Rule : uint8_t {
   kTakenOutReplaced,  // another process was listed under an id that was taken out
   kExclusionEnded,    // the registry itself ended what an operator had said
   // From here on only seeds above 1,000 show them (Settings).
-  kStatusSaid,   // a provider said how an instance is
-  kStatusShown,  // … and a node listed it so
-  kStatusStood,  // … and all nodes did in the end
+  kStatusSaid,    // a provider said how an instance is
+  kStatusShown,   // … and a node listed it so
+  kStatusStood,   // … and all nodes did in the end
+  kLapseDown,     // an instance was down by a rule of its own
+  kLapseRemoved,  // … and removed by it
   kCount
 };
 

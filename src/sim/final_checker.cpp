@@ -77,8 +77,17 @@ bool FinalChecker::has_early_successor(size_t node, const Operation& last_word) 
   return false;
 }
 
+/// By a lapse rule of its own that says so.
+bool FinalChecker::may_stay_silent(const Operation& last_word, const Listing& listed) const {
+  const auto& lapse = evidence_.truth.key(last_word.key).lapse;
+  return lapse && lapse->remove_after_ms == 0 && last_word.kind == Kind::kRegister &&
+         listed.state != core::InstanceState::kUp &&
+         listed.state != core::InstanceState::kProtected;
+}
+
 bool FinalChecker::may_remain(size_t node, const Operation& last_word,
                               const Listing& listed) const {
+  if (may_stay_silent(last_word, listed)) return true;
   if (!evidence_.settings.probes() || last_word.kind != Kind::kRegister) return false;
   const Truth& truth = evidence_.truth;
   const TrueProcess& process = truth.process(last_word.owner);

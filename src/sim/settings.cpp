@@ -143,6 +143,7 @@ void draw_releases(Settings& settings, Random& random) {
 
 void draw_later_rules(Settings& settings, const Random& random) {
   settings.statuses = random.child(1).chance(0.25);
+  settings.lapses = random.child(2).chance(0.25);
 }
 
 /// The longest chain of waits after which everybody must agree: a node is found lost, its sessions'
@@ -187,6 +188,7 @@ Settings settings_of(uint64_t seed) {
   settings.later_rules = seed > kFirstSeeds;
   if (settings.later_rules) draw_later_rules(settings, Random(seed).child(9));
   settings.quiet_ms = quiet_ms_for(settings.timing);
+  if (settings.lapses) settings.quiet_ms += kLongestLapseMs;
   return settings;
 }
 
