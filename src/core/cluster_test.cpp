@@ -341,6 +341,28 @@ const Transcript kTranscripts[] = {
   C: serving instances=0 sessions=2 tombstones=1 owed=0
   digests agree
 )"},
+    {"TheNodeThatAcceptedItStopsTheEarlierProcessTheHomeOfWhichHeardOfTheLaterFirst", R"(
+> start A
+> start B
+> advance 3500
+> A open s1
+> cut B
+> B register orders/o-1 session=s1 meta=old
+  B: orders = o-1(old)
+> advance 100
+> A open s2
+> A register orders/o-1 session=s2 meta=new
+  A: orders = o-1(new)
+> heal B
+  B: orders = o-1(new)
+> advance 5000
+> A refresh s1
+  refused superseded
+> show
+  A: serving instances=1 sessions=2 tombstones=0 owed=0
+  B: serving instances=1 sessions=2 tombstones=0 owed=0
+  digests agree
+)"},
     {"WhatWasRemovedAndTakenByAnotherSinceIsNotKeptForItsLivingHolder", R"(
 > start A
 > start B

@@ -314,6 +314,10 @@ TEST(Direct, WhatIsOwedForTooLongIsLeftToTheBus) {
   one.hear();
   one.tick(100);
   EXPECT_TRUE(one.out.direct.empty());
+  // What has changed again since is news, though the bus has lacked the record for as long.
+  one.add("o-1", 11);
+  one.tick(100);
+  EXPECT_EQ(one.out.direct.size(), 1u);
 }
 
 TEST(Direct, WhatAnotherNodeTellsIsStillOwedToTheBus) {

@@ -467,6 +467,7 @@ class Registry {
   bool caught_up() const;
   void begin_replay();
   void begin_as_new(base::Now now);
+  bool is_owed_for_too_long(const Outbox::Entry& entry, base::Now now);
   int64_t said_wall_ms(std::string_view key);
   void sweep(base::Now now, Outputs& out);
   void sweep_sessions(base::Now now, Outputs& out);

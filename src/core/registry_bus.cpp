@@ -219,8 +219,9 @@ bool Registry::merge_heard(Service& service, const KeyState& present, InstanceRe
 /// Two sessions claim one instance (or the other has claimed it and deregistered it since), and the
 /// record that wins by its stamp is the one of the session that was opened earlier: the later
 /// process is told to go on, so its registration takes a later stamp. If the other was opened
-/// later, the process here is told to stop. Only the home of the session does that, so that it is
-/// done once.
+/// later, the process here is told to stop. That is done by the home of the session, and by the node
+/// that accepted the registration: the home may have heard of the other one first, and then never
+/// holds this one.
 bool Registry::reassert(Service& service, const KeyState& present, const InstanceRecord& record,
                         Now now, Outputs& out) {
   if (present.body == nullptr || present.holder.kind != HolderKind::kSession) return false;
@@ -233,7 +234,8 @@ bool Registry::reassert(Service& service, const KeyState& present, const Instanc
   }
   if (claimant.session == SessionId{}) return false;  // an operator's word goes for whoever it was
   Session& own = *sessions_.find(present.holder.session);
-  if (own.state != Session::State::kOpen || !is_home(own.liveness)) return false;
+  const bool decides = is_home(own.liveness) || present.stamp.node == node_;
+  if (own.state != Session::State::kOpen || !decides) return false;
   const Session* rival = sessions_.find(claimant.session);
   const bool known = rival != nullptr && rival->state != Session::State::kUnknown;
   // Which of the two is the later cannot be said yet. The record comes again once it can: until

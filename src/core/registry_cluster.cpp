@@ -314,11 +314,8 @@ void Registry::begin_as_new(Now now) {
   join_.replaying = false;
   join_.target = {streams_[0].head, streams_[1].head};
   // What was owed for longer is as old as the rest; what was accepted since is news.
-  const int64_t before_wall_ms = now.wall_ms - options_.timing.rejoin_ms;
   outbox_.drop_if([&](const Outbox::Entry& entry) {
-    if (entry.reason == Outbox::Reason::kRepeat) return true;
-    // Owed for long, it may have changed again since.
-    return entry.since_wall_ms < before_wall_ms && said_wall_ms(entry.key) < before_wall_ms;
+    return entry.reason == Outbox::Reason::kRepeat || is_owed_for_too_long(entry, now);
   });
   outbox_.for_each_change_after({}, [&](const std::string&, const Outbox::Entry& entry) {
     const auto name = decode_record(entry.key, {});
@@ -334,6 +331,13 @@ void Registry::begin_as_new(Now now) {
     }
     return true;
   });
+}
+
+/// Whether a change that is owed is as old as what a node drops that rejoins as new. One that was
+/// owed early may have been followed by others since.
+bool Registry::is_owed_for_too_long(const Outbox::Entry& entry, Now now) {
+  const int64_t before_wall_ms = now.wall_ms - options_.timing.rejoin_ms;
+  return entry.since_wall_ms < before_wall_ms && said_wall_ms(entry.key) < before_wall_ms;
 }
 
 /// When what this node holds of a record was last changed, as its stamps tell; 0: it holds nothing.

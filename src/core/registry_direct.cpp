@@ -44,8 +44,7 @@ void Registry::tell(NodeId node, Now now, Outputs& out) {
     const DirectLine::Change& change = (next++)->second;
     const Outbox::Entry* owed = outbox_.find(change.stream, change.key);
     if (owed == nullptr || owed->reason != Outbox::Reason::kChange) continue;
-    // As old as what a node drops that rejoins as new.
-    if (now.wall_ms - owed->since_wall_ms > options_.timing.rejoin_ms) continue;
+    if (is_owed_for_too_long(*owed, now)) continue;
     write_current(change.key, owed->version, now, false, batch.records);
   }
   if (batch.records.empty()) {

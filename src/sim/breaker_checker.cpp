@@ -362,6 +362,8 @@ void BreakerChecker::judge_flags(size_t index) {
   Node& node = nodes_[index];
   const int64_t now_ms = evidence_.now_ms();
   if (now_ms - node.looked_ms < kLookMs) return;
+  // A node that stood still has not looked at anybody, and listens anew before it does.
+  if (now_ms - node.looked_ms > 2 * kLookMs) node.wrong_since_ms.clear();
   node.looked_ms = now_ms;
   std::vector<bool> looked_at(evidence_.truth.service_count());
   for (auto& [name, group] : node.groups) {

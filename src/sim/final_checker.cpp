@@ -85,6 +85,19 @@ bool FinalChecker::may_stay_silent(const Operation& last_word, const Listing& li
          listed.state != core::InstanceState::kProtected;
 }
 
+/// Consumers have reported it, and a probe was answered: it is suspect until it speaks again, which
+/// it may be about to. That it is not for longer is LivenessChecker's.
+bool FinalChecker::is_lowered(size_t node, KeyIndex key, const Listing& listed) const {
+  if (!evidence_.settings.client_reports || listed.state != core::InstanceState::kSuspect) {
+    return false;
+  }
+  const KeyFacts& facts = evidence_.records.key(node, key);
+  const core::Liveness& liveness = facts.session == kNobody
+                                       ? facts.liveness
+                                       : evidence_.records.session(node, facts.session).liveness;
+  return liveness.cause == core::Cause::kProbeAnswered;
+}
+
 bool FinalChecker::may_remain(size_t node, const Operation& last_word,
                               const Listing& listed) const {
   if (may_stay_silent(last_word, listed)) return true;
@@ -174,8 +187,8 @@ void FinalChecker::judge_at(size_t node, KeyIndex key, OperationIndex best) {
   }
   if (!expected && listed && kept_by_another(key, last_word)) return;
   if (!expected && listed && may_remain(node, last_word, *listed)) return;
-  const bool well =
-      !listed || is_well(*listed) || evidence_.taken_out.keeps_out(node, key, listed->owner);
+  const bool well = !listed || is_well(*listed) || is_lowered(node, key, *listed) ||
+                    evidence_.taken_out.keeps_out(node, key, listed->owner);
   if (expected && !contested && !well) {
     return fail(node, key,
                 fmt::format("is listed as {}, but its holder lives and has been in touch",

@@ -172,7 +172,7 @@ int64_t LivenessChecker::missable_since_ms(size_t node, const Case& known) const
 /// Whether its home has missed it, or may just have, since it was heard last.
 bool LivenessChecker::was_missed(size_t node, Owner owner) {
   const Case& known = case_of(node, owner);
-  if (known.broken_ms >= known.life_ms) return true;
+  if (known.broken_ms != kLongAgo && known.broken_ms >= known.life_ms) return true;
   return evidence_.now_ms() - missable_since_ms(node, known) >= ttl_ms(owner) - kRoundingMs;
 }
 
@@ -309,7 +309,9 @@ void LivenessChecker::begin_rounds(size_t index, const std::vector<core::Probe>&
       if (std::find(owners.begin(), owners.end(), owner) == owners.end()) owners.push_back(owner);
       Case& known = case_of(index, owner);
       known.shared |= asked.size() > 1;
-      known.maybe_reported |= is_up(owner);
+      // A node may have found it down in its store; before its TTL is over here, it is probed for
+      // what consumers report.
+      known.maybe_reported |= is_up(owner) || !was_missed(index, owner);
       if (known.shared) {
         known.asked.emplace_back(probe.address, probe.port);
         continue;
