@@ -62,6 +62,7 @@ INSTANTIATE_TEST_SUITE_P(
                     Regression{"RemovedAndTakenWasKeptForItsFirstHolder", 825, true},
                     Regression{"RemovalBeforeATickWasOfLongAgo", 800116, true},
                     Regression{"LeaseOfARemovedInstanceKeptItElsewhere", 800413},
+                    Regression{"StallExcusedADeregisteredOneWithALapseRule", 1025, true},
                     // Faults of the checkers and of the model.
                     Regression{"SizeWithinAStepWasNotCounted", 800085, true},
                     Regression{"TtlOfASilencedHomeWasToBeKept", 900336},
