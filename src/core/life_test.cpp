@@ -135,6 +135,19 @@ const Transcript kTranscripts[] = {
   12100 ms: orders: u-1[protected] v-1[protected] w-1
   72100 ms: orders: v-1[protected] w-1
 )"},
+    {"AStallAfterItsRemovalFindsNoInstanceWithALapseRule", R"(
+> ttl t down=15000 noprobe
+  orders: t-1
+> ttl u
+  orders: t-1 u-1
+> hang t
+> advance 8000
+  6100 ms: orders: t-1[suspect] u-1
+> deregister t-1
+  orders: u-1
+> pause 20000
+> advance 4000
+)"},
     {"AnAddressThatAnotherServiceHasByNowIsTaken", R"(
 > process p
   orders: p-1

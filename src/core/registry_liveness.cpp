@@ -355,6 +355,9 @@ void Registry::excuse_suspects(Now now) {
   doubt_.restart();
   std::vector<uint64_t> all;
   suspects_.for_each([&](uint64_t number, Suspect& suspect) {
+    all.push_back(number);
+    // Deregistered, or gone elsewhere, since it was looked at last: there is nothing to excuse.
+    if (!stands(number, suspect.owner)) return;
     suspect.rounds = 0;
     suspect.silent_rounds = 0;
     suspect.outstanding = 0;
@@ -366,7 +369,6 @@ void Registry::excuse_suspects(Now now) {
           now.mono_ms + (refused ? timing.refused_removal_ms : timing.silent_removal_ms);
     }
     if (suspect.lapse) note_lapse(suspect, now);
-    all.push_back(number);
   });
   for (const uint64_t number : all) suspects_.schedule(number, now.mono_ms);
 }

@@ -44,6 +44,7 @@ namespace callbook::core {
 ///   results                what the checks of orders say
 ///   status p-1 up|starting|not_ready|failing
 ///                          what its provider says of p-1
+///   deregister p-1         whoever holds it
 ///   isolate p-1            an operator takes it out of service
 ///   report p-1 x y…        consumers x, y… say that calls to p-1 fail
 ///   restart                of the registry, from what it stored
@@ -117,6 +118,8 @@ class LivenessScript {
                         : process.port) = port;
     } else if (verb == "ttl") {
       add_ttl(words);
+    } else if (verb == "deregister") {
+      step(DeregisterInstance{{{kDefaultNamespace, "orders"}, words.at(0)}, {}});
     } else if (verb == "status") {
       step(SetStatus{{{kDefaultNamespace, "orders"}, words.at(0)},
                      *provider_state_from(words.at(1)),

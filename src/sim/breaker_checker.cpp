@@ -32,7 +32,7 @@ uint32_t floor(uint32_t of) {
 
 bool is_isolated(const Listing& listed) {
   return listed.state == core::InstanceState::kOutOfService ||
-         listed.state == core::InstanceState::kDraining;
+         listed.state == core::InstanceState::kDraining || is_own_word(listed.state);
 }
 
 bool timed_out(const core::Liveness& before, const core::Liveness& after) {
@@ -79,6 +79,7 @@ const core::Liveness* BreakerChecker::liveness_of(size_t node, KeyIndex key) con
 }
 
 bool BreakerChecker::counts(size_t node, KeyIndex key) const {
+  if (evidence_.truth.key(key).lapse) return false;  // where it is exact: LapseChecker
   const auto listed = evidence_.listings.find(node, key);
   if (!listed || is_isolated(*listed)) return false;
   const core::Liveness* liveness = liveness_of(node, key);

@@ -86,6 +86,8 @@ Checkers::Checkers(Scheduler& scheduler, const Settings& settings)
       overrides_(evidence_),
       exclusions_(evidence_),
       holders_(evidence_),
+      statuses_(evidence_),
+      lapses_(evidence_),
       breakers_(evidence_),
       liveness_(evidence_, breakers_),
       losses_ms_(settings.nodes, kLongAgo),
@@ -131,6 +133,7 @@ void Checkers::node_started(size_t node, uint64_t boot) {
   holders_.node_started(node);
   breakers_.node_started(node);
   liveness_.node_started(node);
+  lapses_.node_started(node);
   dump_due_[node] = false;
   TraceLine line;
   line.event = "starts";
@@ -203,6 +206,7 @@ void Checkers::stepped(size_t node, const Step& step) {
   enter_phase(node, registry.phase());
   breakers_.begin_step(node, step);
   liveness_.begin_step(node, step);
+  lapses_.begin_step(node, step);
   exclusions_.begin_step(node, step);
   holders_.begin_step(node, step);
   if (!out.records.empty()) {
@@ -220,6 +224,7 @@ void Checkers::stepped(size_t node, const Step& step) {
   exclusions_.end_step(node, step);
   breakers_.end_step(node, step);
   liveness_.end_step(node, step);
+  lapses_.end_step(node, step);
   const uint64_t rejoined = counters_[node].rejoined_as_new;
   counters_[node] = registry.counters();
   if (counters_[node].rejoined_as_new > rejoined) overrides_.rejoined_as_new();
@@ -238,6 +243,7 @@ void Checkers::take_records(const std::vector<RecordChange>& changes, const Step
     if (step == nullptr) continue;
     breakers_.on_record(change);
     liveness_.on_record(change, *step);
+    lapses_.on_record(change, *step);
   }
 }
 
@@ -274,6 +280,7 @@ void Checkers::published(size_t node, const core::ServicePublished& change) {
     returns_.on_list_change(one);
     removals_.on_list_change(one);
     exclusions_.on_list_change(one);
+    statuses_.on_list_change(one);
     left |= !one.after.has_value();
   }
   const auto service = evidence_.listings.last_service();
@@ -368,6 +375,7 @@ void Checkers::finish(const std::vector<const core::Registry*>& nodes, const Bus
   features_.finish(nodes);
   overrides_.finish();
   exclusions_.finish();
+  statuses_.finish();
   if (bus != nullptr) replay_.finish(*bus);
 }
 
@@ -386,6 +394,8 @@ std::map<std::string, uint64_t> Checkers::rule_counts() const {
   }
   for (size_t i = 0; i < static_cast<size_t>(Rule::kCount); ++i) {
     const auto rule = static_cast<Rule>(i);
+    // That these are seen is asked of later seeds only.
+    if (rule >= kFirstOfLaterSeeds && !evidence_.settings.later_rules) continue;
     counts[std::string(sim::name_of(rule))] += evidence_.counted(rule);
   }
   return counts;

@@ -15,6 +15,7 @@
 #include "sim/final_checker.h"
 #include "sim/holder_checker.h"
 #include "sim/join_checker.h"
+#include "sim/lapse_checker.h"
 #include "sim/limit_checker.h"
 #include "sim/liveness_checker.h"
 #include "sim/observer.h"
@@ -23,6 +24,7 @@
 #include "sim/replay_checker.h"
 #include "sim/return_checker.h"
 #include "sim/section_checker.h"
+#include "sim/status_checker.h"
 
 namespace callbook::sim {
 
@@ -54,6 +56,7 @@ class Checkers final : public Observer {
   Trace& trace_lines() { return evidence_.trace; }
   ConsumerChecker& consumers() { return consumers_; }
   OverrideChecker& overrides() { return overrides_; }
+  StatusChecker& statuses() { return statuses_; }
   void count(Rule rule) { evidence_.count(rule); }
   int64_t faults_ended_ms() const { return evidence_.conditions.faults_ended_ms(); }
   /// A client was told that its session is superseded.
@@ -107,6 +110,8 @@ class Checkers final : public Observer {
   OverrideChecker overrides_;
   ExclusionChecker exclusions_;
   HolderChecker holders_;
+  StatusChecker statuses_;
+  LapseChecker lapses_;
   BreakerChecker breakers_;
   LivenessChecker liveness_;
   std::vector<int64_t> losses_ms_;  ///< by node: when it last died in a way that may lose writes

@@ -200,6 +200,7 @@ int64_t EndingChecker::least_silence_ms(const Subject& subject, core::Cause caus
   // Probes are counted from when they began, and their answers come within milliseconds.
   constexpr int64_t kRoundingMs = 100;
   const core::Timing& timing = evidence_.settings.timing;
+  if (subject.key != kNobody && evidence_.truth.key(subject.key).lapse) return subject.ttl_ms;
   switch (cause) {
     case core::Cause::kProbeRefused:
       return timing.refused_removal_ms - kRoundingMs;

@@ -52,6 +52,16 @@ std::string_view name_of(Rule rule) {
       return "taken_out_replaced";
     case Rule::kExclusionEnded:
       return "exclusion_ended";
+    case Rule::kStatusSaid:
+      return "status_said";
+    case Rule::kStatusShown:
+      return "status_shown";
+    case Rule::kStatusStood:
+      return "status_stood";
+    case Rule::kLapseDown:
+      return "lapse_down";
+    case Rule::kLapseRemoved:
+      return "lapse_removed";
     case Rule::kCount:
       break;
   }

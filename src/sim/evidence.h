@@ -40,8 +40,17 @@ enum class Rule : uint8_t {
   kKeptOut,           // what was taken out was registered anew, and stayed out
   kTakenOutReplaced,  // another process was listed under an id that was taken out
   kExclusionEnded,    // the registry itself ended what an operator had said
+  // From here on only seeds above 1,000 show them (Settings).
+  kStatusSaid,    // a provider said how an instance is
+  kStatusShown,   // … and a node listed it so
+  kStatusStood,   // … and all nodes did in the end
+  kLapseDown,     // an instance was down by a rule of its own
+  kLapseRemoved,  // … and removed by it
   kCount
 };
+
+/// Of those that only seeds above 1,000 show.
+inline constexpr Rule kFirstOfLaterSeeds = Rule::kStatusSaid;
 
 /// Until a home has noticed that a machine was lost which a connection tied to it:
 /// TCP_USER_TIMEOUT, and a look at it.

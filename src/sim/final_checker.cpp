@@ -23,10 +23,10 @@ OperationIndex best_of(const Truth& truth, KeyIndex key) {
   return best;
 }
 
-/// Up, or isolated by an operator.
+/// Up, or what its provider or an operator says.
 bool is_well(const Listing& listed) {
   return listed.state == core::InstanceState::kUp ||
-         listed.state == core::InstanceState::kOutOfService;
+         listed.state == core::InstanceState::kOutOfService || is_own_word(listed.state);
 }
 
 std::string text_of(const Operation& operation) {
@@ -77,6 +77,14 @@ bool FinalChecker::has_early_successor(size_t node, const Operation& last_word) 
   return false;
 }
 
+/// By a lapse rule of its own that says so.
+bool FinalChecker::may_stay_silent(const Operation& last_word, const Listing& listed) const {
+  const auto& lapse = evidence_.truth.key(last_word.key).lapse;
+  return lapse && lapse->remove_after_ms == 0 && last_word.kind == Kind::kRegister &&
+         listed.state != core::InstanceState::kUp &&
+         listed.state != core::InstanceState::kProtected;
+}
+
 /// Consumers have reported it, and a probe was answered: it is suspect until it speaks again, which
 /// it may be about to. That it is not for longer is LivenessChecker's.
 bool FinalChecker::is_lowered(size_t node, KeyIndex key, const Listing& listed) const {
@@ -92,6 +100,7 @@ bool FinalChecker::is_lowered(size_t node, KeyIndex key, const Listing& listed) 
 
 bool FinalChecker::may_remain(size_t node, const Operation& last_word,
                               const Listing& listed) const {
+  if (may_stay_silent(last_word, listed)) return true;
   if (!evidence_.settings.probes() || last_word.kind != Kind::kRegister) return false;
   const Truth& truth = evidence_.truth;
   const TrueProcess& process = truth.process(last_word.owner);
@@ -108,8 +117,11 @@ bool FinalChecker::may_remain(size_t node, const Operation& last_word,
       return ended && lost && last_word.session != kNobody;
     case core::InstanceState::kUnattended:
       return answers || has_early_successor(node, last_word);
-    case core::InstanceState::kOutOfService:  // which of the two does not show
-      return (ended && lost) || answers;
+    case core::InstanceState::kStarting:
+    case core::InstanceState::kNotReady:
+    case core::InstanceState::kFailing:
+    case core::InstanceState::kOutOfService:  // which of the above does not show
+      return (ended && lost) || answers || has_early_successor(node, last_word);
     default:
       return false;
   }

@@ -20,7 +20,7 @@ namespace callbook::sim {
 /// - A live one is listed as up, or as an operator says. Of the dead one kind may remain: those of
 ///   lost machines, flagged as protected, and those for whom somebody answers, flagged as
 ///   unattended: another process that has their address, or a living owner that does not want it
-///   any more.
+///   any more. And those whose own lapse rule says that they are never removed.
 /// - Where clients bring along what they were told, a live owner's own last acknowledged call on a
 ///   key is the last word, unless a call of the key's stayed in doubt or another process claims it:
 ///   nobody who was told "registered" is missing.
@@ -40,6 +40,7 @@ class FinalChecker {
   bool kept_by_another(KeyIndex key, const Operation& last_word) const;
   bool should_be_listed(const Operation& last_word) const;
   bool may_remain(size_t node, const Operation& last_word, const Listing& listed) const;
+  bool may_stay_silent(const Operation& last_word, const Listing& listed) const;
   bool is_lowered(size_t node, KeyIndex key, const Listing& listed) const;
   bool has_early_successor(size_t node, const Operation& last_word) const;
   void fail(size_t node, KeyIndex key, std::string text);

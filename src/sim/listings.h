@@ -22,6 +22,12 @@ struct Listing {
   core::InstanceState state = core::InstanceState::kUp;  ///< effective
 };
 
+/// Whether the state is what its provider says: then what a node believes of it does not show.
+inline bool is_own_word(core::InstanceState state) {
+  return state == core::InstanceState::kStarting || state == core::InstanceState::kNotReady ||
+         state == core::InstanceState::kFailing;
+}
+
 /// What one publication changed about one instance.
 struct ListChange {
   size_t node = 0;

@@ -62,6 +62,10 @@ bool LivenessChecker::superseded(size_t node, Owner owner) const {
   return owner.session != kNobody && evidence_.records.session(node, owner.session).superseded;
 }
 
+bool LivenessChecker::has_lapse(Owner owner) const {
+  return owner.key != kNobody && evidence_.truth.key(owner.key).lapse.has_value();
+}
+
 bool LivenessChecker::holds_anything(size_t node, Owner owner) const {
   if (owner.session == kNobody) return true;
   const auto& keys = evidence_.truth.session(owner.session).keys;
@@ -413,6 +417,7 @@ bool LivenessChecker::is_new(Owner owner, const core::Liveness& word) {
 
 void LivenessChecker::judge_claim(size_t node, Owner owner, const core::Liveness& before,
                                   const core::Liveness& after, const Step& step) {
+  if (has_lapse(owner)) return;
   if (!after.ended && before.health != after.health) {
     TraceLine line;
     line.time_ms = evidence_.now_ms();
@@ -599,6 +604,7 @@ void LivenessChecker::end_step(size_t index, const Step& step) {
 
 void LivenessChecker::judge_concluded(size_t node, const Concluded& one) {
   if (!is_open_at(node, one.owner) || superseded(node, one.owner)) return;
+  if (has_lapse(one.owner)) return;
   const Case& known = case_of(node, one.owner);
   if (is_crowded(node, one.owner) || known.changed_ms >= known.life_ms) return;
   const Health health = liveness_of(node, one.owner).health;
@@ -637,7 +643,7 @@ void LivenessChecker::on_published(size_t node, uint32_t service) {
   for (const KeyIndex key : evidence_.truth.keys_of(service)) {
     const auto listed = evidence_.listings.find(node, key);
     if (!listed || listed->state == core::InstanceState::kOutOfService ||
-        listed->state == core::InstanceState::kDraining) {
+        listed->state == core::InstanceState::kDraining || is_own_word(listed->state)) {
       continue;
     }
     const Owner owner = owner_of(evidence_.records.key(node, key), key);
@@ -674,7 +680,8 @@ void LivenessChecker::judge_detection() {
       if (!given_up && !truth.contested(session)) judge_dead(process, {session, kNobody});
     }
     for (const KeyIndex key : process.keys) {
-      if (truth.wanted(key, process.number)) judge_dead(process, {kNobody, key});
+      const Owner owner{kNobody, key};
+      if (!has_lapse(owner) && truth.wanted(key, process.number)) judge_dead(process, owner);
     }
   }
 }

@@ -40,7 +40,8 @@ namespace callbook::sim {
 /// down or protected in time, and removed silent_removal_ms later unless the breaker holds it.
 ///
 /// Allowances: rounds are told apart by the addresses that they ask. Where two owners have the
-/// same, nothing is concluded of either; nor of one whose instances changed meanwhile.
+/// same, nothing is concluded of either; nor of one whose instances changed meanwhile. Those with a
+/// lapse rule of their own are LapseChecker's.
 class LivenessChecker {
  public:
   LivenessChecker(Evidence& evidence, const BreakerChecker& breakers)
@@ -120,6 +121,7 @@ class LivenessChecker {
   const core::Liveness& liveness_of(size_t node, Owner owner) const;
   bool is_open_at(size_t node, Owner owner) const;
   bool superseded(size_t node, Owner owner) const;
+  bool has_lapse(Owner owner) const;
   bool holds_anything(size_t node, Owner owner) const;
   bool shows_anything(size_t node, Owner owner) const;
   int64_t ttl_ms(Owner owner) const;

@@ -63,6 +63,8 @@ std::pair<std::string, uint64_t> change_of(const core::Input& input, const core:
     if (!asked.by.empty()) {
       core::encode_override_key(kDatacenter, asked.key.service, asked.key.id, encoded);
     }
+  } else if (const auto* status = std::get_if<core::StatusSet>(&reply)) {
+    of_instance(std::get<core::SetStatus>(input).key, status->owed_version);
   } else if (const auto* said = std::get_if<core::OverrideChanged>(&reply)) {
     const auto* set = std::get_if<core::SetOverride>(&input);
     const auto& key = set != nullptr ? set->key : std::get<core::RemoveOverride>(input).key;

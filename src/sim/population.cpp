@@ -19,6 +19,8 @@ constexpr uint64_t kRandomOfConsumers = 1'000'000;
 constexpr uint64_t kRandomOfOperators = 2'000'000;
 constexpr uint64_t kRandomOfDispatcher = 3'000'000;
 constexpr uint64_t kRandomOfClaimant = 4'000'000;
+constexpr uint64_t kRandomOfLapsing = 5'000'000;
+constexpr uint32_t kLapsingServices = 4;
 constexpr int64_t kGoesOnAfterFaultsMs = 10'000;
 constexpr int64_t kStartSpreadMs = 2'000;
 constexpr uint32_t kMostWatched = 4;
@@ -37,14 +39,22 @@ ProviderPlan::Life draw_life(Random& random) {
   return roll <= 80 ? ProviderPlan::Life::kHeartbeats : ProviderPlan::Life::kOwnTtl;
 }
 
+core::Lapse draw_lapse(Random& random, int64_t ttl_ms) {
+  core::Lapse lapse;
+  if (random.chance(0.7)) lapse.down_after_ms = ttl_ms + random.between(0, 10'000);
+  const int64_t least_ms = std::max(lapse.down_after_ms, ttl_ms);
+  if (random.chance(0.75)) lapse.remove_after_ms = least_ms + random.between(0, 15'000);
+  lapse.probe = random.chance(0.5);
+  return lapse;
+}
+
 std::string address_of(ClientId client) {
   return fmt::format("10.{}.{}.1", client / 250, client % 250);
 }
 
 ProviderPlan::Item draw_item(Random& random, Truth& truth, size_t site, ClientId client,
-                             size_t number) {
-  const core::ServiceKey service =
-      truth.service(static_cast<uint32_t>(random.index(truth.service_count())));
+                             size_t number, uint32_t services) {
+  const core::ServiceKey service = truth.service(static_cast<uint32_t>(random.index(services)));
   ProviderPlan::Item item;
   item.key = truth.add_key({service, fmt::format("i{}-{}", site, number)});
   item.address = address_of(client);
@@ -60,6 +70,7 @@ Population::Population(Scheduler& scheduler, ClientPort& port, Random random,
     : scheduler_(scheduler),
       port_(port),
       random_(random),
+      lapsing_random_(random.child(kRandomOfLapsing - 1)),
       settings_(settings),
       checkers_(checkers) {
   for (uint32_t i = 0; i < settings.services; ++i) {
@@ -70,9 +81,11 @@ Population::Population(Scheduler& scheduler, ClientPort& port, Random random,
   make_consumers();
   dispatcher_ = std::make_unique<Dispatcher>(scheduler_, port_, random_.child(kRandomOfDispatcher),
                                              settings_, checkers_, next_client_++);
-  if (!settings_.claims_astray()) return;
-  claimant_ = std::make_unique<Claimant>(scheduler_, port_, random_.child(kRandomOfClaimant),
-                                         checkers_, next_client_++);
+  if (settings_.claims_astray()) {
+    claimant_ = std::make_unique<Claimant>(scheduler_, port_, random_.child(kRandomOfClaimant),
+                                           checkers_, next_client_++);
+  }
+  if (settings_.lapses) make_lapsing_sites();
 }
 
 Population::~Population() = default;
@@ -88,11 +101,44 @@ void Population::make_sites() {
     site.plan->ttl_ms = draw_ttl_ms(random, site.plan->life);
     const int64_t count = random.between(1, settings_.max_instances_per_provider);
     for (int64_t k = 0; k < count; ++k) {
-      site.plan->items.push_back(
-          draw_item(random, checkers_.truth(), i, site.client, static_cast<size_t>(k)));
+      site.plan->items.push_back(draw_item(random, checkers_.truth(), i, site.client,
+                                           static_cast<size_t>(k), settings_.services));
     }
     sites_.push_back(std::move(site));
   }
+}
+
+/// In services of their own, of one or two each.
+void Population::make_lapsing_sites() {
+  Truth& truth = checkers_.truth();
+  for (uint32_t i = 0; i < kLapsingServices; ++i) {
+    Random random = random_.child(kRandomOfLapsing + i);
+    const core::ServiceKey service{core::kDefaultNamespace, fmt::format("lapsing-{}", i)};
+    for (int64_t k = random.between(1, 2); k > 0; --k) {
+      Site site;
+      site.client = next_client_++;
+      site.plan = std::make_unique<ProviderPlan>();
+      site.plan->life = ProviderPlan::Life::kOwnTtl;
+      site.plan->ttl_ms = 1'500 * random.between(1, 4);
+      ProviderPlan::Item item;
+      item.key = truth.add_key({service, fmt::format("l{}-{}", i, k)});
+      truth.set_lapse(item.key, draw_lapse(random, site.plan->ttl_ms));
+      item.address = address_of(site.client);
+      item.port = 7'000;
+      site.plan->items.push_back(std::move(item));
+      sites_.push_back(std::move(site));
+    }
+  }
+}
+
+/// They die more often than others, so that their rules have something to say.
+void Population::end_lapsing_later(Site& site) {
+  scheduler_.after(lapsing_random_.between(10'000, 60'000), [this, &site] {
+    if (over()) return;
+    end(site, lapsing_random_.chance(0.4));
+    launch_later(site, lapsing_random_.between(2'000, kLongestLapseMs));
+    end_lapsing_later(site);
+  });
 }
 
 void Population::make_operators() {
@@ -102,7 +148,7 @@ void Population::make_operators() {
     std::vector<KeyIndex> keys;
     Truth& truth = checkers_.truth();
     for (int64_t k = random.between(3, 10); k > 0; --k) {
-      const auto service = static_cast<uint32_t>(random.index(truth.service_count()));
+      const auto service = static_cast<uint32_t>(random.index(settings_.services));
       keys.push_back(truth.add_key({truth.service(service), fmt::format("o{}-{}", i, k)}));
     }
     operators_.push_back(std::make_unique<Operator>(scheduler_, port_, random, settings_, checkers_,
@@ -129,6 +175,7 @@ void Population::make_consumers() {
 void Population::start() {
   for (size_t i = 0; i < sites_.size(); ++i) {
     launch_later(sites_[i], random_.between(0, kStartSpreadMs));
+    if (i >= settings_.providers) end_lapsing_later(sites_[i]);
   }
   for (const auto& consumer : consumers_) {
     scheduler_.after(random_.between(0, kStartSpreadMs), [to = consumer.get()] { to->start(); });
@@ -160,7 +207,7 @@ void Population::rename_items(Site& site) {
 
 void Population::launch(Site& site) {
   if (over() || site.running != nullptr) return;
-  if (settings_.addresses_reused && random_.chance(0.5)) rename_items(site);
+  if (settings_.addresses_reused && random_.chance(0.5) && !is_lapsing(site)) rename_items(site);
   const Random random = random_.child(base::mix64(providers_.size() + 1));
   providers_.push_back(std::make_unique<Provider>(scheduler_, port_, random, settings_, checkers_,
                                                   site.client, *site.plan));
@@ -239,7 +286,8 @@ void Population::operate() {
     const size_t number = site.plan->items.size();
     if (number >= 2 * size_t{settings_.max_instances_per_provider}) return;
     const auto index = static_cast<size_t>(&site - sites_.data());
-    site.plan->items.push_back(draw_item(random_, checkers_.truth(), index, site.client, number));
+    site.plan->items.push_back(
+        draw_item(random_, checkers_.truth(), index, site.client, number, settings_.services));
     return provider.add_one(site.plan->items.back());
   }
   if (roll <= 860) return operators_[random_.index(operators_.size())]->change_one();

@@ -60,6 +60,9 @@ class Population {
   };
 
   void make_sites();
+  void make_lapsing_sites();
+  bool is_lapsing(const Site& site) const { return &site >= sites_.data() + settings_.providers; }
+  void end_lapsing_later(Site& site);
   void make_operators();
   void make_consumers();
   void schedule_operation();
@@ -76,6 +79,7 @@ class Population {
   Scheduler& scheduler_;
   ClientPort& port_;
   Random random_;
+  Random lapsing_random_;
   const Settings& settings_;
   Checkers& checkers_;
   std::vector<Site> sites_;

@@ -48,6 +48,7 @@ Provider::Provider(Scheduler& scheduler, ClientPort& port, Random random, const 
     : scheduler_(scheduler),
       port_(port),
       random_(random),
+      status_random_(random.child(7)),
       settings_(settings),
       checkers_(checkers),
       client_(client),
@@ -81,6 +82,7 @@ void Provider::start() {
     listen(item.place);
   }
   node_ = random_.index(port_.node_count());
+  if (settings_.statuses) say_status_later();
   connect();
 }
 

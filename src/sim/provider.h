@@ -135,6 +135,10 @@ class Provider {
   core::Ack draw_ack() { return random_.chance(0.1) ? core::Ack::kLogged : core::Ack::kLocal; }
   std::optional<size_t> pick(bool wanted);
 
+  // What it says of its instances: provider_status.cpp.
+  void say_status_later();
+  void say_status();
+
   // Leaving in order: provider_stop.cpp.
   void close_session();
   void leave();
@@ -146,6 +150,7 @@ class Provider {
   Scheduler& scheduler_;
   ClientPort& port_;
   Random random_;
+  Random status_random_;
   const Settings& settings_;
   Checkers& checkers_;
   const ClientId client_;

@@ -32,6 +32,8 @@ core::RegisterInstance Provider::registration_of(const Item& item) const {
   auto metadata = core::Metadata::from({{"owner", owner}, {"rev", rev}});
   CALLBOOK_CHECK(metadata.ok());
   body.metadata = std::move(*metadata);
+  const auto& lapse = checkers_.truth().key(item.place.key).lapse;
+  if (lapse) body.extras = core::encode(core::RegistrationExtras{false, lapse, {}});
   if (owns_session()) {
     body.holder.kind = core::HolderKind::kSession;
     body.holder.session = checkers_.truth().session(session_).id;

@@ -66,6 +66,7 @@ INSTANTIATE_TEST_SUITE_P(
                     Regression{"HomeHeardOfTheLaterProcessFirst", 3101158, true},
                     Regression{"ReturnedNodeVouchedForWhatWasRemovedElsewhere", 1020, true},
                     Regression{"ReturnedNodeAnnouncedForASupersededSession", 1097, true},
+                    Regression{"StallExcusedADeregisteredOneWithALapseRule", 1025, true},
                     // Faults of the checkers and of the model.
                     Regression{"SizeWithinAStepWasNotCounted", 800085, true},
                     Regression{"TtlOfASilencedHomeWasToBeKept", 900336},

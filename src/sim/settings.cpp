@@ -10,6 +10,9 @@ namespace {
 constexpr int64_t kLeastDurationMs = 600'000;
 constexpr int64_t kLeastOperations = 2'200;  // a little more than asked for: they come by chance
 
+/// So many seeds are run for every change, and stay as they are.
+constexpr uint64_t kFirstSeeds = 1'000;
+
 constexpr Fault kOfClusters[] = {
     Fault::kPartitionNodeBus, Fault::kPartitionNodeNode, Fault::kBusStalled, Fault::kBusDropped,
     Fault::kBusRepeated,      Fault::kBusTailLost,       Fault::kBusForked,  Fault::kBusRecreated,
@@ -144,6 +147,11 @@ void draw_releases(Settings& settings, Random& random) {
   if (settings.former_releases) settings.timing.absent_node_ms = 1000 * random.between(20, 80);
 }
 
+void draw_later_rules(Settings& settings, const Random& random) {
+  settings.statuses = random.child(1).chance(0.25);
+  settings.lapses = random.child(2).chance(0.25);
+}
+
 /// The longest chain of waits after which everybody must agree: a node is found lost, its sessions'
 /// grace ends, their leases run out at the new home, and records wait for word of a session.
 int64_t quiet_ms_for(const core::Timing& timing) {
@@ -159,7 +167,7 @@ int64_t quiet_ms_for(const core::Timing& timing) {
 Settings settings_without_probes(uint64_t seed) {
   Settings settings;
   settings.seed = seed;
-  settings.new_processes = seed > 1'000;
+  settings.new_processes = seed > kFirstSeeds;
   const Random root(seed);
   // A child for each aspect: a change of how one is drawn leaves the others as they were.
   Random nodes = root.child(1);
@@ -184,7 +192,10 @@ Settings settings_of(uint64_t seed) {
   draw_releases(settings, releases);
   draw_exclusions(settings, Random(seed).child(8));
   draw_claims(settings, Random(seed).child(10));
+  settings.later_rules = seed > kFirstSeeds;
+  if (settings.later_rules) draw_later_rules(settings, Random(seed).child(9));
   settings.quiet_ms = quiet_ms_for(settings.timing);
+  if (settings.lapses) settings.quiet_ms += kLongestLapseMs;
   return settings;
 }
 

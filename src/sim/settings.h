@@ -11,6 +11,9 @@ namespace callbook::sim {
 /// Where all nodes of a simulation are.
 inline constexpr const char* kDatacenter = "dc1";
 
+/// The longest that a lapse rule lets silence be, unless it is for ever.
+inline constexpr int64_t kLongestLapseMs = 40'000;
+
 /// Nobody carries out probes: who lapses is removed at once.
 inline core::Timing unprobed() {
   core::Timing timing;
@@ -57,6 +60,11 @@ struct Settings {
   bool names_process(uint32_t process) const {
     return new_processes || (process_ids && process % 4 != 0);
   }
+
+  /// What only seeds above 1,000 may draw, each by itself.
+  bool later_rules = false;
+  bool statuses = false;  ///< providers say how their instances are
+  bool lapses = false;    ///< a few instances, in small services, have lapse rules of their own
 
   /// Some processes of the first half are of the former release, whose beats do not say which
   /// features of records they read.

@@ -12,6 +12,7 @@
 #include "core/front.h"
 #include "core/input.h"
 #include "core/output.h"
+#include "core/registration_extras.h"
 #include "sim/client_port.h"
 #include "sim/scheduler.h"
 
@@ -126,6 +127,7 @@ struct TrueKey {
   core::InstanceKey key;
   uint32_t service = 0;
   uint32_t last_rev = 0;
+  std::optional<core::Lapse> lapse;        ///< that whoever registers it brings along
   std::vector<OperationIndex> operations;  ///< as they began
   std::vector<ProcessNumber> wanted_by;    ///< sorted: processes that want it to be registered
   Contacts contacts;                       ///< of an instance with a TTL of its own
@@ -143,6 +145,7 @@ class Truth {
   size_t service_count() const { return services_.size(); }
   const core::ServiceKey& service(uint32_t index) const { return services_[index]; }
   KeyIndex add_key(const core::InstanceKey& key);
+  void set_lapse(KeyIndex key, const core::Lapse& lapse) { keys_[key].lapse = lapse; }
   std::optional<KeyIndex> find_key(uint32_t service, std::string_view id) const;
   /// In the order in which they were added.
   const std::vector<KeyIndex>& keys_of(uint32_t service) const { return keys_of_[service]; }
