@@ -192,10 +192,6 @@ base::Error decode_problem(int http_status, std::string_view body) {
   return error;
 }
 
-bool is_the_servers_fault(ErrorCode code) {
-  return code == ErrorCode::kIo || code == ErrorCode::kOverloaded || code == ErrorCode::kNotReady;
-}
-
 void append_instance(base::JsonWriter& json, const Instance& instance) {
   json.field("address", instance.address);
   if (instance.port != 0) json.field("port", uint32_t{instance.port});

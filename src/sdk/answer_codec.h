@@ -99,7 +99,10 @@ base::Result<uint64_t> decode_number(std::string_view json, std::string_view fie
 /// status says if the body is none.
 base::Error decode_problem(int status, std::string_view body);
 /// Whether another registry may answer the same request otherwise.
-bool is_the_servers_fault(base::ErrorCode code);
+inline bool is_the_servers_fault(base::ErrorCode code) {
+  return code == base::ErrorCode::kIo || code == base::ErrorCode::kOverloaded ||
+         code == base::ErrorCode::kNotReady;
+}
 
 /// The fields of a registration that consumers see, but for its id and state.
 void append_instance(base::JsonWriter& json, const Instance& instance);

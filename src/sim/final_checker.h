@@ -65,7 +65,8 @@ class LoggedChecker {
 /// keeps it and the other is told to stop.
 ///
 /// - Nobody is told so unless a session of another process, opened later, has claimed one of its
-///   instances, or one of its own that it has given up, which a call that was late has opened later.
+///   instances, or one of its own that it has given up, which a call that was late has opened
+///   later.
 /// - At the end no two processes live that both were acknowledged the same id, the last that they
 ///   asked for it.
 ///
