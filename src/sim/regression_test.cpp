@@ -82,6 +82,8 @@ INSTANTIATE_TEST_SUITE_P(
                     Regression{"BudgetOfAFormerProcessWasCounted", 3101254, true},
                     Regression{"ReportedOfOneFoundDownWasNotSeen", 3101866, true},
                     Regression{"LoweredAtTheEndWasToBeUp", 3101303, true},
+                    Regression{"LateCallOfOneTakenOutHidTheLaterProcess", 3200476, true},
+                    Regression{"LapsedClaimWithoutASessionWasNoReason", 3200076, true},
                     Regression{"RemovalOfTheLastMomentWasDemandedElsewhere", 1200038, true}),
     [](const auto& tested) { return std::string(tested.param.name); });
 

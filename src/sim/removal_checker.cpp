@@ -105,11 +105,18 @@ std::string RemovalChecker::session_objection(const ListChange& change,
     const int64_t held_ms = evidence_.now_ms() - since_ms[change.key];
     const bool given_up = held_ms >= evidence_.settings.timing.unknown_session_ms;
     if (next.known ? next.liveness.ended : given_up) return {};
+    // An earlier process's call was late, and an operator has taken that one out: nothing is shown
+    // here until the home of the later one objects.
+    const ProcessNumber other = evidence_.truth.session(key.session).process;
+    if (evidence_.taken_out.keeps_out(change.node, change.key, other)) return {};
     if (!next.known) {
       return fmt::format("word of session #{}, which has registered it anew, is only late",
                          key.session);
     }
   }
+  // What no session holds was claimed where this one was not known of, and has lapsed since.
+  const bool lapsed = key.known && key.session == kNobody && key.liveness.ended;
+  if (lapsed && key.stamp > change.before->stamp) return {};
   if (session.known) {
     return fmt::format("its session #{} is open here (epoch {}) and its process lives",
                        registration.session, session.liveness.epoch);
