@@ -67,7 +67,9 @@ bool LivenessChecker::has_lapse(Owner owner) const {
 }
 
 bool LivenessChecker::holds_anything(size_t node, Owner owner) const {
-  if (owner.session == kNobody) return true;
+  if (owner.session == kNobody) {
+    return evidence_.records.key(node, owner.key).kind == core::RegistrationKind::kBody;
+  }
   const auto& keys = evidence_.truth.session(owner.session).keys;
   return std::any_of(keys.begin(), keys.end(), [&](KeyIndex key) {
     const KeyFacts& facts = evidence_.records.key(node, key);

@@ -76,6 +76,7 @@ INSTANTIATE_TEST_SUITE_P(
                     Regression{"ReturnedSinceTheLastListWasNotCounted", 2000228, true},
                     Regression{"ReportedAndBrokenSinceWasJudgedByALateRound", 2001123, true},
                     Regression{"ReportedAndMissedSinceWasJudgedByALateRound", 2001492, true},
+                    Regression{"RemovedByALateCallWasToBeMissed", 3300011, true},
                     Regression{"ObjectionToATakeoverWasTakenForACallBack", 3101663, true},
                     Regression{"LooksOfANodeThatStoodStillWereDemanded", 3100266, true},
                     Regression{"ForgottenRemovalHeardAgainWasItsOwn", 212, true},
