@@ -17,6 +17,7 @@
 #include "sim/lapse_checker.h"
 #include "sim/limit_checker.h"
 #include "sim/liveness_checker.h"
+#include "sim/mute_checker.h"
 #include "sim/observer.h"
 #include "sim/override_checker.h"
 #include "sim/removal_checker.h"
@@ -107,6 +108,7 @@ class Checkers final : public Observer {
   ExclusionChecker exclusions_;
   StatusChecker statuses_;
   LapseChecker lapses_;
+  MuteChecker mutes_;
   BreakerChecker breakers_;
   LivenessChecker liveness_;
   std::vector<int64_t> losses_ms_;  ///< by node: when it last died in a way that may lose writes

@@ -117,11 +117,12 @@ void EndingChecker::judge(const Subject& subject, const Life& life, const core::
   if (claim.cause == core::Cause::kHomeLost) return judge_takeover(subject, life, claim);
   judge_denial(subject, life, claim);
   if (life.latest.epoch == 0 || claim.epoch <= life.latest.epoch) return;
-  // A home that objects to a takeover need not have heard that the client has moved, in the epoch of
-  // that takeover, to a third node.
+  // A home that objects to a takeover need not have heard that the client has moved, in the epoch
+  // of that takeover, to a third node.
   const bool denies =
       life.latest.ended || std::any_of(life.seen.begin(), life.seen.end(), [&](const Seen& seen) {
-        return seen.epoch + 1 == claim.epoch && (seen.ended || seen.cause == core::Cause::kHomeLost);
+        return seen.epoch + 1 == claim.epoch &&
+               (seen.ended || seen.cause == core::Cause::kHomeLost);
       });
   evidence_.count(denies ? Rule::kRefuted : Rule::kSessionMoved);
   if (!denies && subject.session != kNobody) judge_move(subject, life, claim);
