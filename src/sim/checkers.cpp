@@ -88,6 +88,7 @@ Checkers::Checkers(Scheduler& scheduler, const Settings& settings)
       holders_(evidence_),
       statuses_(evidence_),
       lapses_(evidence_),
+      mutes_(evidence_),
       breakers_(evidence_),
       liveness_(evidence_, breakers_),
       losses_ms_(settings.nodes, kLongAgo),
@@ -134,6 +135,7 @@ void Checkers::node_started(size_t node, uint64_t boot) {
   breakers_.node_started(node);
   liveness_.node_started(node);
   lapses_.node_started(node);
+  mutes_.node_started(node);
   dump_due_[node] = false;
   TraceLine line;
   line.event = "starts";
@@ -207,6 +209,7 @@ void Checkers::stepped(size_t node, const Step& step) {
   breakers_.begin_step(node, step);
   liveness_.begin_step(node, step);
   lapses_.begin_step(node, step);
+  mutes_.begin_step(node, step);
   exclusions_.begin_step(node, step);
   holders_.begin_step(node, step);
   if (!out.records.empty()) {
@@ -225,6 +228,7 @@ void Checkers::stepped(size_t node, const Step& step) {
   breakers_.end_step(node, step);
   liveness_.end_step(node, step);
   lapses_.end_step(node, step);
+  mutes_.end_step();
   const uint64_t rejoined = counters_[node].rejoined_as_new;
   counters_[node] = registry.counters();
   if (counters_[node].rejoined_as_new > rejoined) overrides_.rejoined_as_new();

@@ -18,6 +18,7 @@
 #include "sim/lapse_checker.h"
 #include "sim/limit_checker.h"
 #include "sim/liveness_checker.h"
+#include "sim/mute_checker.h"
 #include "sim/observer.h"
 #include "sim/override_checker.h"
 #include "sim/removal_checker.h"
@@ -112,6 +113,7 @@ class Checkers final : public Observer {
   HolderChecker holders_;
   StatusChecker statuses_;
   LapseChecker lapses_;
+  MuteChecker mutes_;
   BreakerChecker breakers_;
   LivenessChecker liveness_;
   std::vector<int64_t> losses_ms_;  ///< by node: when it last died in a way that may lose writes

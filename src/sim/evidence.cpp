@@ -62,6 +62,8 @@ std::string_view name_of(Rule rule) {
       return "lapse_down";
     case Rule::kLapseRemoved:
       return "lapse_removed";
+    case Rule::kMuteNoticed:
+      return "mute_noticed";
     case Rule::kCount:
       break;
   }

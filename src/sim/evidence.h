@@ -46,6 +46,7 @@ enum class Rule : uint8_t {
   kStatusStood,   // … and all nodes did in the end
   kLapseDown,     // an instance was down by a rule of its own
   kLapseRemoved,  // … and removed by it
+  kMuteNoticed,   // a process that was stopped with its connection open was suspected
   kCount
 };
 

@@ -77,6 +77,7 @@ void Provider::say(std::string_view event, size_t node, std::string_view detail)
 
 void Provider::start() {
   process_ = checkers_.truth().begin_process(client_);
+  if (speaks()) checkers_.truth().process_speaks(process_);
   for (Item& item : items_) {
     item.rev = checkers_.truth().next_rev(item.place.key);
     listen(item.place);

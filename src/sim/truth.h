@@ -66,6 +66,8 @@ struct TrueProcess {
   std::vector<SessionIndex> sessions;  ///< that it opened, in order
   std::vector<KeyIndex> keys;          ///< sorted: that it registered with a TTL of their own
   int64_t paused_until_ms = kLongAgo;  ///< SIGSTOP
+  int64_t paused_since_ms = kLongAgo;  ///< without a break
+  bool speaks = false;                 ///< it has promised heartbeats
   int64_t ports_closed_ms = kNever;    ///< it does not listen at all of its ports since then
   int64_t ports_opened_ms = kLongAgo;  ///< … again
 };
@@ -164,8 +166,13 @@ class Truth {
   ProcessNumber begin_process(ClientId client);
   /// The first end of a process counts.
   void end_process(ProcessNumber number, TrueProcess::End end);
+  void process_speaks(ProcessNumber number) { processes_[number].speaks = true; }
   void process_paused(ProcessNumber number, int64_t until_ms) {
-    processes_[number].paused_until_ms = until_ms;
+    TrueProcess& process = processes_[number];
+    if (process.paused_until_ms <= scheduler_.now_ms()) {
+      process.paused_since_ms = scheduler_.now_ms();
+    }
+    process.paused_until_ms = until_ms;
   }
   void ports_closed(ProcessNumber number) {
     processes_[number].ports_closed_ms = scheduler_.now_ms();
