@@ -48,7 +48,9 @@ void StatusChecker::end(size_t number, const ClientPort::Answer& answer) {
 }
 
 void StatusChecker::on_list_change(const ListChange& change) {
-  if (!evidence_.settings.statuses || !change.after) return;
+  if (!evidence_.settings.statuses) return;
+  if (!change.after) left_ms_[change.key] = evidence_.now_ms();
+  if (!change.after) return;
   const auto shown = said_by(change.after->state);
   if (!shown) return;
   evidence_.count(Rule::kStatusShown);
@@ -74,6 +76,9 @@ const StatusChecker::Word* StatusChecker::standing(KeyIndex key) const {
     if (last == nullptr || *word.stamp > *last->stamp) last = &word;
   }
   if (last == nullptr) return nullptr;
+  const auto left = left_ms_.find(key);
+  const bool removed = left != left_ms_.end() && left->second >= last->begun_ms;
+  if (removed && last->session == kNobody) return nullptr;
   const bool doubted = std::any_of(words_.begin(), words_.end(), [&](const Word& word) {
     return word.key == key && word.in_doubt;
   });

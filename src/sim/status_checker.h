@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <vector>
 
@@ -20,7 +21,8 @@ namespace callbook::sim {
 ///   operator's word hide it.
 ///
 /// Nothing is concluded of one that was registered by another process or session, or deregistered,
-/// since it was said, or of which a later word is in doubt.
+/// since it was said, or of which a later word is in doubt; nor of one with a TTL of its own that
+/// was removed since, which comes back as whatever its next registration says.
 class StatusChecker {
  public:
   explicit StatusChecker(Evidence& evidence) : evidence_(evidence) {}
@@ -51,6 +53,7 @@ class StatusChecker {
 
   Evidence& evidence_;
   std::vector<Word> words_;
+  std::map<KeyIndex, int64_t> left_ms_;  ///< when it last left a list
 };
 
 }  // namespace callbook::sim
