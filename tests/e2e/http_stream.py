@@ -146,6 +146,14 @@ class Stream:
         assert event.kind == kind, event
         return event
 
+    def expect_past_alive(self, kind, seconds=30):
+        """As expect(), for what may come later than the registry is silent for."""
+        event = self.event(seconds)
+        while event.kind == "alive" and kind != "alive":
+            event = self.event(seconds)
+        assert event.kind == kind, event
+        return event
+
     def expect_end(self, seconds=30):
         """Reads to the end, which must be a last chunk. Returns the events before it."""
         events = []

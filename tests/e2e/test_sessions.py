@@ -102,7 +102,7 @@ def test_heartbeats_keep_it_and_silence_ends_it(shared_node):
             with pytest.raises(TimeoutError):
                 watch.event(0.25)
             assert heartbeat(node, session).status == 200
-        emptied = watch.expect("snapshot").data
+        emptied = watch.expect_past_alive("snapshot").data
         assert emptied["empty"]["causes"] == {"session_expired": 1}
 
 
