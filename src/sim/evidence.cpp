@@ -123,4 +123,12 @@ OperationIndex Evidence::registration(KeyIndex key, std::optional<uint32_t> rev,
   return restated;
 }
 
+const core::SessionId* speaker_of(const core::Input& input) {
+  if (const auto* opened = std::get_if<core::OpenSession>(&input)) return &opened->id;
+  if (const auto* resumed = std::get_if<core::ResumeSession>(&input)) return &resumed->id;
+  if (const auto* refreshed = std::get_if<core::RefreshSession>(&input)) return &refreshed->id;
+  if (const auto* attached = std::get_if<core::AttachSession>(&input)) return &attached->id;
+  return nullptr;
+}
+
 }  // namespace callbook::sim

@@ -74,6 +74,9 @@ struct Finding {
   Focus focus;
 };
 
+/// The session that says by this that it lives, or null.
+const core::SessionId* speaker_of(const core::Input& input);
+
 /// All that checkers may look at, and where they put what they find.
 class Evidence {
  public:

@@ -13,15 +13,6 @@ constexpr int64_t kHeartbeatMs = 1'000;
 constexpr int64_t kGapMs = 300;
 constexpr int64_t kAwakeAgainMs = 1'500;
 
-/// The session that says by this that it lives, or null.
-const core::SessionId* speaker_of(const core::Input& input) {
-  if (const auto* opened = std::get_if<core::OpenSession>(&input)) return &opened->id;
-  if (const auto* resumed = std::get_if<core::ResumeSession>(&input)) return &resumed->id;
-  if (const auto* refreshed = std::get_if<core::RefreshSession>(&input)) return &refreshed->id;
-  if (const auto* attached = std::get_if<core::AttachSession>(&input)) return &attached->id;
-  return nullptr;
-}
-
 }  // namespace
 
 void HolderChecker::begin_step(size_t node, const Step& step) {

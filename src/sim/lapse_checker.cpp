@@ -166,22 +166,12 @@ void LapseChecker::end_step(size_t node, const Step& step) {
 }
 
 void LapseChecker::judge_dead() {
-  constexpr int64_t kLookedAtMs = 200'000;
   const Truth& truth = evidence_.truth;
-  const auto& ended = truth.ended_processes();
-  for (size_t i = first_dead_; i < ended.size(); ++i) {
-    const TrueProcess& process = truth.process(ended[i]);
-    if (evidence_.now_ms() - process.ended_ms > kLookedAtMs) {
-      first_dead_ = i + 1;
-      continue;
-    }
-    const bool violent =
-        process.end == TrueProcess::End::kCrashed || process.end == TrueProcess::End::kMachineDied;
-    if (!violent || truth.last_began_ms(process.client) > process.began_ms) continue;
+  truth.for_each_unreplaced_death(first_dead_, [&](const TrueProcess& process) {
     for (const KeyIndex key : process.keys) {
       if (lapse_of(key) != nullptr && truth.wanted(key, process.number)) judge_dead(process, key);
     }
-  }
+  });
 }
 
 void LapseChecker::judge_dead(const TrueProcess& process, KeyIndex key) {

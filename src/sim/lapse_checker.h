@@ -58,7 +58,7 @@ class LapseChecker {
   std::map<KeyIndex, core::Liveness> newest_;                      ///< words that have been judged
   std::map<std::pair<std::string, uint16_t>, KeyIndex> unprobed_;  ///< where nobody may ask
   int64_t due_ms_ = 0;
-  size_t first_dead_ = 0;  ///< of Truth::ended_processes() that is still looked at
+  size_t first_dead_ = 0;  ///< for Truth::for_each_unreplaced_death()
 };
 
 }  // namespace callbook::sim

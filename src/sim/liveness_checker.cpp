@@ -663,19 +663,9 @@ void LivenessChecker::on_published(size_t node, uint32_t service) {
 // --- What really happened ---
 
 void LivenessChecker::judge_detection() {
-  constexpr int64_t kLookedAtMs = 200'000;
   if (evidence_.settings.probes_untested > 0) return;
   const Truth& truth = evidence_.truth;
-  const auto& ended = truth.ended_processes();
-  for (size_t i = first_dead_; i < ended.size(); ++i) {
-    const TrueProcess& process = truth.process(ended[i]);
-    if (evidence_.now_ms() - process.ended_ms > kLookedAtMs) {
-      first_dead_ = i + 1;
-      continue;
-    }
-    const bool violent =
-        process.end == TrueProcess::End::kCrashed || process.end == TrueProcess::End::kMachineDied;
-    if (!violent || truth.last_began_ms(process.client) > process.began_ms) continue;
+  truth.for_each_unreplaced_death(first_dead_, [&](const TrueProcess& process) {
     for (const SessionIndex session : process.sessions) {
       const TrueSession& opened = truth.session(session);
       const bool given_up = opened.abandoned_ms != kNever || opened.close_begun_ms != kNever;
@@ -685,7 +675,7 @@ void LivenessChecker::judge_detection() {
       const Owner owner{kNobody, key};
       if (!has_lapse(owner) && truth.wanted(key, process.number)) judge_dead(process, owner);
     }
-  }
+  });
 }
 
 void LivenessChecker::judge_dead(const TrueProcess& process, Owner owner) {

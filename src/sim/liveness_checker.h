@@ -166,7 +166,7 @@ class LivenessChecker {
   std::set<SessionIndex> speakers_;  ///< whose connection does not stand for heartbeats
   std::map<std::pair<std::string, uint16_t>, std::vector<KeyIndex>> keys_at_;  ///< ever
   int64_t detection_due_ms_ = 0;
-  size_t first_dead_ = 0;  ///< of Truth::ended_processes() that is still looked at
+  size_t first_dead_ = 0;  ///< for Truth::for_each_unreplaced_death()
 };
 
 }  // namespace callbook::sim

@@ -3,22 +3,10 @@
 #include <fmt/format.h>
 
 namespace callbook::sim {
-namespace {
-
-/// The session that the input is a sign of life of, or null.
-const core::SessionId* heard_in(const core::Input& input) {
-  if (const auto* opened = std::get_if<core::OpenSession>(&input)) return &opened->id;
-  if (const auto* resumed = std::get_if<core::ResumeSession>(&input)) return &resumed->id;
-  if (const auto* heard = std::get_if<core::RefreshSession>(&input)) return &heard->id;
-  if (const auto* tied = std::get_if<core::AttachSession>(&input)) return &tied->id;
-  return nullptr;
-}
-
-}  // namespace
 
 void MuteChecker::begin_step(size_t node, const Step& step) {
   if (!evidence_.settings.new_processes || !step.accepted) return;
-  const core::SessionId* heard = heard_in(step.input);
+  const core::SessionId* heard = speaker_of(step.input);
   const auto session = heard != nullptr ? evidence_.truth.find_session(*heard) : std::nullopt;
   if (session) lives_ms_[node][*session] = evidence_.now_ms();
 }

@@ -181,8 +181,23 @@ class Truth {
     processes_[number].ports_closed_ms = kNever;
     processes_[number].ports_opened_ms = scheduler_.now_ms();
   }
-  /// Those that have ended, in the order of their ends.
-  const std::vector<ProcessNumber>& ended_processes() const { return ended_processes_; }
+  /// Calls `visit(process)` for those that crashed or lost their machines lately, in that order,
+  /// and whose machines have begun no other since. `first` is where to begin, at first 0; it moves
+  /// past those that ended too long ago to be looked at again.
+  template <typename Visit>
+  void for_each_unreplaced_death(size_t& first, Visit&& visit) const {
+    constexpr int64_t kLookedAtMs = 200'000;
+    for (size_t i = first; i < ended_processes_.size(); ++i) {
+      const TrueProcess& process = processes_[ended_processes_[i]];
+      if (scheduler_.now_ms() - process.ended_ms > kLookedAtMs) {
+        first = i + 1;
+        continue;
+      }
+      const bool violent = process.end == TrueProcess::End::kCrashed ||
+                           process.end == TrueProcess::End::kMachineDied;
+      if (violent && last_began_ms(process.client) <= process.began_ms) visit(process);
+    }
+  }
   /// Whether the machine has gone, and no process has begun on it since.
   bool machine_lost(ClientId client) const;
   /// When a process last began on the machine, or kLongAgo.
@@ -264,7 +279,7 @@ class Truth {
   std::vector<std::map<std::string, KeyIndex, std::less<>>> key_index_;  // by service
   std::vector<std::vector<KeyIndex>> keys_of_;                           ///< by service
   std::vector<TrueProcess> processes_;
-  std::vector<ProcessNumber> ended_processes_;
+  std::vector<ProcessNumber> ended_processes_;  ///< in the order of their ends
   std::map<ClientId, int64_t> last_began_ms_;
   std::map<ClientId, int64_t> last_lost_ms_;
   std::vector<TrueSession> sessions_;
