@@ -386,7 +386,7 @@ class ClusterScript {
     for (auto& [name, node] : nodes_) {
       if (!node.registry) continue;
       const auto counts = node.registry->counts();
-      digests.insert(node.registry->replica_digest());
+      digests.insert(node.registry->replica_digest().root());
       out += fmt::format("  {}: {} instances={} sessions={} tombstones={} owed={}\n", name,
                          kPhases[static_cast<size_t>(node.registry->phase())], counts.instances,
                          counts.sessions, counts.tombstones, node.registry->outbox_size());

@@ -87,8 +87,8 @@ class Registry {
   const BusPositions& positions() const { return positions_; }
   /// Neither the bus nor a majority of the other nodes is heard.
   bool isolated(base::Now now) const;
-  /// 64 bits over the 256 buckets of the replication digest: equal on nodes with equal records.
-  uint64_t replica_digest() const { return digest_.root(); }
+  /// Equal on nodes with equal records.
+  const ReplicaDigest& replica_digest() const { return digest_; }
   size_t outbox_size() const { return outbox_.size(); }
   /// Of them, changes that were accepted here; the rest repeats what others may publish as well.
   size_t owed_changes() const { return outbox_.changes(); }

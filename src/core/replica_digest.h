@@ -25,9 +25,11 @@ class ReplicaDigest {
   void replace(uint64_t key_hash, uint64_t old_part, uint64_t new_part) {
     buckets_[bucket_of(key_hash)] += new_part - old_part;
   }
+  /// 64 bits over all buckets; computed anew at each call.
   uint64_t root() const;
   const Buckets& buckets() const { return buckets_; }
   BucketSet differing(const Buckets& other) const;
+  bool operator==(const ReplicaDigest&) const = default;
 
   static size_t bucket_of(uint64_t key_hash) { return key_hash >> 56; }
 

@@ -396,7 +396,7 @@ void Cluster::report() {
   report_.features_withheld = static_cast<uint32_t>(
       std::popcount(core::kReadFeatures & ~registry.features_read_by_all(now)));
   report_.positions = registry.positions();
-  report_.digest = registry.replica_digest();
+  report_.digest = registry.replica_digest().root();
   report_.owed = registry.outbox_size();
   report_.peers.clear();
   for (const auto& [name, peer] : peers_.all()) {

@@ -38,9 +38,10 @@ std::string text_of(const Evidence& evidence, const OverrideFacts& facts) {
 }  // namespace
 
 void AgreementChecker::on_step(size_t node, const core::Registry& registry) {
-  const uint64_t digest = registry.replica_digest();
-  changed_ |= digest != replica_digests_[node];
-  replica_digests_[node] = digest;
+  if (registry.replica_digest() != replica_digests_[node]) {
+    changed_ = true;
+    replica_digests_[node] = registry.replica_digest();
+  }
   if (evidence_.conditions.faults_ended_ms() == kNever) return;
   if (!changed_) return;
   changed_ = false;
@@ -103,7 +104,8 @@ void AgreementChecker::finish() {
     fail(node, {},
          fmt::format("has replication digest {:x}, {} has {:x}, but they know the same "
                      "records",
-                     replica_digests_[node], evidence_.conditions.name(0), replica_digests_[0]));
+                     replica_digests_[node].root(), evidence_.conditions.name(0),
+                     replica_digests_[0].root()));
   }
 }
 

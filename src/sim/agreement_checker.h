@@ -41,7 +41,7 @@ class AgreementChecker {
   void fail(size_t node, Focus focus, std::string text);
 
   Evidence& evidence_;
-  std::vector<uint64_t> replica_digests_;
+  std::vector<core::ReplicaDigest> replica_digests_;
   bool changed_ = true;
   bool equal_ = false;
   int64_t unequal_since_ms_ = 0;

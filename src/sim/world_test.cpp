@@ -247,8 +247,8 @@ TEST_F(WorldTest, NodesShareWhatTheyAreTold) {
   EXPECT_EQ(call(instance("o-1", true), 0, core::Ack::kLogged, 200), "ok");
   EXPECT_EQ(instances(1), 1u);
   EXPECT_EQ(sink->directory.instances().size(), 1u);
-  EXPECT_EQ(world_->nodes()[0]->process()->registry().replica_digest(),
-            world_->nodes()[2]->process()->registry().replica_digest());
+  EXPECT_EQ(world_->nodes()[0]->process()->registry().replica_digest().root(),
+            world_->nodes()[2]->process()->registry().replica_digest().root());
 }
 
 TEST_F(WorldTest, WithoutTheBusLoggedAnswersAreHonest) {
