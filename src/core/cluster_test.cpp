@@ -606,6 +606,41 @@ const Transcript kTranscripts[] = {
   B: serving instances=1 sessions=0 tombstones=0 owed=0
   digests agree
 )"},
+    {"AHomeKeepsItsIdsAgainstClaimsAcceptedElsewhere", R"(
+> start A
+> start B
+> advance 3500
+> A open s1
+> A register orders/o-1 session=s1 meta=held
+  A: orders = o-1(held)
+  B: orders = o-1(held)
+> advance 100
+> A refresh s1
+> B register orders/o-1 ttl=6000 port=81 meta=stray
+  B: orders = o-1(stray)
+  B: orders = o-1(held)
+> B register orders/o-1 port=81 meta=lasting
+  B: orders = o-1(lasting)
+  B: orders = o-1(held)
+> advance 1000
+> A refresh s1
+> advance 4000
+> A refresh s1
+> advance 4000
+> A refresh s1
+> show
+  A: serving instances=1 sessions=1 tombstones=0 owed=0
+  B: serving instances=1 sessions=1 tombstones=0 owed=0
+  digests agree
+> B register orders/o-1 port=81 meta=insists insist=yes
+  B: orders = o-1(insists)
+  A: orders = o-1(insists)
+> advance 1000
+> show
+  A: serving instances=1 sessions=1 tombstones=0 owed=0
+  B: serving instances=1 sessions=1 tombstones=0 owed=0
+  digests agree
+)"},
 };
 
 INSTANTIATE_TEST_SUITE_P(Rules, Cluster, testing::ValuesIn(kTranscripts), name_of_case);

@@ -1,12 +1,13 @@
 #include "core/registration_extras.h"
 
+#include "base/check.h"
 #include "base/encoding.h"
 
 namespace callbook::core {
 namespace {
 
 // Fields, ascending, each once: (u8 tag, string bytes)*.
-enum Tag : uint8_t { kSharesPort = 1, kLapse = 2, kChecks = 3 };
+enum Tag : uint8_t { kSharesPort = 1, kLapse = 2, kChecks = 3, kInsists = 4 };
 
 std::optional<Lapse> decode_lapse(std::string_view bytes) {
   base::ByteReader reader(bytes);
@@ -38,6 +39,7 @@ std::string encode(const RegistrationExtras& extras) {
   if (extras.shares_port) put(kSharesPort, {});
   if (extras.lapse) put(kLapse, encode_lapse(*extras.lapse));
   if (!extras.checks.empty()) put(kChecks, extras.checks);
+  if (extras.insists) put(kInsists, {});
   return out;
 }
 
@@ -52,12 +54,20 @@ std::optional<RegistrationExtras> decode_extras(std::string_view bytes) {
     last = tag;
     if (tag == kSharesPort) extras.shares_port = true;
     if (tag == kChecks) extras.checks = value;
+    if (tag == kInsists) extras.insists = true;
     if (tag != kLapse) continue;
     extras.lapse = decode_lapse(value);
     if (!extras.lapse) return std::nullopt;
   }
   if (!reader.ok()) return std::nullopt;
   return extras;
+}
+
+std::string with_insistence(std::string_view extras) {
+  auto insisting = decode_extras(extras);
+  CALLBOOK_CHECK(insisting.has_value());
+  insisting->insists = true;
+  return encode(*insisting);
 }
 
 }  // namespace callbook::core

@@ -23,12 +23,15 @@ struct RegistrationExtras {
   bool shares_port = false;  ///< others may have its address and port too
   std::optional<Lapse> lapse;
   std::string checks;  ///< its CheckSet, encoded, if it has more than a CheckRule says; else empty
+  bool insists = false;  ///< without a session: took its id even from a living session
   bool operator==(const RegistrationExtras&) const = default;
 };
 
 /// As it is stored (docs/formats/records.md); empty if nothing differs from the default. Equal
 /// extras give equal bytes.
 std::string encode(const RegistrationExtras& extras);
+/// Such bytes with `insists` set. REQUIRES: decode_extras() reads them.
+std::string with_insistence(std::string_view extras);
 /// Nothing for bytes that no release could have made. Fields of later releases are passed over.
 std::optional<RegistrationExtras> decode_extras(std::string_view bytes);
 

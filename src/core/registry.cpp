@@ -226,7 +226,11 @@ Result<Reply> Registry::apply(const RegisterInstance& input, Now now, Outputs& o
   }
   if (auto status = claim_holder(input, present, now, out); !status.ok()) return status.error();
 
-  const RegistrationView body = input.registration.view();
+  RegistrationView body = input.registration.view();
+  std::string insisting;  // other nodes have to know, too
+  if (input.take_over && body.holder.kind != HolderKind::kSession) {
+    body.extras = insisting = with_insistence(body.extras);
+  }
   clock_.observe(input.after.hlc);
   const ProviderStatus* said = known == nullptr ? nullptr : known->find_status(input.key.id);
   const ProviderState before = said == nullptr ? ProviderState::kUp : said->state;
@@ -244,7 +248,7 @@ Result<Reply> Registry::apply(const RegisterInstance& input, Now now, Outputs& o
   record.stamp = stamp;
   record.cause = Cause::kRegistered;
   record.body = body;
-  const std::string sections = sections_for(input, present, stamp);
+  const std::string sections = sections_for(input, body.extras, present, stamp);
   record.sections = sections;
   if (body.holder.kind == HolderKind::kTtl) {
     record.liveness = {present.liveness.epoch + 1, stamp, node_, false, Cause::kNone, now.wall_ms};
@@ -288,10 +292,9 @@ void Registry::begin_own_life(const Instance& instance, Now now, Outputs& out) {
 
 /// The sections of the record that a registration makes. What an earlier one said besides, and what
 /// another process said of itself under this id, does not stand.
-std::string Registry::sections_for(const RegisterInstance& input, const KeyState& present,
-                                   Stamp stamp) {
+std::string Registry::sections_for(const RegisterInstance& input, std::string_view extras,
+                                   const KeyState& present, Stamp stamp) {
   std::string sections(present.sections);
-  const std::string& extras = input.registration.extras;
   if (!extras.empty() || find_section(sections, kExtrasSection)) {
     sections = with_section(sections, kExtrasSection, stamp, extras);
   }
@@ -476,7 +479,7 @@ Status Registry::claim_holder(const RegisterInstance& input, const KeyState& pre
   if (claimant != nullptr && rival.opened > claimant->opened) return superseded(input.key.id);
   // Of one that is not known here its home will say which of the two goes on.
   if (rival.state != Session::State::kOpen) return {};
-  if (!input.take_over && is_held(rival, claimant, present, input, now)) {
+  if (!input.take_over && is_held(rival, claimant, *present.body, input.registration.view(), now)) {
     return Error{
         ErrorCode::kConflict, "id",
         fmt::format("'{}' is held by a living session at {}:{} ({}); choose another id, or "
@@ -497,11 +500,10 @@ Status Registry::claim_holder(const RegisterInstance& input, const KeyState& pre
 /// session is not heard of any more, or it has the same address and port, or the same process id.
 /// That an operator has taken it out changes nothing: one that waits for the id would be listed in
 /// its place at once, and the operator's word would be over.
-bool Registry::is_held(const Session& holder, const Session* claimant, const KeyState& present,
-                       const RegisterInstance& input, Now now) const {
-  const Instance& body = *present.body;
+bool Registry::is_held(const Session& holder, const Session* claimant, const Instance& body,
+                       const RegistrationView& claim, Now now) const {
   if (holder.liveness.health != Health::kUp || !is_home(holder.liveness)) return false;
-  const bool same_place = body.is_at(input.registration.address, input.registration.port);
+  const bool same_place = body.is_at(claim.address, claim.port);
   const bool same_process = claimant != nullptr && holder.facts.is_same_process(claimant->facts);
   if (same_place || same_process || holder.moved_away) return false;
   if (is_mute(holder)) return true;

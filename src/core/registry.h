@@ -114,7 +114,7 @@ class Registry {
   struct Counters {
     uint64_t sessions_moved = 0;       ///< taken over here at their client's wish
     uint64_t sessions_superseded = 0;  ///< lost an instance to a later-opened session
-    uint64_t reasserted = 0;           ///< kept an instance against an earlier-opened one
+    uint64_t reasserted = 0;           ///< kept an id against an earlier session, or none
     uint64_t refuted = 0;
     uint64_t waited_for_session = 0;  ///< instances kept back until word of their session
     uint64_t restated = 0;            ///< gave a later stamp to what others had forgotten
@@ -188,12 +188,13 @@ class Registry {
   base::Result<Reply> apply(const RegisterInstance& input, base::Now now, Outputs& out);
   void begin_own_life(const Instance& instance, base::Now now, Outputs& out);
   base::Result<Reply> apply(const SetStatus& input, base::Now now, Outputs& out);
-  std::string sections_for(const RegisterInstance& input, const KeyState& present, Stamp stamp);
+  std::string sections_for(const RegisterInstance& input, std::string_view extras,
+                           const KeyState& present, Stamp stamp);
   bool is_same_process(const KeyState& present, const Holder& holder);
   base::Result<Reply> apply(const RefreshInstance& input, base::Now now, Outputs& out);
   base::Result<Reply> apply(const DeregisterInstance& input, base::Now now, Outputs& out);
-  bool is_held(const Session& holder, const Session* claimant, const KeyState& present,
-               const RegisterInstance& input, base::Now now) const;
+  bool is_held(const Session& holder, const Session* claimant, const Instance& body,
+               const RegistrationView& claim, base::Now now) const;
   base::Status check_capacity(const RegisterInstance& input, const Service* service,
                               const KeyState& present);
   base::Status check_outbox(Stream stream, std::string_view key);
@@ -429,6 +430,8 @@ class Registry {
               Outputs& out);
   void stamp_anew(Service& service, const Instance& body, base::Now now, Outputs& out);
   static base::Error must_resume();
+  bool keep_held(Service& service, const KeyState& present, const InstanceRecord& record,
+                 base::Now now, Outputs& out);
   bool had_been_taken(const KeyState& present, const InstanceRecord& record);
   bool merge_heard(Service& service, const KeyState& present, InstanceRecord record, base::Now now);
   void restate(const InstanceRecord& forgotten, base::Now now, Outputs& out);

@@ -163,7 +163,8 @@ bool Registry::is_old_news(const InstanceRecord& record, const KeyState& present
   if (record.kind != RegistrationKind::kBody) {
     return record.removed_wall_ms < now.wall_ms - options_.timing.tombstone_ms;
   }
-  return record.body.holder.kind == HolderKind::kTtl && is_ghost(record.liveness, record.stamp, now);
+  return record.body.holder.kind == HolderKind::kTtl &&
+         is_ghost(record.liveness, record.stamp, now);
 }
 
 void Registry::apply_record(Source source, const BusMessage& message, const InstanceRecord& record,
@@ -177,6 +178,7 @@ void Registry::apply_record(Source source, const BusMessage& message, const Inst
   Service& service = catalog_.find_or_add(record.service);
   const KeyState present = catalog_.state_of(service, record.id);
   if (reassert(service, present, record, now, out)) return;
+  if (keep_held(service, present, record, now, out)) return;
   if (refute(service, present, record, now, out)) return;
   if (merge_heard(service, present, record, now)) {
     store(*catalog_.find(record.service), record.id, out);
@@ -253,6 +255,31 @@ bool Registry::reassert(Service& service, const KeyState& present, const Instanc
   if (!is_at_home) return false;
   ++counters_.reasserted;
   stamp_anew(service, *present.body, now, out);
+  return true;
+}
+
+/// A registration without a session was accepted at a node that does not know whether the holder of
+/// the id lives. Its home does, and keeps what that node would have refused here.
+bool Registry::keep_held(Service& service, const KeyState& present, const InstanceRecord& record,
+                         Now now, Outputs& out) {
+  if (present.body == nullptr || present.holder.kind != HolderKind::kSession) return false;
+  if (record.kind != RegistrationKind::kBody || record.stamp <= present.stamp) return false;
+  if (record.body.holder.kind == HolderKind::kSession) return false;
+  const Session& holder = *sessions_.find(present.holder.session);
+  if (holder.state != Session::State::kOpen) return false;
+  const auto extras = decode_extras(record.body.extras);
+  if (extras && extras->insists) return false;
+  if (!is_held(holder, nullptr, *present.body, record.body, now)) return false;
+  ++counters_.reasserted;
+  stamp_anew(service, *present.body, now, out);
+  // Its lease and what else it says of the id stand, as with any other that is late.
+  const KeyState kept = catalog_.state_of(service, record.id);
+  if (merge_heard(service, kept, record, now)) change(service, record.id, now, out);
+  if (options_.clustered && record.body.holder.kind == HolderKind::kPersistent) {
+    // The stream of lasting records keeps the claim for ever, unless it is told.
+    owe(Stream::kLasting, key_of(service.key(), record.id), Outbox::Reason::kChange, now.mono_ms,
+        now, out);
+  }
   return true;
 }
 

@@ -68,6 +68,7 @@ INSTANTIATE_TEST_SUITE_P(
                     Regression{"ReturnedNodeAnnouncedForASupersededSession", 1097, true},
                     Regression{"StallExcusedADeregisteredOneWithALapseRule", 1025, true},
                     Regression{"LeaseOfBeforeMadeAGhostOfTheNewOne", 1212, true},
+                    Regression{"StrayClaimAtAnotherNodeTookALivingOnesId", 4003135, true},
                     // Faults of the checkers and of the model.
                     Regression{"SizeWithinAStepWasNotCounted", 800085, true},
                     Regression{"TtlOfASilencedHomeWasToBeKept", 900336},
