@@ -26,14 +26,17 @@ namespace callbook::core {
 ///   A announces | A owns   how far it is with finding out whether its name is free
 ///   start A2 name=A    a node of another's name
 ///   A open s1          as in script_test.h, at node A
-///   A register orders/o-1 session=s1|ttl=6000 [meta=…] [port=…] [insist=yes] | A deregister
-///   orders/o-1 | A resume s1 | … A isolate orders/o-1 | A weigh orders/o-1 weight=7 | A restore
-///   orders/o-1 cut A | heal A     A from and to the bus (beats included) clock A -3600000   moves
-///   A's wall clock lines              from now on nodes reach each other directly too, whether cut
-///   or not line A down|up     all that goes between A and others directly is lost kill A its
-///   memory is gone; its store stays recreate           the bus is made anew, empty advance 5000
-///   time passes, in ticks of 100 ms; all that is due is brought show               what each node
-///   holds, and whether their digests agree
+///   A register orders/o-1 session=s1|ttl=6000 [meta=…] [port=81] [insist=yes]
+///   A deregister orders/o-1 | A resume s1 | …
+///   A isolate orders/o-1 | A weigh orders/o-1 weight=7 | A restore orders/o-1
+///   cut A | heal A     A from and to the bus (beats included)
+///   clock A -3600000   moves A's wall clock
+///   lines              from now on nodes reach each other directly too, whether cut or not
+///   line A down|up     all that goes between A and others directly is lost
+///   kill A             its memory is gone; its store stays
+///   recreate           the bus is made anew, empty
+///   advance 5000       time passes, in ticks of 100 ms; all that is due is brought
+///   show               what each node holds, and whether their digests agree
 class ClusterScript {
  public:
   std::string run(std::string_view text) {
