@@ -87,7 +87,9 @@ INSTANTIATE_TEST_SUITE_P(
                     Regression{"LoweredAtTheEndWasToBeUp", 3101303, true},
                     Regression{"LateCallOfOneTakenOutHidTheLaterProcess", 3200476, true},
                     Regression{"LapsedClaimWithoutASessionWasNoReason", 3200076, true},
-                    Regression{"RemovalOfTheLastMomentWasDemandedElsewhere", 1200038, true}),
+                    Regression{"RemovalOfTheLastMomentWasDemandedElsewhere", 1200038, true},
+                    Regression{"EarlierWordOfItsHomeWasASignOfLife", 4000282, true},
+                    Regression{"DeregisteredAndWantedAgainWasToBeDown", 4003579, true}),
     [](const auto& tested) { return std::string(tested.param.name); });
 
 }  // namespace
