@@ -89,7 +89,8 @@ INSTANTIATE_TEST_SUITE_P(
                     Regression{"LapsedClaimWithoutASessionWasNoReason", 3200076, true},
                     Regression{"RemovalOfTheLastMomentWasDemandedElsewhere", 1200038, true},
                     Regression{"EarlierWordOfItsHomeWasASignOfLife", 4000282, true},
-                    Regression{"DeregisteredAndWantedAgainWasToBeDown", 4003579, true}),
+                    Regression{"DeregisteredAndWantedAgainWasToBeDown", 4003579, true},
+                    Regression{"AnswerOfTheOtherAtItsAddressWasItsOwn", 4002236, true}),
     [](const auto& tested) { return std::string(tested.param.name); });
 
 }  // namespace
