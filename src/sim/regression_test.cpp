@@ -67,6 +67,7 @@ INSTANTIATE_TEST_SUITE_P(
                     Regression{"ReturnedNodeVouchedForWhatWasRemovedElsewhere", 1020, true},
                     Regression{"ReturnedNodeAnnouncedForASupersededSession", 1097, true},
                     Regression{"StallExcusedADeregisteredOneWithALapseRule", 1025, true},
+                    Regression{"LeaseOfBeforeMadeAGhostOfTheNewOne", 1212, true},
                     Regression{"BreakerCountedTheNotReadyOnlyWhileTheyWereDown", 4000455, true},
                     Regression{"RemovalOfANotReadyOneCostNoBudget", 4003262, true},
                     // Faults of the checkers and of the model.
