@@ -169,7 +169,7 @@ void Catalog::follow_status(Service& service, std::string_view id, uint64_t vers
   const ListEntry* entry = service.list().find(id);
   if (entry == nullptr) return;
   const InstanceState state = service.state_for(entry->instance());
-  if (state == entry->state()) return;
+  if (state == entry->state()) return service.recount(*entry);  // `down` hides it
   service.set_state(id, state, Cause::kProviderStatus, version);
   touch(service);
 }
@@ -363,8 +363,7 @@ void Catalog::bury(Service& service, std::string_view id, Tombstone tombstone, u
   const std::string key(id);  // `id` may point into what is buried
   const Instance* live = service.find_live(key);
   const Instance* body = service.find_body(key);
-  const InstanceState state = live == nullptr ? InstanceState::kUp : service.state_for(*live);
-  const bool counted = live != nullptr && !is_withheld(state);
+  const bool counted = live != nullptr && !live->withheld;
   drain(service, key, 0);
   if (body != nullptr) {
     tombstone.replica_part = body->replica_part;

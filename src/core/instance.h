@@ -115,9 +115,11 @@ class Instance {
   mutable uint64_t claimed = 0;  ///< version at which its holder came to have its address and port
   mutable uint64_t replica_part = 0;    ///< what its record adds to the replication digest
   mutable uint8_t round = 0;            ///< in which round of joining it was last heard of
-  mutable bool excluded = false;        ///< an operator has taken its process out (Exclusion)
   mutable Health health = Health::kUp;  ///< of its holder
-  mutable bool answers = false;         ///< its checks fail, but by wrong answers
+  // As bits, for there is one byte left.
+  mutable bool excluded : 1 = false;  ///< an operator has taken its process out (Exclusion)
+  mutable bool answers : 1 = false;   ///< its checks fail, but by wrong answers
+  mutable bool withheld : 1 = false;  ///< in the list, but on neither side of its breakers
 
  private:
   Instance() = default;

@@ -217,6 +217,32 @@ const Transcript kTranscripts[] = {
 > advance 7000
   6100 ms: orders: p-1[down]
 )"},
+    {"ASilentOneThatIsNotReadyCountsOnNeitherSideOfTheBreaker", R"(
+> process p
+  orders: p-1
+> process q
+  orders: p-1 q-1
+> process r 3
+  orders: 5 up
+> status p-1 not_ready
+  orders: 4 up 1 not_ready
+> advance 4000
+> lose p q
+> advance 20000
+  6100 ms: orders: 3 up 1 suspect 1 not_ready
+  7600 ms: orders: 3 up 2 down
+> status p-1 up
+  orders: 3 up 2 down
+> advance 2000
+  600 ms: orders: 3 up 2 protected
+> status p-1 not_ready
+  orders: 3 up 1 protected 1 not_ready
+> advance 20000
+  100 ms: orders: 3 up 2 down
+  15600 ms: ended probe_timed_out instances=1
+  15600 ms: ended probe_timed_out instances=1
+  15600 ms: orders: r-1 r-2 r-3
+)"},
 };
 
 INSTANTIATE_TEST_SUITE_P(Rules, LifeRules, testing::ValuesIn(kTranscripts), name_of_case);

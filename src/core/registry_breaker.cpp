@@ -19,7 +19,7 @@ void Registry::for_each_group(LeaseOwner owner, Visit visit) {
   for_each_instance(owner, SIZE_MAX, [&](const Instance& instance) {
     Service& service = *catalog_.at(instance.service);
     if (service.find_live(instance.id()) != &instance) return;
-    if (is_withheld(service.state_for(instance))) return;
+    if (instance.withheld) return;
     const PackedBody body(instance.packed(), catalog_.interner());
     service.breaker().for_each_of(body.zone(), [&](std::string_view zone, BreakerGroup& group) {
       visit(service, zone, group);

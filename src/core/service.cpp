@@ -161,14 +161,13 @@ void Service::set_drain(std::string_view id, int64_t until_wall_ms) {
   if (drains_->empty()) drains_.reset();
 }
 
-InstanceState Service::state_for(const Instance& instance) const {
+InstanceState Service::state_if(const Instance& instance, InstanceState seen) const {
   const Override* said = find_override(instance.id());
   if (said != nullptr && said->set && said->out_of_service) {
     if (!said->exclusion) return InstanceState::kOutOfService;
     if (instance.excluded) return InstanceState::kDraining;  // and behind that not listed at all
   }
   if (drain_until_wall_ms(instance.id()) != 0) return InstanceState::kDraining;
-  const InstanceState seen = state_of(instance.health);
   if (!statuses_ || seen == InstanceState::kDown) return seen;
   const ProviderStatus* own = find_status(instance.id());
   return own == nullptr ? seen : state_of(own->state, seen);
@@ -187,16 +186,25 @@ bool Service::set_health(const Instance& instance, Health health, Cause cause, u
   return true;
 }
 
-/// What the breaker counts: all but those that are not meant to be called, or surely can't be.
+void Service::recount(const ListEntry& entry) {
+  count(entry, false);
+  count(entry, true);
+}
+
+/// What the breaker counts: all but those that are not meant to be called, or surely can't be. What
+/// is said of an instance counts though `down` hides it: an instance that counted only while it is
+/// down would trip the breaker that, by protecting it, makes it uncounted, and so on.
 void Service::count(const ListEntry& entry, bool in) {
   if (entry.state() == InstanceState::kUp) up_ += in ? 1 : -1;
-  if (is_withheld(entry.state())) return;
-  const Health health = entry.instance().health;
+  const Instance& instance = entry.instance();
+  if (in) instance.withheld = is_withheld(state_if(instance, InstanceState::kUp));
+  if (instance.withheld) return;
+  const Health health = instance.health;
   meant_ += in ? 1 : -1;
   if (fails(health)) failing_ += in ? 1 : -1;
   if (health == Health::kRefused) return;
-  const bool silent = is_unreachable(health) && !entry.instance().answers;
-  const PackedBody body(entry.instance().packed(), interner_);
+  const bool silent = is_unreachable(health) && !instance.answers;
+  const PackedBody body(instance.packed(), interner_);
   if (in) {
     breaker_.add(body.zone(), silent);
   } else {
@@ -207,7 +215,7 @@ void Service::count(const ListEntry& entry, bool in) {
 bool Service::all_fail_if(const Instance& one) const {
   constexpr uint32_t kLeast = 3;
   const ListEntry* entry = list_.find(one.id());
-  const bool meant = entry != nullptr && &entry->instance() == &one && !is_withheld(entry->state());
+  const bool meant = entry != nullptr && &entry->instance() == &one && !one.withheld;
   if (!meant || meant_ < kLeast) return false;
   return failing_ + (fails(one.health) ? 0 : 1) == meant_;
 }

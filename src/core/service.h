@@ -111,6 +111,8 @@ class Service {
   /// One that says nothing but `up` is dropped. Returns whether that changes something.
   bool put_status(std::string_view id, ProviderStatus status);
   void drop_status(std::string_view id) { put_status(id, {}); }
+  /// Counts an instance of the list by what is said of it now, though its state stays.
+  void recount(const ListEntry& entry);
   /// An instance in the list that is about to leave: when, by the wall clock of who said so; 0 for
   /// others.
   int64_t drain_until_wall_ms(std::string_view id) const;
@@ -122,7 +124,9 @@ class Service {
   /// the list fails.
   bool all_fail_if(const Instance& one) const;
   /// The state that an instance has, or would have, in the list.
-  InstanceState state_for(const Instance& instance) const;
+  InstanceState state_for(const Instance& instance) const {
+    return state_if(instance, state_of(instance.health));
+  }
   uint32_t weight_for(std::string_view id, uint32_t registered) const;
 
   /// Nothing is known of any instance: the service may be forgotten.
@@ -145,6 +149,8 @@ class Service {
   Overrides& mutable_overrides();
   void take_from_list(std::string_view id);
   void forget_withdrawn(std::string_view id);
+  /// The state of an instance of which this is seen.
+  InstanceState state_if(const Instance& instance, InstanceState seen) const;
   void count(const ListEntry& entry, bool in);
   void forget_tombstone(std::string_view id);
 
@@ -167,7 +173,7 @@ class Service {
   uint64_t digest_ = 0;
   uint64_t version_ = 0;
   uint32_t up_ = 0;       ///< of the list
-  uint32_t meant_ = 0;    ///< of the list, those that are meant to be called (is_withheld)
+  uint32_t meant_ = 0;    ///< of the list, those that are meant to be called, reached or not
   uint32_t failing_ = 0;  ///< of these, those that are down, or protected
   bool changed_ = false;
   bool recording_;

@@ -81,7 +81,9 @@ const core::Liveness* BreakerChecker::liveness_of(size_t node, KeyIndex key) con
 bool BreakerChecker::counts(size_t node, KeyIndex key) const {
   if (evidence_.truth.key(key).lapse) return false;  // where it is exact: LapseChecker
   const auto listed = evidence_.listings.find(node, key);
-  if (!listed || is_isolated(*listed)) return false;
+  if (!listed || is_isolated(*listed) || evidence_.records.key(node, key).withheld) return false;
+  // An operator's word may come with the removal, before any list has shown it.
+  if (evidence_.records.override_of(node, key).out_of_service) return false;
   const core::Liveness* liveness = liveness_of(node, key);
   return liveness == nullptr || liveness->health != core::Health::kRefused;
 }
@@ -235,7 +237,7 @@ void BreakerChecker::on_record(const RecordChange& change) {
   Removal removal;
   removal.session = change.session;
   removal.key = change.key;
-  if (!of_session) removal.keys.push_back(change.key);
+  if (!of_session && !change.key_before.withheld) removal.keys.push_back(change.key);
   if (of_session) {
     for (const KeyIndex key : evidence_.truth.session(change.session).keys) {
       const KeyFacts& facts = evidence_.records.key(change.node, key);

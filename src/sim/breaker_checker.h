@@ -15,7 +15,8 @@ namespace callbook::sim {
 /// node has published, with a model of its own of what a breaker counts.
 ///
 /// Of each service as a whole, and of each zone of it, at each node:
-/// - Counted are instances that are not out of service, draining, or refused.
+/// - Counted are instances that are not out of service, draining, or refused, and of which their
+///   provider says nothing but that they are up; also while they are down.
 /// - Within a minute no more leave as `probe_timed_out`, whoever says so, than 10 % (rounded up) of
 ///   the largest count within the last hour; and while they leave at least half of that remains.
 ///   The last one to leave is judged at the node that removes it: others may remove at the same
@@ -28,7 +29,8 @@ namespace callbook::sim {
 ///
 /// Allowances: the hour is between one and two periods of breaker_period_ms; both ends are tried,
 /// and what either allows is allowed. A list is published after a batch of steps; what
-/// has begun to count since counts for the half that remains. A node that was started anew may have
+/// has begun to count since counts for the half that remains, and what an operator or its provider
+/// no longer wants to be called has ceased to count. A node that was started anew may have
 /// forgotten it. Where the node's clock has been stepped, which the hold is measured by, the hold
 /// counts as over.
 class BreakerChecker {

@@ -6,6 +6,8 @@
 #include <fmt/format.h>
 
 #include "core/flat_list.h"
+#include "core/provider_status.h"
+#include "core/sections.h"
 #include "sim/number.h"
 
 namespace callbook::sim {
@@ -15,6 +17,14 @@ constexpr size_t kDumpedAtOnce = 4'096;
 const KeyFacts kNoKeyFacts;
 const SessionFacts kNoSessionFacts;
 const OverrideFacts kNoOverrideFacts;
+
+/// What is said of an instance counts while the session that held it then holds it.
+bool is_withheld(const core::InstanceRecord& record) {
+  const auto section = core::find_section(record.sections, core::kStatusSection);
+  const auto said = section ? core::decode_status(section->bytes) : std::nullopt;
+  return said && said->session == record.body.holder.session &&
+         said->status.state != core::ProviderState::kUp;
+}
 
 }  // namespace
 
@@ -98,8 +108,11 @@ void KnownRecords::take_override(size_t index, const core::OverrideRecord& recor
   if (!key) return;
   auto& overrides = nodes_[index].overrides;
   if (overrides.size() <= *key) overrides.resize(truth_.key_count());
-  const OverrideFacts facts =
-      erased ? OverrideFacts() : OverrideFacts{true, record.set, record.stamp};
+  OverrideFacts facts;
+  if (!erased) {
+    const bool excludes = core::find_section(record.sections, core::kExclusionSection).has_value();
+    facts = {true, record.set, record.stamp, record.set && record.out_of_service && !excludes};
+  }
   override_changes_.push_back(
       {index, *key, std::exchange(overrides[*key], facts), facts, from_dump});
 }
@@ -124,6 +137,7 @@ void KnownRecords::take_instance(size_t index, const core::InstanceRecord& recor
       facts.address = record.body.address;
       facts.port = record.body.port;
       facts.zone = record.body.zone;
+      facts.withheld = is_withheld(record);
     }
   }
   auto& keys = nodes_[index].keys;

@@ -29,6 +29,8 @@ struct KeyFacts {
   std::string address;      ///< of a body, as the next two
   uint16_t port = 0;
   std::string zone;
+  /// Of a body: its holder has said that it is something else than up.
+  bool withheld = false;
 };
 
 /// What a node's last record of a session says.
@@ -44,6 +46,7 @@ struct OverrideFacts {
   bool known = false;
   bool set = false;
   core::Stamp stamp;
+  bool out_of_service = false;  ///< whichever process has it: no exclusion of one
 };
 
 /// A change of that which a node wrote.

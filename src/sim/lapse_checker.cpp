@@ -71,7 +71,9 @@ void LapseChecker::on_record(const RecordChange& change, const Step& step) {
   const core::Liveness& after = facts.liveness;
   if (before.epoch == after.epoch && before.stamp == after.stamp) return;
   if (evidence_.conditions.node_of(after.home) != change.node) return;
-  if (before.epoch != after.epoch && !after.ended && !change.from_dump) {
+  const bool lived_here =
+      before.epoch > 0 && !before.ended && evidence_.conditions.node_of(before.home) == change.node;
+  if (before.epoch != after.epoch && !after.ended && !change.from_dump && !lived_here) {
     nodes_[change.node].came_ms[change.key] = evidence_.now_ms();
   }
   core::Liveness& newest = newest_[change.key];
@@ -185,7 +187,9 @@ void LapseChecker::judge_dead(const TrueProcess& process, KeyIndex key) {
   size_t home = evidence_.node_count();
   for (size_t node = 0; node < evidence_.node_count(); ++node) {
     const KeyFacts& facts = evidence_.records.key(node, key);
-    const bool open = facts.known && facts.liveness.epoch > 0 && !facts.liveness.ended &&
+    // What it deregistered, and wanted again as it died, is nowhere to be missed.
+    const bool open = facts.known && facts.kind == core::RegistrationKind::kBody &&
+                      facts.liveness.epoch > 0 && !facts.liveness.ended &&
                       evidence_.conditions.node_of(facts.liveness.home) == node;
     if (!open || !evidence_.conditions.running(node)) continue;
     if (home < evidence_.node_count()) return;

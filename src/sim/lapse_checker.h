@@ -14,7 +14,8 @@ namespace callbook::sim {
 /// follows it exactly.
 ///
 /// By what its home was given, where silence is counted from the last heartbeat or registration
-/// that it accepted, from when it became the home, or from when the node began to answer:
+/// that it accepted, from when it became the home (a later word that it has been is no such time),
+/// or from when the node began to answer:
 /// - It is down for silence no earlier than `down_after_ms` (at least its TTL), and removed no
 ///   earlier than `remove_after_ms`; with 0 never. One that was refused is removed no earlier.
 /// - No breaker holds it: it is never protected, and never removed for what probes or their absence

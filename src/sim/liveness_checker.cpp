@@ -290,6 +290,8 @@ void LivenessChecker::conclude(size_t index, const Round& round) {
   Case& known = case_of(index, owner);
   const int64_t now_ms = evidence_.now_ms();
   Outcome outcome = Outcome::kNothing;
+  // By the time that it is removed the one that is up may have gone elsewhere.
+  if (round.answered > 0 && round.perhaps_of_one_up) known.shared = true;
   if (round.answered > 0) {
     outcome = Outcome::kAnswered;
     known.silent_rounds = 0;
@@ -329,6 +331,7 @@ void LivenessChecker::begin_rounds(size_t index, const std::vector<core::Probe>&
       const Health health = liveness_of(index, owner).health;
       return health == Health::kUp || (health == Health::kSuspect && case_of(index, owner).lowered);
     };
+    bool of_one_up = false;
     if (!std::all_of(asked.begin(), asked.end(), is_up)) {
       // Only consumers' reports have one probed that is up: most likely it is the other, which is
       // judged by what comes of it. Which of the two was asked does not show, so nothing is
@@ -338,9 +341,10 @@ void LivenessChecker::begin_rounds(size_t index, const std::vector<core::Probe>&
         Case& known = case_of(index, owner);
         known.shared = known.maybe_reported = true;
       }
-      std::erase_if(asked, is_up);
+      of_one_up = std::erase_if(asked, is_up) > 0;
     }
     Round& round = node.rounds[probe.ticket];
+    round.perhaps_of_one_up |= of_one_up;
     ++round.outstanding;
     for (const Owner owner : asked) {
       auto& owners = round.owners;

@@ -40,8 +40,9 @@ namespace callbook::sim {
 /// down or protected in time, and removed silent_removal_ms later unless the breaker holds it.
 ///
 /// Allowances: rounds are told apart by the addresses that they ask. Where two owners have the
-/// same, nothing is concluded of either; nor of one whose instances changed meanwhile. Those with a
-/// lapse rule of their own are LapseChecker's.
+/// same, nothing is concluded of either; nor of one whose instances changed meanwhile; nor, where
+/// the other is up, of one for which a round was answered that may have been of the other. Those
+/// with a lapse rule of their own are LapseChecker's.
 class LivenessChecker {
  public:
   LivenessChecker(Evidence& evidence, const BreakerChecker& breakers)
@@ -95,6 +96,7 @@ class LivenessChecker {
   };
   struct Round {
     std::vector<Owner> owners;
+    bool perhaps_of_one_up = false;  ///< which consumers reported, and which is none of `owners`
     uint32_t outstanding = 0;
     uint32_t answered = 0;
     uint32_t refused = 0;

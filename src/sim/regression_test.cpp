@@ -69,6 +69,8 @@ INSTANTIATE_TEST_SUITE_P(
                     Regression{"StallExcusedADeregisteredOneWithALapseRule", 1025, true},
                     Regression{"LeaseOfBeforeMadeAGhostOfTheNewOne", 1212, true},
                     Regression{"StrayClaimAtAnotherNodeTookALivingOnesId", 4003135, true},
+                    Regression{"BreakerCountedTheNotReadyOnlyWhileTheyWereDown", 4000455, true},
+                    Regression{"RemovalOfANotReadyOneCostNoBudget", 4003262, true},
                     // Faults of the checkers and of the model.
                     Regression{"SizeWithinAStepWasNotCounted", 800085, true},
                     Regression{"TtlOfASilencedHomeWasToBeKept", 900336},
@@ -87,7 +89,10 @@ INSTANTIATE_TEST_SUITE_P(
                     Regression{"LoweredAtTheEndWasToBeUp", 3101303, true},
                     Regression{"LateCallOfOneTakenOutHidTheLaterProcess", 3200476, true},
                     Regression{"LapsedClaimWithoutASessionWasNoReason", 3200076, true},
-                    Regression{"RemovalOfTheLastMomentWasDemandedElsewhere", 1200038, true}),
+                    Regression{"RemovalOfTheLastMomentWasDemandedElsewhere", 1200038, true},
+                    Regression{"EarlierWordOfItsHomeWasASignOfLife", 4000282, true},
+                    Regression{"DeregisteredAndWantedAgainWasToBeDown", 4003579, true},
+                    Regression{"AnswerOfTheOtherAtItsAddressWasItsOwn", 4002236, true}),
     [](const auto& tested) { return std::string(tested.param.name); });
 
 }  // namespace
