@@ -67,6 +67,8 @@ INSTANTIATE_TEST_SUITE_P(
                     Regression{"ReturnedNodeVouchedForWhatWasRemovedElsewhere", 1020, true},
                     Regression{"ReturnedNodeAnnouncedForASupersededSession", 1097, true},
                     Regression{"StallExcusedADeregisteredOneWithALapseRule", 1025, true},
+                    Regression{"ReturnedNodeTookItselfForTheHomeAllAlong", 4001030, true},
+                    Regression{"SuspicionAtTheNewHomeWasRefuted", 4001071, true},
                     // Faults of the checkers and of the model.
                     Regression{"SizeWithinAStepWasNotCounted", 800085, true},
                     Regression{"TtlOfASilencedHomeWasToBeKept", 900336},
