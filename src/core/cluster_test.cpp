@@ -122,6 +122,31 @@ const Transcript kTranscripts[] = {
   B: serving instances=1 sessions=2 tombstones=0 owed=0
   digests agree
 )"},
+    {"AProcessWhoseIdALaterOneTookAndLeftIsToldToStop", R"(
+> start A
+> start B
+> advance 3500
+> A open s1
+> A register orders/o-1 session=s1 meta=old
+  A: orders = o-1(old)
+  B: orders = o-1(old)
+> cut A
+> B open s2
+> B register orders/o-1 session=s2 meta=new
+  B: orders = o-1(new)
+> B close s2
+  B: orders = [session_closed]
+> recreate
+> heal A
+> advance 1000
+  A: orders = [session_closed]
+> A refresh s1
+  refused superseded
+> show
+  A: serving instances=0 sessions=1 tombstones=1 owed=0
+  B: serving instances=0 sessions=1 tombstones=1 owed=0
+  digests agree
+)"},
     {"ANodeThatWasApartVouchesOnlyForWhatWasRegisteredSinceItsClientCameBack", R"(
 > start A
 > start B
