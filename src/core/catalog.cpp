@@ -223,8 +223,7 @@ bool Catalog::merge_facets(Service& service, const KeyState& present, const Inst
     if (by_liveness) {
       // The latest word of its end counts, not the first that happened to arrive.
       tombstone.cause = liveness.cause;
-      tombstone.removed_wall_ms =
-          liveness.epoch != 0 ? static_cast<int64_t>(liveness.stamp.hlc >> 16) : now.wall_ms;
+      tombstone.removed_wall_ms = liveness.epoch != 0 ? liveness.stamp.wall_ms() : now.wall_ms;
     }
     bury(service, record.id, tombstone, version);
     return true;
@@ -273,7 +272,7 @@ Tombstone Catalog::forgotten(const Holder& holder, const Liveness& liveness) {
     tombstone.removed_wall_ms = session.ended_wall_ms;
   } else {
     tombstone.cause = liveness.cause;
-    tombstone.removed_wall_ms = static_cast<int64_t>(liveness.stamp.hlc >> 16);
+    tombstone.removed_wall_ms = liveness.stamp.wall_ms();
   }
   return tombstone;
 }

@@ -626,6 +626,41 @@ const Transcript kTranscripts[] = {
   B: serving instances=1 sessions=2 tombstones=0 owed=0
   digests agree
 )"},
+    {"ALeaseRememberedFromBeforeIsNotTheNewOnes", R"(
+> start A
+> start B
+> advance 3500
+> A register orders/o-1 ttl=6000 meta=old
+  A: orders = o-1(old)
+  B: orders = o-1(old)
+> advance 6500
+  A: orders = [session_expired]
+  B: orders = [session_expired]
+> A register orders/o-1 ttl=3600000 meta=back
+  A: orders = o-1(back)
+  B: orders = o-1(back)
+> advance 3500000
+> A deregister orders/o-1
+  A: orders = [deregistered]
+  B: orders = [deregistered]
+> advance 36100000
+> clock A 50400000
+> clock B 50000000
+> advance 2000
+  A: forgotten
+> show
+  A: serving instances=0 sessions=0 tombstones=0 owed=0
+  B: serving instances=0 sessions=0 tombstones=1 owed=0
+  digests differ
+> A register orders/o-1 ttl=6000 meta=new
+  A: orders = o-1(new)
+  B: orders = o-1(new)
+> advance 2000
+> show
+  A: serving instances=1 sessions=0 tombstones=0 owed=0
+  B: serving instances=1 sessions=0 tombstones=0 owed=0
+  digests agree
+)"},
 };
 
 INSTANTIATE_TEST_SUITE_P(Rules, Cluster, testing::ValuesIn(kTranscripts), name_of_case);

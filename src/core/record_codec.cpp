@@ -76,7 +76,7 @@ Liveness get_liveness(ByteReader& reader, uint8_t format) {
   liveness.cause = get_cause(reader);
   // Of a record without it the best guess is when its home last changed it.
   liveness.announced_wall_ms =
-      static_cast<int64_t>(format == kFirstFormat ? liveness.stamp.hlc >> 16 : reader.varint());
+      format == kFirstFormat ? liveness.stamp.wall_ms() : static_cast<int64_t>(reader.varint());
   return liveness;
 }
 

@@ -337,6 +337,7 @@ class Registry {
   bool is_heir(const Liveness& liveness, uint64_t key_hash, base::Now now) const;
   bool may_drop_ghosts(base::Now now) const;
   bool is_ghost(const Liveness& liveness, base::Now now) const;
+  bool is_ghost(const Liveness& ttl, const Stamp& registered, base::Now now) const;
   void announce_session(const Session& session, base::Now now, Outputs& out);
   void erase_session(Session& session, Outputs& out);
   void erase_instance(Service& service, std::string_view id, Outputs& out);

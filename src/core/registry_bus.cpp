@@ -163,7 +163,7 @@ bool Registry::is_old_news(const InstanceRecord& record, const KeyState& present
   if (record.kind != RegistrationKind::kBody) {
     return record.removed_wall_ms < now.wall_ms - options_.timing.tombstone_ms;
   }
-  return record.body.holder.kind == HolderKind::kTtl && is_ghost(record.liveness, now);
+  return record.body.holder.kind == HolderKind::kTtl && is_ghost(record.liveness, record.stamp, now);
 }
 
 void Registry::apply_record(Source source, const BusMessage& message, const InstanceRecord& record,

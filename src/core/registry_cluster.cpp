@@ -344,22 +344,22 @@ bool Registry::is_owed_for_too_long(const Outbox::Entry& entry, Now now) {
 int64_t Registry::said_wall_ms(std::string_view key) {
   const auto name = decode_record(key, {});
   CALLBOOK_CHECK(name.ok());
-  uint64_t hlc = 0;
+  Stamp stamp;
   if (const auto* session = std::get_if<SessionRecord>(&*name)) {
     const Session* known = sessions_.find(session->id);
-    if (known != nullptr) hlc = known->liveness.stamp.hlc;
+    if (known != nullptr) stamp = known->liveness.stamp;
   } else if (const auto* instance = std::get_if<InstanceRecord>(&*name)) {
     const Service* service = catalog_.find(instance->service);
     if (service != nullptr) {
       const KeyState state = catalog_.state_of(*service, instance->id);
-      hlc = std::max(state.stamp.hlc, state.liveness.stamp.hlc);
+      stamp = std::max(state.stamp, state.liveness.stamp);
     }
   } else if (const auto* said = std::get_if<OverrideRecord>(&*name)) {
     const Service* service = catalog_.find(said->service);
     const Override* known = service == nullptr ? nullptr : service->find_override(said->id);
-    if (known != nullptr) hlc = known->stamp.hlc;
+    if (known != nullptr) stamp = known->stamp;
   }
-  return static_cast<int64_t>(hlc >> 16);
+  return stamp.wall_ms();
 }
 
 /// Drops what neither another node nor a client here has spoken of since the node was out of touch
@@ -533,7 +533,7 @@ bool Registry::is_worth_announcing(const InstanceRecord& record, Now now, bool& 
   }
   if (record.body.holder.kind == HolderKind::kTtl) {
     is_author |= is_home(record.liveness);
-    return !is_ghost(record.liveness, now);
+    return !is_ghost(record.liveness, record.stamp, now);
   }
   if (record.body.holder.kind == HolderKind::kPersistent) return true;
   const Session* session = sessions_.find(record.body.holder.session);

@@ -143,6 +143,12 @@ bool Registry::is_ghost(const Liveness& liveness, Now now) const {
   return now.wall_ms - liveness.announced_wall_ms > options_.timing.record_age_ms;
 }
 
+/// An own TTL's registration may be new where the lease that this node remembers of one before it
+/// is old: its home had forgotten that, and began to count its epochs anew.
+bool Registry::is_ghost(const Liveness& ttl, const Stamp& registered, Now now) const {
+  return is_ghost(ttl, now) && now.wall_ms - registered.wall_ms() > options_.timing.record_age_ms;
+}
+
 bool Registry::may_drop_ghosts(Now now) const {
   // Its home must have had the time to announce it once more while this node listened.
   if (contact_since_ms_ == 0 || !bus_connected_) return false;
@@ -234,7 +240,7 @@ void Registry::tend_ttl(const Instance& instance, const Liveness& liveness, Now 
     if (!bus_connected_ || !due_again(liveness, key_hash, now)) return;
     ++counters_.announced_again;
     owe(Stream::kTied, key_of(service.key(), id), Outbox::Reason::kRepeat, now.mono_ms, now, out);
-  } else if (is_ghost(liveness, now) && may_drop_ghosts(now)) {
+  } else if (is_ghost(liveness, instance.stamp, now) && may_drop_ghosts(now)) {
     ++counters_.ghosts_dropped;
     erase_instance(service, id, out);
   } else if (!is_doubtful(instance.round) && is_heir(liveness, key_hash, now)) {

@@ -15,6 +15,9 @@ struct Stamp {
   uint64_t hlc = 0;
   NodeId node = 0;
 
+  /// What its writer's clock said, or one that it had heard of and that was ahead.
+  int64_t wall_ms() const { return static_cast<int64_t>(hlc >> 16); }
+
   auto operator<=>(const Stamp&) const = default;
 };
 

@@ -85,7 +85,7 @@ std::string Evidence::text_of(KeyIndex key) const {
 }
 
 std::string Evidence::text_of(core::Stamp stamp) const {
-  return fmt::format("{}.{}@{:x}", stamp.hlc >> 16, stamp.hlc & 0xFFFF, stamp.node);
+  return fmt::format("{}.{}@{:x}", stamp.wall_ms(), stamp.hlc & 0xFFFF, stamp.node);
 }
 
 Focus Evidence::focus_on(KeyIndex key) const {

@@ -70,6 +70,7 @@ INSTANTIATE_TEST_SUITE_P(
                     Regression{"ReturnedNodeTookItselfForTheHomeAllAlong", 4001030, true},
                     Regression{"SuspicionAtTheNewHomeWasRefuted", 4001071, true},
                     Regression{"RestartedHomeListedWhatALaterProcessTookAndLeft", 4000066, true},
+                    Regression{"LeaseOfBeforeMadeAGhostOfTheNewOne", 1212, true},
                     // Faults of the checkers and of the model.
                     Regression{"SizeWithinAStepWasNotCounted", 800085, true},
                     Regression{"TtlOfASilencedHomeWasToBeKept", 900336},

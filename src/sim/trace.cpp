@@ -58,7 +58,7 @@ std::string Trace::text_of(const TraceLine& line) const {
   }
   if (line.epoch != 0) text += fmt::format(" epoch {}", line.epoch);
   if (line.stamp != core::Stamp{}) {
-    text += fmt::format(" stamp {}.{}@{:x}", line.stamp.hlc >> 16, line.stamp.hlc & 0xFFFF,
+    text += fmt::format(" stamp {}.{}@{:x}", line.stamp.wall_ms(), line.stamp.hlc & 0xFFFF,
                         line.stamp.node);
   }
   if (!line.detail.empty()) text.append(" (").append(line.detail).append(")");
