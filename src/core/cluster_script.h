@@ -28,6 +28,7 @@ namespace callbook::core {
 ///   A open s1          as in script_test.h, at node A
 ///   A register orders/o-1 session=s1|ttl=6000 [meta=…] [port=81] [insist=yes]
 ///   A deregister orders/o-1 | A resume s1 | …
+///   A refresh s1 [epoch=2]   resume and attach likewise
 ///   A isolate orders/o-1 | A weigh orders/o-1 weight=7 | A restore orders/o-1
 ///   cut A | heal A     A from and to the bus (beats included)
 ///   clock A -3600000   moves A's wall clock
@@ -180,9 +181,11 @@ class ClusterScript {
       named[pair.substr(0, pair.find('='))] = pair.substr(pair.find('=') + 1);
     }
     if (verb == "open") return step(node, OpenSession{session(what), 0, what});
-    if (verb == "resume") return step(node, ResumeSession{session(what), 0});
-    if (verb == "refresh") return step(node, RefreshSession{session(what)});
-    if (verb == "attach") return step(node, AttachSession{session(what)});
+    const auto epoch =
+        named.contains("epoch") ? static_cast<uint32_t>(std::stoul(named["epoch"])) : 0;
+    if (verb == "resume") return step(node, ResumeSession{session(what), epoch});
+    if (verb == "refresh") return step(node, RefreshSession{session(what), epoch});
+    if (verb == "attach") return step(node, AttachSession{session(what), epoch});
     if (verb == "close") return step(node, CloseSession{session(what)});
     if (verb == "announces") return step(node, ClaimName{ClaimName::Stage::kAnnouncing});
     if (verb == "owns") return step(node, ClaimName{ClaimName::Stage::kOwned});
@@ -370,8 +373,8 @@ class ClusterScript {
 
   void give_snapshot(Node& taker, std::string& out) {
     for (auto& [name, giver] : nodes_) {
-      if (!giver.registry || !giver.connected || giver.registry->phase() != Phase::kServing)
-        continue;
+      if (&giver == &taker || !giver.registry || !giver.connected) continue;
+      if (giver.registry->phase() != Phase::kServing) continue;
       RecordBatch batch;
       Registry::DumpCursor cursor;
       const BusPositions positions = giver.registry->positions();

@@ -122,6 +122,61 @@ const Transcript kTranscripts[] = {
   B: serving instances=1 sessions=2 tombstones=0 owed=0
   digests agree
 )"},
+    {"AProcessWhoseIdALaterOneTookAndLeftIsToldToStop", R"(
+> start A
+> start B
+> advance 3500
+> A open s1
+> A register orders/o-1 session=s1 meta=old
+  A: orders = o-1(old)
+  B: orders = o-1(old)
+> cut A
+> B open s2
+> B register orders/o-1 session=s2 meta=new
+  B: orders = o-1(new)
+> B close s2
+  B: orders = [session_closed]
+> recreate
+> heal A
+> advance 1000
+  A: orders = [session_closed]
+> A refresh s1
+  refused superseded
+> show
+  A: serving instances=0 sessions=1 tombstones=1 owed=0
+  B: serving instances=0 sessions=1 tombstones=1 owed=0
+  digests agree
+)"},
+    {"ANodeThatWasApartVouchesOnlyForWhatWasRegisteredSinceItsClientCameBack", R"(
+> start A
+> start B
+> advance 3500
+> A open s
+> A register orders/o-1 session=s
+  A: orders = o-1
+  B: orders = o-1
+> A register orders/o-2 session=s
+  A: orders = o-1 o-2
+  B: orders = o-1 o-2
+> cut A
+> B resume s epoch=1
+> B deregister orders/o-2
+  B: orders = o-1
+> A resume s epoch=2
+> A register orders/o-1 session=s
+> A attach s epoch=3
+> clock A 172800000
+> clock B 172800000
+> advance 1000
+> recreate
+> heal A
+> advance 61000
+  A: orders = o-1
+> show
+  A: serving instances=1 sessions=1 tombstones=0 owed=0
+  B: serving instances=1 sessions=1 tombstones=0 owed=0
+  digests agree
+)"},
     {"AHomeRefutesWhatItKnowsToBeWrong", R"(
 > start A
 > start B

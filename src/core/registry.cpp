@@ -18,10 +18,6 @@ using base::Now;
 using base::Result;
 using base::Status;
 
-/// How far the epoch that a client brings may be above the one that is known here. A client that
-/// resumes a hundred times a second for a day stays below it.
-constexpr uint32_t kMaxEpochLead = 10'000'000;
-
 Error no_session() {
   return {ErrorCode::kNotFound, "session", "is not known; open a new one and register again",
           std::nullopt};
@@ -127,13 +123,10 @@ Result<Reply> Registry::apply(const ResumeSession& input, Now now, Outputs& out)
   auto session = open_session(input.id);
   if (!session.ok()) return session.error();
   Session& resumed = **session;
-  if (input.epoch > resumed.liveness.epoch + kMaxEpochLead) {
-    return base::invalid("epoch", "is not one that this session can have had");
-  }
-  if (!is_home(resumed.liveness) || input.epoch > resumed.liveness.epoch) {
+  if (auto status = check_epoch(resumed, input.epoch); !status.ok()) return status.error();
+  if (comes_home(resumed, input.epoch)) {
     if (auto status = check_outbox(input.id); !status.ok()) return status.error();
-    take_session(resumed, input.epoch, Cause::kNone, now, out);
-    ++counters_.sessions_moved;
+    call_home(resumed, input.epoch, now, out);
   }
   resumed.lacks_registrations = false;  // whoever resumes registers anew
   take_speech(resumed, input.speaks, now, out);

@@ -360,6 +360,9 @@ class Registry {
   bool has_evidence(const Session& session, base::Now now) const;
   bool stood_still(base::Now now) const;
   void note_life(Session& session, base::Now now) const;
+  static base::Status check_epoch(const Session& session, uint32_t epoch);
+  bool comes_home(const Session& session, uint32_t epoch) const;
+  void call_home(Session& session, uint32_t epoch, base::Now now, Outputs& out);
   base::Status bring_home(Session& session, uint32_t epoch, base::Now now, Outputs& out);
   void note_local(Service& service, std::string_view id);
   void supersede(Session& rival, std::string_view instance, base::Now now, Outputs& out);

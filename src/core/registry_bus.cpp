@@ -196,7 +196,6 @@ void Registry::apply_record(Source source, const BusMessage& message, const Inst
 }
 
 /// Whether what is over was a later process's: the registration here had lost its id to it before.
-/// The home of the one here knows that better, and decides for itself.
 bool Registry::had_been_taken(const KeyState& present, const InstanceRecord& record) {
   const Holder& later = record.body.holder;
   if (present.holder.kind != HolderKind::kSession || later.kind != HolderKind::kSession) {
@@ -205,7 +204,7 @@ bool Registry::had_been_taken(const KeyState& present, const InstanceRecord& rec
   const Session* own = sessions_.find(present.holder.session);
   const Session* rival = sessions_.find(later.session);
   if (own == nullptr || rival == nullptr || rival->state == Session::State::kUnknown) return false;
-  return !is_home(own->liveness) && rival->opened > own->opened;
+  return rival->opened > own->opened;
 }
 
 /// Merges what was heard; returns whether anything changed.
@@ -218,7 +217,7 @@ bool Registry::merge_heard(Service& service, const KeyState& present, InstanceRe
   return catalog_.merge(service, present, record, version_ + 1, now);
 }
 
-/// Two sessions claim one instance (or the other has claimed it and deregistered it since), and the
+/// Two sessions claim one instance (or the other has claimed it, and has left it since), and the
 /// record that wins by its stamp is the one of the session that was opened earlier: the later
 /// process is told to go on, so its registration takes a later stamp. If the other was opened
 /// later, the process here is told to stop. Only the home of the session does that, so that it is
@@ -227,9 +226,9 @@ bool Registry::merge_heard(Service& service, const KeyState& present, InstanceRe
 bool Registry::reassert(Service& service, const KeyState& present, const InstanceRecord& record,
                         Now now, Outputs& out) {
   if (present.body == nullptr || present.holder.kind != HolderKind::kSession) return false;
+  if (record.kind == RegistrationKind::kNone || record.stamp <= present.stamp) return false;
   const bool removed = record.kind == RegistrationKind::kRemoved;
-  if (record.kind != RegistrationKind::kBody && !removed) return false;
-  if (record.stamp <= present.stamp) return false;
+  const bool forgotten = record.kind == RegistrationKind::kForgotten;
   const Holder& claimant = record.body.holder;
   if (claimant.kind != HolderKind::kSession || claimant.session == present.holder.session) {
     return false;
@@ -246,13 +245,13 @@ bool Registry::reassert(Service& service, const KeyState& present, const Instanc
   // read that there is.
   const size_t tied = index_of(Stream::kTied);
   const bool behind = positions_[tied].version < streams_[tied].head.version;
-  if (!known && is_at_home && (!removed || behind)) return true;
+  if (!known && is_at_home && !forgotten && (!removed || behind)) return true;
   if (known && rival->opened > own.opened) {
     note_taken_over(record.service, record.id, own, *rival, out);
     supersede(own, record.id, now, out);
     return false;
   }
-  if (!is_at_home) return false;
+  if (!is_at_home || forgotten) return false;  // what was forgotten, restate() answers
   ++counters_.reasserted;
   stamp_anew(service, *present.body, now, out);
   return true;

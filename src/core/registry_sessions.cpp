@@ -17,6 +17,10 @@ using base::Result;
 
 namespace {
 
+/// How far the epoch that a client brings may be above the one that is known here. A client that
+/// resumes a hundred times a second for a day stays below it.
+constexpr uint32_t kMaxEpochLead = 10'000'000;
+
 Error moved_elsewhere() {
   return {ErrorCode::kConflict, "session", "has gone on at another node; resume it to come back",
           std::nullopt};
@@ -105,15 +109,33 @@ void Registry::take_speech(Session& session, bool speaks, Now now, Outputs& out)
   change(session, now, out);
 }
 
+base::Status Registry::check_epoch(const Session& session, uint32_t epoch) {
+  if (epoch <= session.liveness.epoch + kMaxEpochLead) return {};
+  return base::invalid("epoch", "is not one that this session can have had");
+}
+
+/// Whether a client that was told of `epoch` has been elsewhere. A node that was apart may still
+/// take itself for the home that the client has left since.
+bool Registry::comes_home(const Session& session, uint32_t epoch) const {
+  return !is_home(session.liveness) || epoch > session.liveness.epoch;
+}
+
+/// At its client's wish.
+void Registry::call_home(Session& session, uint32_t epoch, Now now, Outputs& out) {
+  take_session(session, epoch, Cause::kNone, now, out);
+  session.home_since = session.liveness.stamp;
+  ++counters_.sessions_moved;
+}
+
 /// The client's word that it lives came here, so this is where it will be missed from now on.
 base::Status Registry::bring_home(Session& session, uint32_t epoch, Now now, Outputs& out) {
-  if (is_home(session.liveness)) return {};
+  if (auto status = check_epoch(session, epoch); !status.ok()) return status;
+  if (!comes_home(session, epoch)) return {};
   const bool unasked = session.liveness.cause == Cause::kHomeLost;
   if (epoch != 0 && epoch < session.liveness.epoch && !unasked) {
     return moved_elsewhere();
   }
-  take_session(session, 0, Cause::kNone, now, out);
-  ++counters_.sessions_moved;
+  call_home(session, epoch, now, out);
   return {};
 }
 
@@ -167,9 +189,7 @@ void Registry::take_session(Session& session, uint32_t above_epoch, Cause cause,
   suspects_.erase(std::exchange(session.suspect, 0));
   // Whoever moves by itself lives; of one taken over unasked nothing new is known.
   const Health health = cause == Cause::kHomeLost ? session.liveness.health : Health::kUp;
-  const bool comes = session.liveness.epoch != 0 && !is_home(session.liveness);
   session.liveness = {epoch, clock_.next(now), node_, false, cause, now.wall_ms, health};
-  if (comes) session.home_since = session.liveness.stamp;
   session.heard_version = version_;
   if (session.lease == kNoSlot) {
     const LeaseOwner owner{LeaseKind::kSession, sessions_.slot_of(session)};
@@ -270,11 +290,12 @@ void Registry::settle_part(Session& session) {
   session.replica_part = part;
 }
 
-/// Whether `claim`, which is newer than what this node holds, is wrong, as it can see itself.
+/// Whether `claim`, which is newer than what this node holds, is wrong, as it can see itself. That
+/// its client is missed at another node to which it has gone is not: what was heard here is older.
 bool Registry::must_refute(const Session& session, const Liveness& claim, Now now) const {
   if (session.state != Session::State::kOpen || !has_evidence(session, now)) return false;
   if (claim.ended) return claim.cause != Cause::kSessionClosed;
-  return claim.home != node_ && (claim.cause == Cause::kHomeLost || claim.health != Health::kUp);
+  return claim.home != node_ && claim.cause == Cause::kHomeLost;
 }
 
 void Registry::refute(Session& session, const SessionRecord& record, Now now, Outputs& out) {

@@ -201,6 +201,7 @@ void Registry::tend_session(Session& session, Now now, Outputs& out) {
     session.evidence_ms = 0;
     note_inherited(session, session.liveness.home, out);
     take_session(session, 0, Cause::kHomeLost, now, out);
+    session.home_since = session.liveness.stamp;
   }
 }
 
