@@ -438,6 +438,7 @@ void LivenessChecker::judge_claim(size_t node, Owner owner, const core::Liveness
     const bool begins = before.health == Health::kUp && after.health == Health::kSuspect;
     Case& known = case_of(node, owner);
     if (begins) {
+      leave_rounds(node, owner);
       known.silent_rounds = 0;
       known.shared = false;
       known.asked.clear();

@@ -92,7 +92,8 @@ INSTANTIATE_TEST_SUITE_P(
                     Regression{"RemovalOfTheLastMomentWasDemandedElsewhere", 1200038, true},
                     Regression{"EarlierWordOfItsHomeWasASignOfLife", 4000282, true},
                     Regression{"DeregisteredAndWantedAgainWasToBeDown", 4003579, true},
-                    Regression{"AnswerOfTheOtherAtItsAddressWasItsOwn", 4002236, true}),
+                    Regression{"AnswerOfTheOtherAtItsAddressWasItsOwn", 4002236, true},
+                    Regression{"RoundOfBeforeItWasMissedWasNotLate", 4006014, true}),
     [](const auto& tested) { return std::string(tested.param.name); });
 
 }  // namespace
