@@ -419,6 +419,21 @@ const Transcript kTranscripts[] = {
   5100 ms: orders: p-1[unattended] q-1
 > advance 10000
 )"},
+    {"WhoIsMissedAfterReportsIsAskedInABurstAgain", R"(
+> process p
+  orders: p-1
+> process q
+  orders: p-1 q-1
+> process r
+  orders: p-1 q-1 r-1
+> advance 4000
+> lose p
+> report p-1 x y z
+> advance 60000
+  1600 ms: orders: p-1[down] q-1 r-1
+  37600 ms: ended probe_timed_out instances=1
+  37600 ms: orders: q-1 r-1
+)"},
     {"OneOutOfServiceCountsOnNeitherSide", R"(
 > process a
   orders: a-1

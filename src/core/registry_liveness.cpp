@@ -174,6 +174,7 @@ bool Registry::confirm(uint64_t number, Now now) {
   ++counters_.suspected;
   suspect->reported = false;
   suspect->interval_ms = 0;
+  suspect->burst_rounds = 0;
   suspect->silent_rounds = 0;
   suspect->outstanding = 0;
   suspect->remove_ms = 0;
@@ -358,7 +359,7 @@ void Registry::excuse_suspects(Now now) {
     all.push_back(number);
     // Deregistered, or gone elsewhere, since it was looked at last: there is nothing to excuse.
     if (!stands(number, suspect.owner)) return;
-    suspect.rounds = 0;
+    suspect.burst_rounds = 0;
     suspect.silent_rounds = 0;
     suspect.outstanding = 0;
     suspect.next_round_ms = now.mono_ms;
@@ -416,7 +417,8 @@ std::vector<Probe> Registry::targets_of(const Suspect& suspect, int64_t timeout_
 void Registry::begin_round(uint64_t number, Suspect& suspect, Now now, Outputs& out) {
   const ServiceTiming timing = timing_of(suspect.owner);
   ++suspect.rounds;
-  const bool in_burst = suspect.rounds < timing.probe_rounds;
+  ++suspect.burst_rounds;
+  const bool in_burst = suspect.burst_rounds < timing.probe_rounds;
   suspect.interval_ms = in_burst
                             ? timing.probe_interval_ms
                             : std::min(std::max(suspect.interval_ms, timing.probe_interval_ms) * 2,
@@ -519,7 +521,7 @@ void Registry::conclude_silence(Suspect& suspect, Cause cause, Now now, Outputs&
   ++suspect.silent_rounds;
   if (suspect.silent_rounds < timing.probe_rounds) {
     if (before == Health::kUnattended) {
-      suspect.rounds = 1;  // a burst again
+      suspect.burst_rounds = 1;
       suspect.next_round_ms = now.mono_ms + timing.probe_interval_ms;
       set_health(suspect.owner, Health::kSuspect, cause, now, out);
     }

@@ -14,7 +14,8 @@ namespace callbook::core {
 /// One whose life is in doubt, while its home finds out. Times are monotonic ms.
 struct Suspect {
   LeaseOwner owner;
-  uint32_t rounds = 0;         ///< of probing, begun since it was last thought alive
+  uint32_t rounds = 0;         ///< of probing that were begun: they tell what is late
+  uint32_t burst_rounds = 0;   ///< of these, those since it was to be asked in a burst
   uint32_t silent_rounds = 0;  ///< in a row
   bool reported = false;       ///< by consumers alone: its owner is heard of, and not removed
   int64_t began_ms = 0;
