@@ -144,6 +144,7 @@ void Registry::begin_suspicion(LeaseOwner owner, bool reported, Now now) {
   Suspect suspect;
   suspect.owner = owner;
   suspect.reported = reported;
+  suspect.was_low = reported && liveness_of(owner).health != Health::kUp;
   suspect.began_ms = now.mono_ms;
   suspect.next_round_ms = now.mono_ms;
   if (!reported) note_lapse(suspect, now);
@@ -188,11 +189,13 @@ bool Registry::confirm(uint64_t number, Now now) {
 void Registry::revive(LeaseOwner owner, Now now, Outputs& out) {
   uint64_t& number = suspicion_of(owner);
   if (number != 0) {
-    const Suspect* suspect = suspects_.find(number);
+    Suspect* suspect = suspects_.find(number);
     if (suspect != nullptr && suspect->reported) {
-      // Only what consumers had reported before lowered it: it has spoken since.
+      // Only what consumers had reported before lowered it, or a silence that is over: it has
+      // spoken since.
+      const bool was_low = std::exchange(suspect->was_low, false);
       const bool lowered =
-          is_home(liveness_of(owner)) && liveness_of(owner).health == Health::kSuspect;
+          is_home(liveness_of(owner)) && (was_low || liveness_of(owner).health == Health::kSuspect);
       if (lowered) set_health(owner, Health::kUp, Cause::kHeard, now, out);
       return;
     }

@@ -18,6 +18,7 @@ struct Suspect {
   uint32_t burst_rounds = 0;   ///< of these, those since it was to be asked in a burst
   uint32_t silent_rounds = 0;  ///< in a row
   bool reported = false;       ///< by consumers alone: its owner is heard of, and not removed
+  bool was_low = false;        ///< of those: not up before, as its home was told or restarted
   int64_t began_ms = 0;
   int64_t interval_ms = 0;  ///< to the round after the next
   int64_t next_round_ms = 0;

@@ -76,6 +76,7 @@ INSTANTIATE_TEST_SUITE_P(
                     Regression{"RemovalOfANotReadyOneCostNoBudget", 4003262, true},
                     Regression{"MissedAfterReportsWasAskedAtLongIntervals", 4000308, true},
                     Regression{"RegistrationOfAForgottenBodyErasedANewerStatus", 4005713, true},
+                    Regression{"SilenceOfBeforeARestartOutlastedALifeSign", 896, true},
                     // Faults of the checkers and of the model.
                     Regression{"SizeWithinAStepWasNotCounted", 800085, true},
                     Regression{"TtlOfASilencedHomeWasToBeKept", 900336},
