@@ -178,6 +178,27 @@ const Transcript kTranscripts[] = {
   C: serving instances=1 sessions=2 tombstones=0 owed=0
   digests agree
 )"},
+    {"ThatAnExclusionIsOverDoesNotEndWhatAnOperatorSaidElsewhereSince", R"(
+> start A
+> start B
+> advance 3500
+> A register orders/o-1 ttl=5000
+  A: orders = o-1
+  B: orders = o-1
+> cut A
+> A deregister orders/o-1 by=alice
+  A: orders = [deregistered]
+> advance 300000
+  B: orders = [home_lost]
+> B deregister orders/o-1 by=bob
+> advance 310000
+> heal A
+> B register orders/o-1 ttl=5000
+> show
+  A: serving instances=0 sessions=0 tombstones=0 owed=0
+  B: serving instances=0 sessions=0 tombstones=0 owed=0
+  digests agree
+)"},
     {"ANodeThatWasApartVouchesOnlyForWhatWasRegisteredSinceItsClientCameBack", R"(
 > start A
 > start B

@@ -75,6 +75,7 @@ INSTANTIATE_TEST_SUITE_P(
                     Regression{"BreakerCountedTheNotReadyOnlyWhileTheyWereDown", 4000455, true},
                     Regression{"RemovalOfANotReadyOneCostNoBudget", 4003262, true},
                     Regression{"MissedAfterReportsWasAskedAtLongIntervals", 4000308, true},
+                    Regression{"EndOfAnExclusionUndidALaterWord", 4002548, true},
                     Regression{"DrainTookALaterProcessWhoseSessionWasLate", 4003141, true},
                     // Faults of the checkers and of the model.
                     Regression{"SizeWithinAStepWasNotCounted", 800085, true},
