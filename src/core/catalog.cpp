@@ -512,16 +512,19 @@ uint64_t Catalog::follow_session(uint32_t slot, uint64_t version) {
     const Liveness& liveness = session.liveness;
     for (const Instance* instance : session.instances) {
       Service& service = *at(instance->service);
-      const bool shown =
-          instance->health != liveness.health &&
-          service.set_health(*instance, liveness.health, liveness.cause, version + 1);
+      // What is known of the process is known with the session. Until then what an operator had
+      // taken out was about this instance too, and one that drains is listed meanwhile.
+      const bool was_excluded = instance->excluded;
+      note_excluded(*instance, is_excluded(service, instance->id(), holder_of(*instance)));
+      const bool changed = instance->health != liveness.health;
+      const Cause cause = changed ? liveness.cause : Cause::kRegistered;
+      const bool shown = (changed || instance->excluded != was_excluded) &&
+                         service.set_health(*instance, liveness.health, cause, version + 1);
       if (shown) {
         ++version;
         touch(service);
       }
       if (service.find_waiting(instance->id()) != instance) continue;
-      // What is known of the process is known with the session.
-      note_excluded(*instance, is_excluded(service, instance->id(), holder_of(*instance)));
       if (is_withdrawn(service, *instance)) continue;
       service.admit_waiting(instance->id(), Cause::kRegistered, ++version);
       ++instance_count_;

@@ -25,7 +25,7 @@ namespace callbook::core {
 ///   start A asks       likewise, but it neither beats nor serves before it is told:
 ///   A announces | A owns   how far it is with finding out whether its name is free
 ///   start A2 name=A    a node of another's name
-///   A open s1          as in script_test.h, at node A
+///   A open s1 [process=one]   as in script_test.h, at node A
 ///   A register orders/o-1 session=s1|ttl=6000 [meta=…] [port=81] [insist=yes]
 ///   A deregister orders/o-1 | A resume s1 | …
 ///   A refresh s1 [epoch=2]   resume and attach likewise
@@ -180,7 +180,9 @@ class ClusterScript {
     for (std::string pair; in >> pair;) {
       named[pair.substr(0, pair.find('='))] = pair.substr(pair.find('=') + 1);
     }
-    if (verb == "open") return step(node, OpenSession{session(what), 0, what});
+    if (verb == "open") {
+      return step(node, OpenSession{session(what), 0, what, {}, {false, named["process"], 0}});
+    }
     const auto epoch =
         named.contains("epoch") ? static_cast<uint32_t>(std::stoul(named["epoch"])) : 0;
     if (verb == "resume") return step(node, ResumeSession{session(what), epoch});
@@ -193,6 +195,7 @@ class ClusterScript {
       DeregisterInstance removal{instance(what), {}, {}};
       if (named.contains("session")) removal.session = session(named["session"]);
       if (named.contains("drain")) removal.drain_ms = std::stoll(named["drain"]);
+      removal.by = named["by"];
       return step(node, removal);
     }
     if (verb == "isolate") {

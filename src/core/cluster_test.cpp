@@ -147,6 +147,58 @@ const Transcript kTranscripts[] = {
   B: serving instances=0 sessions=1 tombstones=1 owed=0
   digests agree
 )"},
+    {"WhatAnOperatorDrainsIsNotTheLaterProcessWhoseSessionIsHeardOfAfterIt", R"(
+> start A
+> start B
+> start C
+> advance 3500
+> A open s1 process=one
+> A register orders/o-1 session=s1 meta=old
+  A: orders = o-1(old)
+  B: orders = o-1(old)
+  C: orders = o-1(old)
+> cut B
+> A open s2 process=two
+> A register orders/o-1 session=s2 meta=new
+  A: orders = o-1(new)
+  C: orders = o-1(new)
+> C resume s2 epoch=1
+> recreate
+> B deregister orders/o-1 drain=3000 by=alice
+  B: orders = o-1[draining](old)
+> heal B
+  A: orders = o-1(new)
+  C: orders = o-1(new)
+> advance 4000
+  B: orders = o-1[draining](new)
+  B: orders = o-1(new)
+> show
+  A: serving instances=1 sessions=2 tombstones=0 owed=0
+  B: serving instances=1 sessions=2 tombstones=0 owed=0
+  C: serving instances=1 sessions=2 tombstones=0 owed=0
+  digests agree
+)"},
+    {"ThatAnExclusionIsOverDoesNotEndWhatAnOperatorSaidElsewhereSince", R"(
+> start A
+> start B
+> advance 3500
+> A register orders/o-1 ttl=5000
+  A: orders = o-1
+  B: orders = o-1
+> cut A
+> A deregister orders/o-1 by=alice
+  A: orders = [deregistered]
+> advance 300000
+  B: orders = [home_lost]
+> B deregister orders/o-1 by=bob
+> advance 310000
+> heal A
+> B register orders/o-1 ttl=5000
+> show
+  A: serving instances=0 sessions=0 tombstones=0 owed=0
+  B: serving instances=0 sessions=0 tombstones=0 owed=0
+  digests agree
+)"},
     {"ANodeThatWasApartVouchesOnlyForWhatWasRegisteredSinceItsClientCameBack", R"(
 > start A
 > start B

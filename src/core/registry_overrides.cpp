@@ -193,12 +193,15 @@ void Registry::tend_exclusions(Now now, Outputs& out) {
     OverrideRecord record;
     record.by = "callbook";
     record.reason = "its id was gone for long";
+    // Just behind what ends: what an operator has said elsewhere since, unheard here, stands.
+    const Override& ended = *catalog_.at(index)->find_override(id);
+    record.stamp = {ended.stamp.hlc + 1, node_};
     note_word_ended(*catalog_.at(index), id, out);
     static_cast<void>(say({catalog_.at(index)->key(), id}, record, {}, now, out));
   }
 }
 
-/// Gives what an operator says its stamp, and applies it.
+/// Gives what an operator says its stamp, if it has none, and applies it.
 Result<Reply> Registry::say(const InstanceKey& key, OverrideRecord record, Stamp after, Now now,
                             Outputs& out, const Exclusion* exclusion) {
   if (options_.clustered) {
@@ -208,7 +211,8 @@ Result<Reply> Registry::say(const InstanceKey& key, OverrideRecord record, Stamp
   clock_.observe(after.hlc);
   record.service = key.service;
   record.id = key.id;
-  record.stamp = clock_.next(now);
+  if (record.stamp == Stamp{}) record.stamp = clock_.next(now);
+  clock_.observe(record.stamp.hlc);
   record.said_wall_ms = now.wall_ms;
   std::string sections;
   if (exclusion != nullptr) {

@@ -324,8 +324,10 @@ bool Registry::merge_session(const SessionRecord& record, Now now, Outputs& out)
   if (superseded) session.superseded_instance = record.superseded;
   if (!record.liveness.newer_than(session.liveness)) {
     session.liveness = merge_liveness(session.liveness, record.liveness);
-    if (more_sections || superseded) settle_part(session);
-    return more_sections || superseded;
+    if (!more_sections && !superseded) return false;
+    settle_part(session);
+    if (more_sections) version_ = catalog_.follow_session(sessions_.slot_of(session), version_);
+    return true;
   }
   const bool moved = is_home(session.liveness) && !is_home(record.liveness);
   const bool ends = record.liveness.ended && session.state == Session::State::kOpen;
