@@ -284,19 +284,23 @@ void Registry::begin_own_life(const Instance& instance, Now now, Outputs& out) {
 }
 
 /// The sections of the record that a registration makes. What an earlier one said besides, and what
-/// another process said of itself under this id, does not stand.
+/// another process said of itself under this id, does not stand. Of another session that need not
+/// be written: its word does not count, and a newer one of this session, said elsewhere and not
+/// heard of here, would be erased (seed 4005713).
 std::string Registry::sections_for(const RegisterInstance& input, std::string_view extras,
                                    const KeyState& present, Stamp stamp) {
   std::string sections(present.sections);
   if (!extras.empty() || find_section(sections, kExtrasSection)) {
     sections = with_section(sections, kExtrasSection, stamp, extras);
   }
-  const bool said = find_section(sections, kStatusSection).has_value();
+  const auto section = find_section(sections, kStatusSection);
+  const auto said = section ? decode_status(section->bytes) : std::nullopt;
   const Holder& holder = input.registration.holder;
-  if (input.status || (said && !is_same_process(present, holder))) {
+  const bool counts = said && said->session == holder.session;
+  if (input.status || (counts && !is_same_process(present, holder))) {
     const ProviderStatus status{input.status.value_or(ProviderState::kUp), {}};
     sections = with_section(sections, kStatusSection, stamp, encode(status, holder.session));
-  } else if (said && present.holder.session != holder.session) {
+  } else if (said && present.holder.session != holder.session && is_same_process(present, holder)) {
     // The same process under another session.
     const ProviderStatus* shown = catalog_.find(input.key.service)->find_status(input.key.id);
     const ProviderStatus status = shown == nullptr ? ProviderStatus() : *shown;

@@ -231,7 +231,10 @@ void Checkers::stepped(size_t node, const Step& step) {
   mutes_.end_step();
   const uint64_t rejoined = counters_[node].rejoined_as_new;
   counters_[node] = registry.counters();
-  if (counters_[node].rejoined_as_new > rejoined) overrides_.rejoined_as_new();
+  if (counters_[node].rejoined_as_new > rejoined) {
+    evidence_.conditions.rejoined_as_new(node);
+    overrides_.rejoined_as_new();
+  }
   overrides_.on_step(node, step);
   agreement_.on_step(node, registry);
   features_.on_step(node, step);

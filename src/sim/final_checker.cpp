@@ -127,6 +127,28 @@ bool FinalChecker::may_remain(size_t node, const Operation& last_word,
   }
 }
 
+/// Seed 1097.
+bool FinalChecker::outlives_later_ones(size_t node, KeyIndex key) const {
+  const Truth& truth = evidence_.truth;
+  const KeyFacts& facts = evidence_.records.key(node, key);
+  if (facts.kind != core::RegistrationKind::kBody || facts.session == kNobody) return false;
+  const ProcessNumber owner = truth.session(facts.session).process;
+  if (truth.process(owner).end != TrueProcess::End::kNone || !truth.wanted(key, owner))
+    return false;
+  if (truth.session(facts.session).told_superseded_ms != kNever) return false;
+  const SessionFacts& session = evidence_.records.session(node, facts.session);
+  const size_t home = evidence_.conditions.node_of(session.liveness.home);
+  const int64_t rejoined_ms = evidence_.conditions.rejoined_ms(home);
+  const auto& operations = truth.key(key).operations;
+  return std::none_of(operations.begin(), operations.end(), [&](OperationIndex index) {
+    const Operation& later = truth.operation(index);
+    if (!later.stamp || *later.stamp <= facts.stamp) return false;
+    const bool over =
+        later.kind == Kind::kDeregister || truth.holder_over(later) || truth.deregistered(later);
+    return later.owner == owner || !over || later.ended_ms >= rejoined_ms;
+  });
+}
+
 void FinalChecker::finish() {
   for (KeyIndex key = 0; key < evidence_.truth.key_count(); ++key) judge(key);
 }
@@ -146,6 +168,7 @@ void FinalChecker::judge_at(size_t node, KeyIndex key, OperationIndex best) {
   OperationIndex last = best;
   if (says) {
     if (best != kNobody && facts.stamp < *truth.operation(best).stamp) {
+      if (outlives_later_ones(node, key)) return;
       return fail(
           node, key,
           fmt::format("what is known has stamp {}, but the last acknowledged word is the {} "

@@ -24,6 +24,9 @@ namespace callbook::sim {
 /// - Where clients bring along what they were told, a live owner's own last acknowledged call on a
 ///   key is the last word, unless a call of the key's stayed in doubt or another process claims it:
 ///   nobody who was told "registered" is missing.
+/// - A process that lives and was not told of the later ones may have the id again, if its home
+/// rejoined
+///   as new after they had ended: nobody there remembers them.
 /// - What an operator has taken out is not listed, as the node knows; ExclusionChecker judges that.
 /// - A node may have forgotten an end for its age, never a living registration.
 class FinalChecker {
@@ -38,6 +41,7 @@ class FinalChecker {
   void judge_at(size_t node, KeyIndex key, OperationIndex best);
   void judge_belief(KeyIndex key, const Operation& last_word);
   bool kept_by_another(KeyIndex key, const Operation& last_word) const;
+  bool outlives_later_ones(size_t node, KeyIndex key) const;
   bool should_be_listed(const Operation& last_word) const;
   bool may_remain(size_t node, const Operation& last_word, const Listing& listed) const;
   bool may_stay_silent(const Operation& last_word, const Listing& listed) const;

@@ -130,6 +130,7 @@ void KnownRecords::take_instance(size_t index, const core::InstanceRecord& recor
     facts.holder = record.body.holder.kind;
     if (facts.holder == core::HolderKind::kSession) {
       facts.session = truth_.find_session(record.body.holder.session).value_or(kNobody);
+      if (facts.session != kNobody) facts.session_ends = session(index, facts.session).ends;
     }
     facts.liveness = record.liveness;
     if (record.kind == core::RegistrationKind::kBody) {
@@ -165,6 +166,9 @@ void KnownRecords::take_session(size_t index, const core::SessionRecord& record,
   RecordChange change;
   change.node = index;
   change.session = *session;
+  const SessionFacts& before = sessions[*session];
+  const bool ends = facts.liveness.ended && !before.liveness.ended;
+  facts.ends = before.ends + (ends ? 1 : 0);
   change.session_before = std::exchange(sessions[*session], facts);
   change.session_after = facts;
   change.from_dump = from_dump;

@@ -25,8 +25,9 @@ struct KeyFacts {
   std::optional<uint32_t> rev;  ///< of a body
   core::HolderKind holder = core::HolderKind::kPersistent;
   SessionIndex session = kNobody;
-  core::Liveness liveness;  ///< of an own TTL
-  std::string address;      ///< of a body, as the next two
+  uint32_t session_ends = 0;  ///< how often the session had ended here when this was written
+  core::Liveness liveness;    ///< of an own TTL
+  std::string address;        ///< of a body, as the next two
   uint16_t port = 0;
   std::string zone;
   /// Of a body: its holder has said that it is something else than up.
@@ -39,6 +40,9 @@ struct SessionFacts {
   bool superseded = false;
   core::Stamp opened;
   core::Liveness liveness;
+  /// How often it has ended here: with each end the node forgets the bodies, and writes no record
+  /// of that.
+  uint32_t ends = 0;
 };
 
 /// What an operator's word about one instance is.

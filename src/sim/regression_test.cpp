@@ -77,6 +77,7 @@ INSTANTIATE_TEST_SUITE_P(
                     Regression{"MissedAfterReportsWasAskedAtLongIntervals", 4000308, true},
                     Regression{"EndOfAnExclusionUndidALaterWord", 4002548, true},
                     Regression{"DrainTookALaterProcessWhoseSessionWasLate", 4003141, true},
+                    Regression{"RegistrationOfAForgottenBodyErasedANewerStatus", 4005713, true},
                     // Faults of the checkers and of the model.
                     Regression{"SizeWithinAStepWasNotCounted", 800085, true},
                     Regression{"TtlOfASilencedHomeWasToBeKept", 900336},

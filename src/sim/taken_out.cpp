@@ -15,7 +15,7 @@ void TakenOut::begin_step(size_t node, const core::Input& input) {
   const KeyFacts& facts = records_.key(node, *key);
   if (facts.kind != core::RegistrationKind::kBody || facts.session == kNobody) return;
   const SessionFacts& session = records_.session(node, facts.session);
-  if (!session.known || session.liveness.ended) return;
+  if (!session.known || session.liveness.ended || session.ends != facts.session_ends) return;
   const ProcessNumber process = truth_.session(facts.session).process;
   if (settings_.names_process(process)) holder_ = process;
 }
