@@ -258,23 +258,26 @@ Result<Reply> Registry::apply(const RegisterInstance& input, Now now, Outputs& o
   if (body.holder.kind == HolderKind::kTtl) {
     begin_own_life(*service.find_body(input.key.id), now, out);
   }
+  write_registered(record, was_lasting, now, out);
+  if (options_.clustered) note_local(service, input.key.id);
+  return Reply(InstanceRegistered{effect, version, stamp, options_.clustered ? version : 0});
+}
+
+/// Stores what was registered under the present version, and owes it to the other nodes.
+void Registry::write_registered(const InstanceRecord& record, bool was_lasting, Now now,
+                                Outputs& out) {
   RecordBatch& batch = out.records;
-  batch.begin(version);
+  batch.begin(version_);
   const size_t key_begin = batch.bytes().size();
   encode_key(options_.datacenter, record.service, record.id, batch.bytes());
   batch.end_key();
   encode_value(record, batch.bytes());
   batch.end();
-  if (options_.clustered) {
-    const std::string key = batch.bytes().substr(key_begin, batch[batch.size() - 1].key.size());
-    owe(stream_of(body.holder.kind), key, Outbox::Reason::kChange, now.mono_ms, now, out);
-    // The other stream keeps the lasting record for ever: it must learn that it is no more.
-    if (was_lasting) {
-      owe(Stream::kLasting, key, Outbox::Reason::kChange, now.mono_ms, now, out);
-    }
-    note_local(service, input.key.id);
-  }
-  return Reply(InstanceRegistered{effect, version, stamp, options_.clustered ? version : 0});
+  if (!options_.clustered) return;
+  const std::string key = batch.bytes().substr(key_begin, batch[batch.size() - 1].key.size());
+  owe(stream_of(record.body.holder.kind), key, Outbox::Reason::kChange, now.mono_ms, now, out);
+  // The other stream keeps the lasting record for ever: it must learn that it is no more.
+  if (was_lasting) owe(Stream::kLasting, key, Outbox::Reason::kChange, now.mono_ms, now, out);
 }
 
 /// Of an instance that no session holds: has it checked, or waits for its heartbeats.

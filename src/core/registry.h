@@ -188,6 +188,8 @@ class Registry {
   base::Result<Reply> apply(const RegisterInstance& input, base::Now now, Outputs& out);
   void begin_own_life(const Instance& instance, base::Now now, Outputs& out);
   base::Result<Reply> apply(const SetStatus& input, base::Now now, Outputs& out);
+  void write_registered(const InstanceRecord& record, bool was_lasting, base::Now now,
+                        Outputs& out);
   std::string sections_for(const RegisterInstance& input, std::string_view extras,
                            const KeyState& present, Stamp stamp);
   bool is_same_process(const KeyState& present, const Holder& holder);

@@ -160,6 +160,16 @@ void FinalChecker::judge(KeyIndex key) {
   }
 }
 
+void FinalChecker::judge_older(size_t node, KeyIndex key, const Operation& last_word) {
+  if (outlives_later_ones(node, key)) return;
+  const KeyFacts& facts = evidence_.records.key(node, key);
+  fail(node, key,
+       fmt::format("what is known has stamp {}, but the last acknowledged word is the {} with "
+                   "stamp {}",
+                   evidence_.text_of(facts.stamp), text_of(last_word),
+                   evidence_.text_of(*last_word.stamp)));
+}
+
 void FinalChecker::judge_at(size_t node, KeyIndex key, OperationIndex best) {
   Truth& truth = evidence_.truth;
   const KeyFacts& facts = evidence_.records.key(node, key);
@@ -168,13 +178,7 @@ void FinalChecker::judge_at(size_t node, KeyIndex key, OperationIndex best) {
   OperationIndex last = best;
   if (says) {
     if (best != kNobody && facts.stamp < *truth.operation(best).stamp) {
-      if (outlives_later_ones(node, key)) return;
-      return fail(
-          node, key,
-          fmt::format("what is known has stamp {}, but the last acknowledged word is the {} "
-                      "with stamp {}",
-                      evidence_.text_of(facts.stamp), text_of(truth.operation(best)),
-                      evidence_.text_of(*truth.operation(best).stamp)));
+      return judge_older(node, key, truth.operation(best));
     }
     const auto kind =
         facts.kind == core::RegistrationKind::kRemoved ? Kind::kDeregister : Kind::kRegister;

@@ -39,6 +39,7 @@ class FinalChecker {
  private:
   void judge(KeyIndex key);
   void judge_at(size_t node, KeyIndex key, OperationIndex best);
+  void judge_older(size_t node, KeyIndex key, const Operation& last_word);
   void judge_belief(KeyIndex key, const Operation& last_word);
   bool kept_by_another(KeyIndex key, const Operation& last_word) const;
   bool outlives_later_ones(size_t node, KeyIndex key) const;

@@ -79,9 +79,6 @@ INSTANTIATE_TEST_SUITE_P(
                     Regression{"SilenceOfBeforeARestartOutlastedALifeSign", 896, true},
                     Regression{"EndOfAnExclusionUndidALaterWord", 4002548, true},
                     Regression{"DrainTookALaterProcessWhoseSessionWasLate", 4003141, true},
-                    Regression{"EndOfAnExclusionUndidALaterWord", 4002548, true},
-                    Regression{"DrainTookALaterProcessWhoseSessionWasLate", 4003141, true},
-                    Regression{"RegistrationOfAForgottenBodyErasedANewerStatus", 4005713, true},
                     // Faults of the checkers and of the model.
                     Regression{"SizeWithinAStepWasNotCounted", 800085, true},
                     Regression{"TtlOfASilencedHomeWasToBeKept", 900336},
