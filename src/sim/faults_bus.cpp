@@ -13,7 +13,6 @@ namespace {
 constexpr int64_t kLeastTroubleMs = 1'000;
 constexpr int64_t kMostTroubleMs = 30'000;
 constexpr int64_t kMostLostVersions = 40;
-constexpr int64_t kEpochWallMs = 1'700'000'000'000;
 constexpr uint8_t kTagOfNewerFacet = 200;
 constexpr core::NodeId kNewerNode = 0xFEEDu;
 

@@ -98,6 +98,17 @@ bool FinalChecker::is_lowered(size_t node, KeyIndex key, const Listing& listed) 
   return liveness.cause == core::Cause::kProbeAnswered;
 }
 
+/// Of an own TTL: within the minute of which removals are counted. Where clocks are stepped nothing
+/// is concluded from times.
+bool FinalChecker::went_down_lately(size_t node, KeyIndex key) const {
+  constexpr int64_t kCountedMs = 60'000;
+  constexpr int64_t kClocksDifferMs = 5'000;
+  if (evidence_.settings.faults[static_cast<size_t>(Fault::kClockStepped)]) return true;
+  const core::Liveness& liveness = evidence_.records.key(node, key).liveness;
+  const int64_t down_ms = kEpochWallMs + evidence_.now_ms() - liveness.stamp.wall_ms();
+  return liveness.health == core::Health::kDown && down_ms < kCountedMs + kClocksDifferMs;
+}
+
 bool FinalChecker::may_remain(size_t node, const Operation& last_word,
                               const Listing& listed) const {
   if (may_stay_silent(last_word, listed)) return true;
@@ -113,8 +124,10 @@ bool FinalChecker::may_remain(size_t node, const Operation& last_word,
       return ended && lost;
     case core::InstanceState::kDown:
       // Its process is removed whole or not at all: with more instances of a service than the
-      // budget it waits, protected no longer (seed 757, core decision 0012).
-      return ended && lost && last_word.session != kNobody;
+      // budget it waits, protected no longer (seed 757, core decision 0012). One with a TTL of its
+      // own waits until there is budget again (seed 800).
+      return ended && lost &&
+             (last_word.session != kNobody || went_down_lately(node, last_word.key));
     case core::InstanceState::kUnattended:
       return answers || has_early_successor(node, last_word);
     case core::InstanceState::kStarting:

@@ -45,6 +45,7 @@ class FinalChecker {
   bool outlives_later_ones(size_t node, KeyIndex key) const;
   bool should_be_listed(const Operation& last_word) const;
   bool may_remain(size_t node, const Operation& last_word, const Listing& listed) const;
+  bool went_down_lately(size_t node, KeyIndex key) const;
   bool may_stay_silent(const Operation& last_word, const Listing& listed) const;
   bool is_lowered(size_t node, KeyIndex key, const Listing& listed) const;
   bool has_early_successor(size_t node, const Operation& last_word) const;

@@ -7,7 +7,6 @@
 namespace callbook::sim {
 namespace {
 
-constexpr int64_t kEpochWallMs = 1'700'000'000'000;
 constexpr int64_t kUsualClockErrorMs = 100;
 constexpr int64_t kStartRetryMs = 1'000;
 constexpr uint64_t kBytesLeftWhenFull = 64;

@@ -94,6 +94,7 @@ INSTANTIATE_TEST_SUITE_P(
                     Regression{"ForgottenRemovalHeardAgainWasItsOwn", 212, true},
                     Regression{"BudgetOfAFormerProcessWasCounted", 3101254, true},
                     Regression{"ReportedOfOneFoundDownWasNotSeen", 3101866, true},
+                    Regression{"OwnTtlThatWaitsForBudgetWasToBeGone", 800},
                     Regression{"LoweredAtTheEndWasToBeUp", 3101303, true},
                     Regression{"LateCallOfOneTakenOutHidTheLaterProcess", 3200476, true},
                     Regression{"LapsedClaimWithoutASessionWasNoReason", 3200076, true},
