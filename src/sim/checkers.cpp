@@ -229,9 +229,11 @@ void Checkers::stepped(size_t node, const Step& step) {
   liveness_.end_step(node, step);
   lapses_.end_step(node, step);
   mutes_.end_step();
-  const uint64_t rejoined = counters_[node].rejoined_as_new;
-  counters_[node] = registry.counters();
-  if (counters_[node].rejoined_as_new > rejoined) {
+  const core::Registry::Counters before = std::exchange(counters_[node], registry.counters());
+  if (counters_[node].unknown_sessions_ended > before.unknown_sessions_ended) {
+    evidence_.records.unknown_session_ended(node);
+  }
+  if (counters_[node].rejoined_as_new > before.rejoined_as_new) {
     evidence_.conditions.rejoined_as_new(node);
     overrides_.rejoined_as_new();
   }

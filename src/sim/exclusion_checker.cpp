@@ -80,6 +80,7 @@ bool ExclusionChecker::is_replaced(size_t node, KeyIndex key) const {
   if (facts.kind != core::RegistrationKind::kBody || facts.session == kNobody) return false;
   const SessionFacts& session = evidence_.records.session(node, facts.session);
   if (!session.known || session.superseded || session.liveness.ended) return false;
+  if (facts.waited_in_vain || session.ends != facts.session_ends) return false;
   const ProcessNumber process = evidence_.truth.session(facts.session).process;
   return !evidence_.taken_out.is_about(key, said.stamp, process);
 }

@@ -56,6 +56,14 @@ const std::vector<RecordChange>& KnownRecords::take(size_t index,
   return changes_;
 }
 
+void KnownRecords::unknown_session_ended(size_t node) {
+  for (KeyFacts& facts : nodes_[node].keys) {
+    if (facts.session != kNobody && !session(node, facts.session).known) {
+      facts.waited_in_vain = true;
+    }
+  }
+}
+
 const std::vector<RecordChange>& KnownRecords::take_dump(size_t index,
                                                          const core::Registry& registry) {
   changes_.clear();

@@ -25,9 +25,10 @@ struct KeyFacts {
   std::optional<uint32_t> rev;  ///< of a body
   core::HolderKind holder = core::HolderKind::kPersistent;
   SessionIndex session = kNobody;
-  uint32_t session_ends = 0;  ///< how often the session had ended here when this was written
-  core::Liveness liveness;    ///< of an own TTL
-  std::string address;        ///< of a body, as the next two
+  uint32_t session_ends = 0;    ///< how often the session had ended here when this was written
+  bool waited_in_vain = false;  ///< perhaps: a node forgets bodies whose session it never hears of
+  core::Liveness liveness;      ///< of an own TTL
+  std::string address;          ///< of a body, as the next two
   uint16_t port = 0;
   std::string zone;
   /// Of a body: its holder has said that it is something else than up.
@@ -86,6 +87,8 @@ class KnownRecords {
   /// Takes in the records that a step wrote. Outputs may be those of a whole batch of steps: what
   /// was seen before is passed over. Valid until the next call.
   const std::vector<RecordChange>& take(size_t index, const core::RecordBatch& records);
+  /// The node has given up waiting for word of a session; which one it does not write.
+  void unknown_session_ended(size_t node);
   /// Takes in all that the node holds; what it does not hold is forgotten.
   const std::vector<RecordChange>& take_dump(size_t index, const core::Registry& registry);
   /// What operators say, of the same records.

@@ -95,6 +95,8 @@ INSTANTIATE_TEST_SUITE_P(
                     Regression{"BudgetOfAFormerProcessWasCounted", 3101254, true},
                     Regression{"ReportedOfOneFoundDownWasNotSeen", 3101866, true},
                     Regression{"OwnTtlThatWaitsForBudgetWasToBeGone", 800},
+                    Regression{"BodyForgottenWithItsSessionWasTakenOut", 4001600, true},
+                    Regression{"BodyThatWaitedInVainWasToBeListed", 4002801, true},
                     Regression{"LoweredAtTheEndWasToBeUp", 3101303, true},
                     Regression{"LateCallOfOneTakenOutHidTheLaterProcess", 3200476, true},
                     Regression{"LapsedClaimWithoutASessionWasNoReason", 3200076, true},
