@@ -748,6 +748,28 @@ const Transcript kTranscripts[] = {
   B: serving instances=1 sessions=1 tombstones=0 owed=0
   digests agree
 )"},
+    {"TheBusLearnsWhatItsAuthorOwedForTooLongAndOthersHold", R"(
+> start A
+> start B
+> lines
+> advance 3500
+> cut A
+> A register orders/o-1 meta=x
+  A: orders = o-1(x)
+> advance 44000000
+  B: orders = o-1(x)
+> heal A
+> advance 100000
+> kill A
+> kill B
+> start C
+> advance 120000
+  C: orders = o-1(x)
+> show
+  C: serving instances=1 sessions=0 tombstones=0 owed=0
+  1 records were told directly
+  digests agree
+)"},
 };
 
 INSTANTIATE_TEST_SUITE_P(Rules, Cluster, testing::ValuesIn(kTranscripts), name_of_case);

@@ -565,6 +565,8 @@ class Registry {
   ClaimName::Stage claim_;
   Joining join_;
   Announcing announcing_;
+  /// Of lasting records: what this node owed for too long when it rejoined as new.
+  std::vector<std::string> dropped_lasting_;
   RecordBatch announced_;  // scratch
   uint8_t round_ = 0;
   int64_t sweep_due_ms_ = 0;  // when what is doubtful is dropped; 0: nothing is

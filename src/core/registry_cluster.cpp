@@ -315,7 +315,10 @@ void Registry::begin_as_new(Now now) {
   join_.target = {streams_[0].head, streams_[1].head};
   // What was owed for longer is as old as the rest; what was accepted since is news.
   outbox_.drop_if([&](const Outbox::Entry& entry) {
-    return entry.reason == Outbox::Reason::kRepeat || is_owed_for_too_long(entry, now);
+    if (entry.reason == Outbox::Reason::kRepeat) return true;
+    const bool drops = is_owed_for_too_long(entry, now);
+    if (drops && entry.stream == Stream::kLasting) dropped_lasting_.push_back(entry.key);
+    return drops;
   });
   outbox_.for_each_change_after({}, [&](const std::string&, const Outbox::Entry& entry) {
     const auto name = decode_record(entry.key, {});
@@ -369,6 +372,11 @@ void Registry::sweep(Now now, Outputs& out) {
   sweep_sessions(now, out);
   sweep_instances(now, out);
   sweep_overrides(out);
+  // What others had been told directly they hold, and owe to nobody: the bus has never had it.
+  for (const std::string& key : std::exchange(dropped_lasting_, {})) {
+    if (said_wall_ms(key) == 0) continue;
+    owe(Stream::kLasting, key, Outbox::Reason::kRepeat, now.mono_ms, now, out);
+  }
 }
 
 /// Tells the others of all whose signs of life come here.

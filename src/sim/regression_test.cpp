@@ -79,6 +79,7 @@ INSTANTIATE_TEST_SUITE_P(
                     Regression{"SilenceOfBeforeARestartOutlastedALifeSign", 896, true},
                     Regression{"EndOfAnExclusionUndidALaterWord", 4002548, true},
                     Regression{"DrainTookALaterProcessWhoseSessionWasLate", 4003141, true},
+                    Regression{"WhatWasOwedForTooLongNeverReachedTheBus", 4004806, true},
                     // Faults of the checkers and of the model.
                     Regression{"SizeWithinAStepWasNotCounted", 800085, true},
                     Regression{"TtlOfASilencedHomeWasToBeKept", 900336},
