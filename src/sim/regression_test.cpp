@@ -34,6 +34,11 @@ TEST_P(Regressions, AreMended) {
   EXPECT_TRUE(outcome.ok) << outcome.failure << "\n" << outcome.trace;
 }
 
+std::string name_of_seed(const testing::TestParamInfo<Regression>& tested) {
+  return tested.param.name;
+}
+
+/// Faults of core.
 INSTANTIATE_TEST_SUITE_P(
     Seeds, Regressions,
     testing::Values(Regression{"ForgottenRegistrationTookALivingOne", 15},
@@ -79,9 +84,13 @@ INSTANTIATE_TEST_SUITE_P(
                     Regression{"SilenceOfBeforeARestartOutlastedALifeSign", 896, true},
                     Regression{"EndOfAnExclusionUndidALaterWord", 4002548, true},
                     Regression{"DrainTookALaterProcessWhoseSessionWasLate", 4003141, true},
-                    Regression{"WhatWasOwedForTooLongNeverReachedTheBus", 4004806, true},
-                    // Faults of the checkers and of the model.
-                    Regression{"SizeWithinAStepWasNotCounted", 800085, true},
+                    Regression{"WhatWasOwedForTooLongNeverReachedTheBus", 4004806, true}),
+    name_of_seed);
+
+/// Faults of the checkers and of the model.
+INSTANTIATE_TEST_SUITE_P(
+    CheckersSeeds, Regressions,
+    testing::Values(Regression{"SizeWithinAStepWasNotCounted", 800085, true},
                     Regression{"TtlOfASilencedHomeWasToBeKept", 900336},
                     Regression{"ReportedBesideAnUnreachedWasJudged", 700114, true},
                     Regression{"ReportedBesideAnUnattendedWasJudged", 800604, true},
@@ -95,7 +104,7 @@ INSTANTIATE_TEST_SUITE_P(
                     Regression{"ForgottenRemovalHeardAgainWasItsOwn", 212, true},
                     Regression{"BudgetOfAFormerProcessWasCounted", 3101254, true},
                     Regression{"ReportedOfOneFoundDownWasNotSeen", 3101866, true},
-                    Regression{"OwnTtlThatWaitsForBudgetWasToBeGone", 800},
+                    Regression{"OwnTtlThatWaitsForBudgetWasToBeGone", 800, true},
                     Regression{"BodyForgottenWithItsSessionWasTakenOut", 4001600, true},
                     Regression{"BodyThatWaitedInVainWasToBeListed", 4002801, true},
                     Regression{"LoweredAtTheEndWasToBeUp", 3101303, true},
@@ -106,7 +115,7 @@ INSTANTIATE_TEST_SUITE_P(
                     Regression{"DeregisteredAndWantedAgainWasToBeDown", 4003579, true},
                     Regression{"AnswerOfTheOtherAtItsAddressWasItsOwn", 4002236, true},
                     Regression{"RoundOfBeforeItWasMissedWasNotLate", 4006014, true}),
-    [](const auto& tested) { return std::string(tested.param.name); });
+    name_of_seed);
 
 }  // namespace
 }  // namespace callbook::sim
