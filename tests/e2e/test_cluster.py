@@ -80,6 +80,29 @@ def test_an_override_at_one_node_is_in_force_at_all(shared):
     shared.settle()
 
 
+def test_an_id_that_another_node_hears_is_not_given_away_without_insisting(shared):
+    home, other, _ = shared.nodes
+    provider = Provider(home, "claimed", "c-1")
+    port = provider.listener.getsockname()[1]
+    until_listed(other, "claimed", {"c-1"})
+
+    def port_at(node):
+        return node.get("claimed")["instances"][0]["port"]
+
+    claim = {"address": "127.0.0.1", "port": 81, "persistent": True}
+    path = "/v1/services/claimed/instances/c-1"
+    # The other node cannot know whether the holder is heard, and lists the claim at once.
+    assert other.call("PUT", path, claim).status == 200
+    until(lambda: port_at(other) == port, what="the home's objection")
+    shared.settle()
+    assert {port_at(node) for node in shared.nodes} == {port}
+    assert other.call("PUT", path + "?take_over=true", claim).status == 200
+    until(lambda: all(port_at(node) == 81 for node in shared.nodes), what="the claim that insists")
+    shared.settle()
+    assert {port_at(node) for node in shared.nodes} == {81}
+    provider.close()
+
+
 def test_logged_means_that_the_bus_has_it(shared):
     before = shared.nodes[1].metrics()["callbook_bus_acknowledged_total"]
     assert shared.nodes[1].register("logged", "l-1", ack="logged").status == 201
