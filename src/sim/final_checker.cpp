@@ -262,6 +262,9 @@ void FinalChecker::judge_belief(KeyIndex key, const Operation& last_word) {
   if (latest == nullptr) return;
   if (latest->session != kNobody && !truth.session(latest->session).rivals.empty()) return;
   if (latest->kind == last_word.kind && latest->rev == last_word.rev) return;
+  // Of what another process has registered the one that leaves was not told: where the clock of its
+  // node is behind, its word has the earlier stamp.
+  if (latest->kind == Kind::kDeregister && latest->owner != last_word.owner) return;
   // Of two calls that were under way together either may have come last.
   if (last_word.ended_ms >= latest->begun_ms) return;
   fail(kNobody, key,

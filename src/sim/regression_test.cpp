@@ -107,6 +107,7 @@ INSTANTIATE_TEST_SUITE_P(
                     Regression{"OwnTtlThatWaitsForBudgetWasToBeGone", 800, true},
                     Regression{"BodyForgottenWithItsSessionWasTakenOut", 4001600, true},
                     Regression{"BodyThatWaitedInVainWasToBeListed", 4002801, true},
+                    Regression{"DeregistrationAtAClockBehindWasTheLastWord", 5000092, true},
                     Regression{"LoweredAtTheEndWasToBeUp", 3101303, true},
                     Regression{"LateCallOfOneTakenOutHidTheLaterProcess", 3200476, true},
                     Regression{"LapsedClaimWithoutASessionWasNoReason", 3200076, true},
