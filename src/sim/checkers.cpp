@@ -229,14 +229,14 @@ void Checkers::stepped(size_t node, const Step& step) {
   liveness_.end_step(node, step);
   lapses_.end_step(node, step);
   mutes_.end_step();
-  const core::Registry::Counters before = std::exchange(counters_[node], registry.counters());
-  if (counters_[node].unknown_sessions_ended > before.unknown_sessions_ended) {
+  const core::Registry::Counters& counters = registry.counters();
+  if (counters.unknown_sessions_ended > counters_[node].unknown_sessions_ended) {
     evidence_.records.unknown_session_ended(node);
   }
-  if (counters_[node].rejoined_as_new > before.rejoined_as_new) {
+  if (counters.rejoined_as_new > counters_[node].rejoined_as_new) {
     evidence_.conditions.rejoined_as_new(node);
-    overrides_.rejoined_as_new();
   }
+  counters_[node] = counters;
   overrides_.on_step(node, step);
   agreement_.on_step(node, registry);
   features_.on_step(node, step);

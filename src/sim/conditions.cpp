@@ -179,6 +179,12 @@ bool Conditions::calm_for(int64_t span_ms) const {
   return true;
 }
 
+int64_t Conditions::last_rejoined_ms() const {
+  int64_t last_ms = kLongAgo;
+  for (const Node& node : nodes_) last_ms = std::max(last_ms, node.rejoined_ms);
+  return last_ms;
+}
+
 bool Conditions::power_lost_now(size_t index) const {
   return nodes_[index].power_lost_ms == scheduler_.now_ms();
 }

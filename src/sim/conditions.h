@@ -45,8 +45,10 @@ class Conditions {
   int64_t started_ms(size_t node) const { return nodes_[node].started_ms; }
   /// Since when this process of the node has answered its clients, or kNever.
   int64_t answering_since_ms(size_t node) const { return nodes_[node].answering_since_ms; }
-  /// When the node last rejoined as new, having been out of touch for too long; long ago: never.
+  /// When the node last rejoined as new, having been out of touch for too long, or kLongAgo.
   int64_t rejoined_ms(size_t node) const { return nodes_[node].rejoined_ms; }
+  /// When any did.
+  int64_t last_rejoined_ms() const;
   void rejoined_as_new(size_t node) { nodes_[node].rejoined_ms = scheduler_.now_ms(); }
   /// Since when the node has been serving, awake, and connected to all others and to the bus, while
   /// the bus did what it should; kNever while it is not so.
@@ -79,7 +81,7 @@ class Conditions {
     int64_t started_ms = 0;
     int64_t phase_since_ms = 0;
     int64_t answering_since_ms = INT64_MAX;
-    int64_t rejoined_ms = INT64_MIN / 4;
+    int64_t rejoined_ms = kLongAgo;
     int64_t power_lost_ms = -1;
     /// What stood in its way: of all kinds, and of those between nodes alone.
     struct Way {

@@ -76,12 +76,10 @@ void ExclusionChecker::judge_end(const OverrideChange& change) {
 bool ExclusionChecker::is_replaced(size_t node, KeyIndex key) const {
   const OverrideFacts& said = evidence_.records.override_of(node, key);
   if (!said.known || !said.set || !evidence_.taken_out.is_exclusion(key, said.stamp)) return false;
-  const KeyFacts& facts = evidence_.records.key(node, key);
-  if (facts.kind != core::RegistrationKind::kBody || facts.session == kNobody) return false;
-  const SessionFacts& session = evidence_.records.session(node, facts.session);
-  if (!session.known || session.superseded || session.liveness.ended) return false;
-  if (facts.waited_in_vain || session.ends != facts.session_ends) return false;
-  const ProcessNumber process = evidence_.truth.session(facts.session).process;
+  const SessionIndex holder = evidence_.records.holder_of(node, key);
+  if (holder == kNobody || evidence_.records.session(node, holder).superseded) return false;
+  if (evidence_.records.key(node, key).waited_in_vain) return false;
+  const ProcessNumber process = evidence_.truth.session(holder).process;
   return !evidence_.taken_out.is_about(key, said.stamp, process);
 }
 

@@ -193,6 +193,14 @@ const SessionFacts& KnownRecords::session(size_t node, SessionIndex session) con
   return session < sessions.size() ? sessions[session] : kNoSessionFacts;
 }
 
+SessionIndex KnownRecords::holder_of(size_t node, KeyIndex key) const {
+  const KeyFacts& facts = this->key(node, key);
+  if (facts.kind != core::RegistrationKind::kBody || facts.session == kNobody) return kNobody;
+  const SessionFacts& held = session(node, facts.session);
+  const bool open = held.known && !held.liveness.ended && held.ends == facts.session_ends;
+  return open ? facts.session : kNobody;
+}
+
 const OverrideFacts& KnownRecords::override_of(size_t node, KeyIndex key) const {
   const auto& overrides = nodes_[node].overrides;
   return key < overrides.size() ? overrides[key] : kNoOverrideFacts;

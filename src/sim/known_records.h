@@ -97,6 +97,9 @@ class KnownRecords {
 
   const KeyFacts& key(size_t node, KeyIndex key) const;
   const SessionFacts& session(size_t node, SessionIndex session) const;
+  /// The session that holds the key's body at the node, if the node knows it to be open and has not
+  /// forgotten the body with an earlier end of it; else kNobody.
+  SessionIndex holder_of(size_t node, KeyIndex key) const;
   const OverrideFacts& override_of(size_t node, KeyIndex key) const;
   /// Whether the node's dump has been seen, so that what is not known here is not known there.
   bool complete(size_t node) const { return nodes_[node].complete; }

@@ -86,7 +86,7 @@ void OverrideChecker::judge_spread(const Word& word) {
   const auto hears = [&](size_t node) {
     return conditions.hears_nodes_since_ms(node) <= word.said_ms;
   };
-  const bool rejoins = rejoined_ms_ >= 0 && evidence_.now_ms() - rejoined_ms_ < kRejoiningMs;
+  const bool rejoins = evidence_.now_ms() - conditions.last_rejoined_ms() < kRejoiningMs;
   if (rejoins || bus_away_since_ms_[word.node] > word.said_ms || !hears(word.node)) return;
   for (size_t node = 0; node < evidence_.node_count(); ++node) {
     if (node == word.node || !hears(node)) continue;

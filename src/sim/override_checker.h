@@ -31,7 +31,6 @@ class OverrideChecker {
   size_t begin(KeyIndex key, size_t node, const core::Input& wanted);
   void end(size_t number, const ClientPort::Answer& answer);
   void bus_lost_messages() { bus_lost_ms_ = evidence_.now_ms(); }
-  void rejoined_as_new() { rejoined_ms_ = evidence_.now_ms(); }
   void node_started(size_t node) { bus_away_since_ms_[node] = evidence_.now_ms(); }
   void on_step(size_t node, const Step& step);
   void finish();
@@ -75,14 +74,13 @@ class OverrideChecker {
   Evidence& evidence_;
   /// Whether everybody may have forgotten it.
   bool may_be_lost(const Word& word) const {
-    return bus_lost_ms_ >= word.said_ms && rejoined_ms_ >= word.said_ms;
+    return bus_lost_ms_ >= word.said_ms && evidence_.conditions.last_rejoined_ms() >= word.said_ms;
   }
 
   std::vector<Word> words_;
   std::deque<size_t> spreading_;            ///< accepted, and not judged elsewhere yet
   std::vector<int64_t> bus_away_since_ms_;  ///< by node; kNever while it has the bus
   int64_t bus_lost_ms_ = -1;
-  int64_t rejoined_ms_ = -1;
 };
 
 }  // namespace callbook::sim

@@ -11,6 +11,9 @@ namespace callbook::sim {
 /// What a right clock says at the beginning of simulated time.
 inline constexpr int64_t kEpochWallMs = 1'700'000'000'000;
 
+inline constexpr int64_t kNever = INT64_MAX;
+inline constexpr int64_t kLongAgo = INT64_MIN / 4;
+
 /// Simulated true time in ms from 0, and what is to happen when. Events of one moment run in the
 /// order in which they were scheduled. Never cancelled: who schedules checks whether it still means
 /// anything (an epoch number captured by value).

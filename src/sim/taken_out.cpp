@@ -12,11 +12,9 @@ void TakenOut::begin_step(size_t node, const core::Input& input) {
   const auto key = service ? truth_.find_key(*service, out->key.id) : std::nullopt;
   if (!key) return;
   asked_ = *key;
-  const KeyFacts& facts = records_.key(node, *key);
-  if (facts.kind != core::RegistrationKind::kBody || facts.session == kNobody) return;
-  const SessionFacts& session = records_.session(node, facts.session);
-  if (!session.known || session.liveness.ended || session.ends != facts.session_ends) return;
-  const ProcessNumber process = truth_.session(facts.session).process;
+  const SessionIndex holder = records_.holder_of(node, *key);
+  if (holder == kNobody) return;
+  const ProcessNumber process = truth_.session(holder).process;
   if (settings_.names_process(process)) holder_ = process;
 }
 

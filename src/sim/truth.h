@@ -24,8 +24,6 @@ using ProcessNumber = uint32_t;   // of one life of a provider or operator; neve
 using OperationIndex = uint32_t;  // of one registration or deregistration
 
 inline constexpr uint32_t kNobody = UINT32_MAX;
-inline constexpr int64_t kNever = INT64_MAX;
-inline constexpr int64_t kLongAgo = INT64_MIN / 4;
 
 /// When a client last had proof, node by node, that the node had heard it.
 class Contacts {
