@@ -35,6 +35,8 @@ namespace callbook::core {
 ///   lines              from now on nodes reach each other directly too, whether cut or not
 ///   line A down|up     all that goes between A and others directly is lost
 ///   kill A             its memory is gone; its store stays
+///   pause A | wake A   it stands still until it wakes, and first looks at the time; what the bus
+///                      has for it comes as the time advances
 ///   recreate           the bus is made anew, empty
 ///   advance 5000       time passes, in ticks of 100 ms; all that is due is brought
 ///   show               what each node holds, and whether their digests agree
@@ -65,6 +67,8 @@ class ClusterScript {
     uint64_t boot = 0;
     bool connected = true;  ///< to the bus
     bool reached = true;    ///< by others, directly
+    bool paused = false;
+    bool runs() const { return registry && !paused; }
   };
 
   base::Now now(const Node& node) const {
@@ -86,6 +90,12 @@ class ClusterScript {
       return start(name, node, asks);
     }
     if (first == "kill") return nodes_.at(word(in)).registry.reset(), "";
+    if (first == "pause") return nodes_.at(word(in)).paused = true, "";
+    if (first == "wake") {
+      woken_ = &nodes_.at(word(in));
+      woken_->paused = false;
+      return step(*woken_, AdvanceTime{});
+    }
     if (first == "cut") return connect(word(in), false);
     if (first == "heal") return connect(word(in), true);
     if (first == "recreate") return recreate();
@@ -155,7 +165,7 @@ class ClusterScript {
     ++generation_;
     std::string out;
     for (auto& [name, node] : nodes_) {
-      if (node.registry && node.connected) out += report(node);
+      if (node.runs() && node.connected) out += report(node);
     }
     return out + pump();
   }
@@ -165,11 +175,19 @@ class ClusterScript {
     for (int64_t left_ms = by_ms; left_ms > 0; left_ms -= 100) {
       now_ms_ += 100;
       for (auto& [name, node] : nodes_) {
-        if (node.registry) out += step(node, AdvanceTime{});
+        if (node.runs()) out += step(node, AdvanceTime{});
       }
+      if (Node* woken = std::exchange(woken_, nullptr)) catch_up(*woken, out);
       out += pump();
     }
     return out;
+  }
+
+  /// The bus brings what the node has not read.
+  void catch_up(Node& node, std::string& out) {
+    for (size_t s = 0; s < kStreamCount; ++s) {
+      deliver(node, s, node.registry->positions()[s].version, out);
+    }
   }
 
   std::string command(Node& node, const std::string& line) {
@@ -282,7 +300,7 @@ class ClusterScript {
     for (bool busy = true; busy;) {
       busy = false;
       for (auto& [name, node] : nodes_) {
-        if (node.registry && node.connected) busy |= publish(node, out);
+        if (node.runs() && node.connected) busy |= publish(node, out);
       }
       busy |= bring(out);
     }
@@ -315,7 +333,7 @@ class ClusterScript {
 
   void push(size_t s, std::string& out) {
     for (auto& [name, node] : nodes_) {
-      if (node.registry && node.connected) deliver(node, s, streams_[s].last - 1, out);
+      if (node.runs() && node.connected) deliver(node, s, streams_[s].last - 1, out);
     }
   }
 
@@ -335,14 +353,13 @@ class ClusterScript {
   bool bring(std::string& out) {
     const auto fetches = std::exchange(fetches_, {});
     for (const auto& [node, fetch] : fetches) {
-      if (node->registry && node->connected)
-        deliver(*node, index_of(fetch.stream), fetch.after, out);
+      if (node->runs() && node->connected) deliver(*node, index_of(fetch.stream), fetch.after, out);
     }
     const auto beats = std::exchange(beats_, {});
     for (const auto& [sender, bytes] : beats) {
       for (auto& [name, node] : nodes_) {
         const bool hears = (sender->connected && node.connected) || meet(*sender, node);
-        if (node.registry && hears && &node != sender) out += step(node, HearBeat{bytes});
+        if (node.runs() && hears && &node != sender) out += step(node, HearBeat{bytes});
       }
     }
     auto direct = std::exchange(direct_, {});
@@ -358,7 +375,7 @@ class ClusterScript {
 
   void tell(Node& sender, const DirectBatch& batch, std::string& out) {
     for (auto& [name, node] : nodes_) {
-      if (!node.registry || node_id_of(node.registry->options().node) != batch.to) continue;
+      if (!node.runs() || node_id_of(node.registry->options().node) != batch.to) continue;
       SettleDirect settled{batch.to, batch.through, SettleDirect::Outcome::kFailed};
       if (meet(sender, node)) {
         settled.outcome = SettleDirect::Outcome::kTaken;
@@ -376,7 +393,7 @@ class ClusterScript {
 
   void give_snapshot(Node& taker, std::string& out) {
     for (auto& [name, giver] : nodes_) {
-      if (&giver == &taker || !giver.registry || !giver.connected) continue;
+      if (&giver == &taker || !giver.runs() || !giver.connected) continue;
       if (giver.registry->phase() != Phase::kServing) continue;
       RecordBatch batch;
       Registry::DumpCursor cursor;
@@ -414,6 +431,7 @@ class ClusterScript {
   std::array<BusStream, kStreamCount> streams_;
   uint64_t generation_ = 1;
   uint64_t boots_ = 0;
+  Node* woken_ = nullptr;
   int64_t now_ms_ = 1'000'000;
   std::vector<std::pair<Node*, Fetch>> fetches_;
   std::vector<std::pair<Node*, std::string>> beats_;

@@ -178,6 +178,10 @@ void Registry::advance_join(Now now, Outputs& out) {
     announce(BucketSet().set(), now);
   }
   if (phase_ == Phase::kLoading || (phase_ == Phase::kServing && !join_.as_new)) return;
+  if (stalled_ms_ != 0 && join_.since_ms == stalled_ms_ && stood_still(now)) {
+    join_.target = {streams_[0].head, streams_[1].head};
+    return;
+  }
   if (!bus_connected_) {
     if (join_.snapshot_done) return finish_join(now, out);
     const bool seeks = peers_.any_serving(now.mono_ms) && !gave_up_snapshots(now);

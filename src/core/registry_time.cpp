@@ -24,6 +24,9 @@ uint32_t tended_per_tick(uint32_t slots) {
 Result<Reply> Registry::apply(const AdvanceTime&, Now now, Outputs& out) {
   if (advanced_ms_ != 0 && now.mono_ms - advanced_ms_ > options_.timing.stall_ms) {
     excuse_silence(now);
+    // If it was joining, what it knows of the others, and of how far the bus is, is of before:
+    //   B begins, hears that nobody serves, and stands still for 20 s; A begins to serve meanwhile.
+    if (now.mono_ms - advanced_ms_ > options_.timing.peer_wait_ms) join_.since_ms = stalled_ms_;
   }
   advanced_ms_ = now.mono_ms;
   if (phase_ == Phase::kLoading) return Reply(Done{});

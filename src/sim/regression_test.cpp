@@ -85,6 +85,7 @@ INSTANTIATE_TEST_SUITE_P(
                     Regression{"EndOfAnExclusionUndidALaterWord", 4002548, true},
                     Regression{"DrainTookALaterProcessWhoseSessionWasLate", 4003141, true},
                     Regression{"WhatWasOwedForTooLongNeverReachedTheBus", 4004806, true},
+                    Regression{"NodeThatStoodStillWhileItJoinedServedWhatItKnew", 6000196, true},
                     Regression{"BodyThatCameBackWasShownWithoutItsStatus", 5001049, true}),
     name_of_seed);
 
