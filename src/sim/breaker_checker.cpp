@@ -35,8 +35,19 @@ bool is_isolated(const Listing& listed) {
          listed.state == core::InstanceState::kDraining || is_own_word(listed.state);
 }
 
-bool timed_out(const core::Liveness& before, const core::Liveness& after) {
-  return after.ended && !before.ended && after.cause == core::Cause::kProbeTimedOut;
+/// Its silence, or its answers alone for too long, had been found out by probes. What a process
+/// leaves behind that was told to stop costs no budget.
+bool timed_out(const RecordChange& change) {
+  const bool of_session = change.session != kNobody;
+  const core::Liveness& before =
+      of_session ? change.session_before.liveness : change.key_before.liveness;
+  const core::Liveness& after =
+      of_session ? change.session_after.liveness : change.key_after.liveness;
+  if (!after.ended || before.ended) return false;
+  const bool answered_for_long = after.cause == core::Cause::kSessionExpired &&
+                                 core::is_unreachable(before.health) &&
+                                 !change.session_before.superseded;
+  return answered_for_long || after.cause == core::Cause::kProbeTimedOut;
 }
 
 }  // namespace
@@ -233,7 +244,7 @@ void BreakerChecker::on_record(const RecordChange& change) {
   if (before.health != after.health) {
     nodes_[change.node].wrong_since_ms.erase({change.session, change.key});
   }
-  if (!timed_out(before, after)) return;
+  if (!timed_out(change)) return;
   Removal removal;
   removal.session = change.session;
   removal.key = change.key;

@@ -64,6 +64,10 @@ std::string_view name_of(Rule rule) {
       return "lapse_removed";
     case Rule::kMuteNoticed:
       return "mute_noticed";
+    case Rule::kUnattendedForLong:
+      return "unattended_for_long";
+    case Rule::kUnattendedRemoved:
+      return "unattended_removed";
     case Rule::kCount:
       break;
   }

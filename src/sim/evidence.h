@@ -41,12 +41,14 @@ enum class Rule : uint8_t {
   kTakenOutReplaced,  // another process was listed under an id that was taken out
   kExclusionEnded,    // the registry itself ended what an operator had said
   // From here on only seeds above 1,000 show them (Settings).
-  kStatusSaid,    // a provider said how an instance is
-  kStatusShown,   // … and a node listed it so
-  kStatusStood,   // … and all nodes did in the end
-  kLapseDown,     // an instance was down by a rule of its own
-  kLapseRemoved,  // … and removed by it
-  kMuteNoticed,   // a process that was stopped with its connection open was suspected
+  kStatusSaid,         // a provider said how an instance is
+  kStatusShown,        // … and a node listed it so
+  kStatusStood,        // … and all nodes did in the end
+  kLapseDown,          // an instance was down by a rule of its own
+  kLapseRemoved,       // … and removed by it
+  kMuteNoticed,        // a process that was stopped with its connection open was suspected
+  kUnattendedForLong,  // what answered without speaking was believed no more
+  kUnattendedRemoved,  // … and removed
   kCount
 };
 

@@ -194,7 +194,7 @@ void LivenessChecker::note_life(size_t node, Owner owner) {
   known.first_report_ms = kNever;
   // What consumers do not reach stays so; but to be removed it must be silent, and be asked, anew.
   if (!known.reported) known.silent_rounds = 0;
-  known.silent_since_ms = known.refused_since_ms = kNever;
+  known.silent_since_ms = known.refused_since_ms = known.answering_since_ms = kNever;
   // What consumers may have had probed goes on being probed, heard or not.
   if (known.reported || !known.maybe_reported) known.shared = false;
   known.asked.clear();
@@ -292,7 +292,12 @@ void LivenessChecker::conclude(size_t index, const Round& round) {
   Outcome outcome = Outcome::kNothing;
   // By the time that it is removed the one that is up may have gone elsewhere.
   if (round.answered > 0 && round.perhaps_of_one_up) known.shared = true;
-  if (round.answered > 0) {
+  if (round.answered == 0) known.answering_since_ms = kNever;
+  if (round.answered > 0 && answers_are_silence(known)) {
+    outcome = Outcome::kSilent;
+    note_silence(known);
+    evidence_.count(Rule::kUnattendedForLong);
+  } else if (round.answered > 0) {
     outcome = Outcome::kAnswered;
     known.silent_rounds = 0;
     known.silent_since_ms = known.refused_since_ms = kNever;
@@ -304,8 +309,7 @@ void LivenessChecker::conclude(size_t index, const Round& round) {
     known.refused_since_ms = std::min(known.refused_since_ms, now_ms);
   } else if (round.silent > 0) {
     outcome = Outcome::kSilent;
-    const bool burst = ++known.silent_rounds >= evidence_.settings.timing.probe_rounds;
-    if (burst) known.silent_since_ms = std::min(known.silent_since_ms, now_ms);
+    note_silence(known);
   }
   if (outcome == Outcome::kNothing) return;
   known.last = outcome;
@@ -320,6 +324,21 @@ void LivenessChecker::conclude(size_t index, const Round& round) {
                           round.silent);
   evidence_.trace.add(std::move(line));
   nodes_[index].concluded.push_back({owner, outcome});
+}
+
+/// Whether it has answered, and not spoken, for so long that its answers count no more.
+bool LivenessChecker::answers_are_silence(Case& known) const {
+  if (known.reported || known.perhaps_missed) {
+    known.answering_since_ms = kNever;  // it was asked for what consumers said, and is up
+    return false;
+  }
+  known.answering_since_ms = std::min(known.answering_since_ms, evidence_.now_ms());
+  return evidence_.now_ms() - known.answering_since_ms >= evidence_.settings.timing.unattended_ms;
+}
+
+void LivenessChecker::note_silence(Case& known) const {
+  const bool burst = ++known.silent_rounds >= evidence_.settings.timing.probe_rounds;
+  if (burst) known.silent_since_ms = std::min(known.silent_since_ms, evidence_.now_ms());
 }
 
 void LivenessChecker::begin_rounds(size_t index, const std::vector<core::Probe>& probes) {
@@ -404,7 +423,7 @@ void LivenessChecker::on_record(const RecordChange& change, const Step& step) {
     known.reported = known.perhaps_missed = known.lowered = known.maybe_reported = false;
     known.shared = false;
     known.silent_rounds = 0;
-    known.silent_since_ms = known.refused_since_ms = kNever;
+    known.silent_since_ms = known.refused_since_ms = known.answering_since_ms = kNever;
     leave_rounds(change.node, owner);
     is_new(owner, after);
     return;
@@ -534,7 +553,11 @@ void LivenessChecker::judge_removal(size_t node, Owner owner, Cause cause, const
     case Cause::kSessionExpired:
     case Cause::kHomeLost:
       if (superseded(node, owner) || !shows_anything(node, owner)) return;
-      return fail(node, owner, "was removed for silence, but was never probed");
+      if (known.answering_since_ms == kNever) {
+        return fail(node, owner, "was removed for silence, but was never probed");
+      }
+      evidence_.count(Rule::kUnattendedRemoved);
+      return judge_silent_removal(node, owner, step);
     default:
       return;
   }

@@ -22,13 +22,14 @@ namespace callbook::sim {
 ///   any more; or if consumers reported it and a probe was answered, until it speaks.
 /// - What a round of probes came to is what is believed from then on: any answer, `unattended`; all
 ///   who said anything refused, `refused`; a burst of silence, unreachable. What this node could
-///   not ask, and what comes late, is nothing.
+///   not ask, and what comes late, is nothing. Answers alone are silence after `unattended_ms`.
 /// - A sign of life ends all that. Of one that only consumers had reported it does not.
 /// - Nor does an answer bring back one that consumers reported after it was last heard, unless it
 ///   is heard by its connection alone.
 /// - Removed as refused: it was refused, and for the whole time since nobody answered there and it
 ///   was not heard. Removed as timed out: the same with a burst of silence; and never by a node
-///   that says that it is in doubt. After a stall of the node both begin anew.
+///   that says that it is in doubt. After a stall of the node both begin anew. As expired: as timed
+///   out, where answers had come to be silence.
 /// - Removed because another has its address: a round was answered, and another process that is up
 ///   has an instance of the service there.
 /// - Without a probe nobody is removed but who holds nothing, or was told to stop.
@@ -86,6 +87,7 @@ class LivenessChecker {
     uint32_t silent_rounds = 0;                           ///< since it was last heard or reached
     int64_t silent_since_ms = kNever;                     ///< a whole burst was silent
     int64_t refused_since_ms = kNever;                    ///< and nobody has answered since
+    int64_t answering_since_ms = kNever;                  ///< and has not been heard since
     Outcome last = Outcome::kNothing;
     int64_t last_ms = kLongAgo;
   };
@@ -143,6 +145,8 @@ class LivenessChecker {
   bool has_not_spoken(size_t node, Owner owner);
   void note_result(size_t index, const core::ProbeResult& result);
   void conclude(size_t index, const Round& round);
+  bool answers_are_silence(Case& known) const;
+  void note_silence(Case& known) const;
   void begin_rounds(size_t index, const std::vector<core::Probe>& probes);
 
   void judge_claim(size_t node, Owner owner, const core::Liveness& before,

@@ -150,6 +150,10 @@ void draw_releases(Settings& settings, Random& random) {
 void draw_later_rules(Settings& settings, const Random& random) {
   settings.statuses = random.child(1).chance(0.25);
   settings.lapses = random.child(2).chance(0.25);
+  Random unattended = random.child(3);
+  // An hour, less than the longest time that a process is stopped.
+  if (settings.probes() && unattended.chance(0.3))
+    settings.timing.unattended_ms = 1000 * unattended.between(5, 25);
 }
 
 /// The longest chain of waits after which everybody must agree: a node is found lost, its sessions'
