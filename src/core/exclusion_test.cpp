@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "core/published_catalog.h"
+#include "core/record_codec.h"
 #include "core/script_test.h"
 
 namespace callbook::core {
@@ -320,6 +322,49 @@ const Transcript kCases[] = {
 };
 
 INSTANTIATE_TEST_SUITE_P(Core, Exclusions, testing::ValuesIn(kCases), name_of_case);
+
+/// What `orders/o-1` is listed as once session p, which has said that it is failing, registers it
+/// again at a node that knows of the registration before only that it is `known_as`.
+InstanceState state_registered_again(RegistrationKind known_as) {
+  Script before;
+  before.run("> open p\n> register orders/o-1 session=p\n> status orders/o-1 failing\n");
+  std::map<std::string, std::string> stored(before.records().begin(), before.records().end());
+  for (const auto& [key, value] : before.records()) stored[key] = value;
+  Registry registry(RegistryOptions{});
+  Outputs out;
+  uint64_t version = 0;
+  for (const auto& [key, value] : stored) {
+    auto record = decode_record(key, value);
+    EXPECT_TRUE(record.ok());
+    std::string known = value;
+    if (auto* instance = std::get_if<InstanceRecord>(&*record)) {
+      instance->kind = known_as;
+      known.clear();
+      encode_value(*instance, known);
+    }
+    EXPECT_TRUE(registry.step(MergeRecord{++version, key, known}, before.now(), out).ok());
+  }
+  EXPECT_TRUE(registry.step(FinishLoading{version}, before.now(), out).ok());
+  RegisterInstance again;
+  again.key = {{kDefaultNamespace, "orders"}, "o-1"};
+  again.registration.address = "10.0.0.1";
+  again.registration.port = 80;
+  again.registration.holder = {HolderKind::kSession, Script::session("p"), 0};
+  EXPECT_TRUE(registry.step(again, before.now(), out).ok());
+  PublishedCatalog catalog;
+  catalog.apply(registry.publish());
+  InstanceState state = InstanceState::kDown;
+  catalog.find({"default", "orders"})->list.for_each([&](const ListEntry& entry) {
+    state = entry.state();
+  });
+  return state;
+}
+
+TEST(Statuses, OutlastABodyThatIsForgottenButNoDeregistration) {
+  EXPECT_EQ(state_registered_again(RegistrationKind::kBody), InstanceState::kFailing);
+  EXPECT_EQ(state_registered_again(RegistrationKind::kForgotten), InstanceState::kFailing);
+  EXPECT_EQ(state_registered_again(RegistrationKind::kRemoved), InstanceState::kUp);
+}
 
 }  // namespace
 }  // namespace callbook::core

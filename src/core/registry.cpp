@@ -300,7 +300,11 @@ std::string Registry::sections_for(const RegisterInstance& input, std::string_vi
   const auto said = section ? decode_status(section->bytes) : std::nullopt;
   const Holder& holder = input.registration.holder;
   const bool counts = said && said->session == holder.session;
-  if (input.status || (counts && !is_same_process(present, holder))) {
+  // A node that has forgotten the body, or never had it, may yet have heard what its session said.
+  const bool unheld =
+      present.kind == RegistrationKind::kForgotten || present.kind == RegistrationKind::kNone;
+  const bool of_its_own = unheld && holder.kind == HolderKind::kSession;
+  if (input.status || (counts && !of_its_own && !is_same_process(present, holder))) {
     const ProviderStatus status{input.status.value_or(ProviderState::kUp), {}};
     sections = with_section(sections, kStatusSection, stamp, encode(status, holder.session));
   } else if (said && present.holder.session != holder.session && is_same_process(present, holder)) {

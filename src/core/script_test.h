@@ -33,6 +33,10 @@ class Script {
   base::Now& now() { return now_; }
   const std::vector<std::pair<std::string, std::string>>& records() const { return records_; }
 
+  static SessionId session(const std::string& name) {
+    return {base::xxh64(name), name.empty() ? 0u : static_cast<uint64_t>(name[0])};
+  }
+
  private:
   using Words = std::map<std::string, std::string>;
 
@@ -96,10 +100,6 @@ class Script {
       out += step(AdvanceTime{});
     }
     return out;
-  }
-
-  static SessionId session(const std::string& name) {
-    return {base::xxh64(name), name.empty() ? 0u : static_cast<uint64_t>(name[0])};
   }
 
   static InstanceKey instance(const std::string& text) {

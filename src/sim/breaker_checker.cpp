@@ -302,7 +302,8 @@ std::string BreakerChecker::objection(size_t node, const Group& group, uint32_t 
   const int64_t now_ms = evidence_.now_ms();
   const bool over = is_over(group);
   if (over && group.released_ms >= group.overdrawn_since_ms) return {};
-  const Bounds bounds = largest(node, group);
+  Bounds bounds = largest(node, group);
+  bounds.most = std::max(bounds.most, size);  // a list is published after a batch of steps
   const uint32_t removed = lately(group, kMinuteMs - kTicksMs);
   const bool in_budget = removed + count <= budget(bounds.most);
   const int64_t hold_ms = evidence_.settings.timing.breaker.hold_ms;

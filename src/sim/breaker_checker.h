@@ -28,9 +28,9 @@ namespace callbook::sim {
 ///   a moment, by its home.
 ///
 /// Allowances: the hour is between one and two periods of breaker_period_ms; both ends are tried,
-/// and what either allows is allowed. A list is published after a batch of steps; what
-/// has begun to count since counts for the half that remains, and what an operator or its provider
-/// no longer wants to be called has ceased to count. A node that was started anew may have
+/// and what either allows is allowed. A list is published after a batch of steps; what has begun to
+/// count since counts for the budget and for the half that remains, and what an operator or its
+/// provider no longer wants to be called has ceased to count. A node that was started anew may have
 /// forgotten it. Where the node's clock has been stepped, which the hold is measured by, the hold
 /// counts as over.
 class BreakerChecker {

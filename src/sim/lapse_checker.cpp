@@ -169,7 +169,7 @@ void LapseChecker::end_step(size_t node, const Step& step) {
 
 void LapseChecker::judge_dead() {
   const Truth& truth = evidence_.truth;
-  truth.for_each_unreplaced_death(first_dead_, [&](const TrueProcess& process) {
+  deaths_.for_each([&](const TrueProcess& process) {
     for (const KeyIndex key : process.keys) {
       if (lapse_of(key) != nullptr && truth.wanted(key, process.number)) judge_dead(process, key);
     }
@@ -177,34 +177,32 @@ void LapseChecker::judge_dead() {
 }
 
 void LapseChecker::judge_dead(const TrueProcess& process, KeyIndex key) {
-  constexpr int64_t kWellBeforeMs = 10'000;
-  constexpr int64_t kOnItsWayMs = 500;
   /// The core looks again every second, and this checker twice in one.
   constexpr int64_t kLateMs = 2'000;
   const int64_t now_ms = evidence_.now_ms();
-  if (process.paused_until_ms > process.ended_ms - kWellBeforeMs) return;
-  if (!evidence_.conditions.calm_for(now_ms - process.ended_ms + kWellBeforeMs)) return;
-  size_t home = evidence_.node_count();
-  for (size_t node = 0; node < evidence_.node_count(); ++node) {
+  const auto only = deaths_.only_home([&](size_t node) {
     const KeyFacts& facts = evidence_.records.key(node, key);
     // What it deregistered, and wanted again as it died, is nowhere to be missed.
-    const bool open = facts.known && facts.kind == core::RegistrationKind::kBody &&
-                      facts.liveness.epoch > 0 && !facts.liveness.ended &&
-                      evidence_.conditions.node_of(facts.liveness.home) == node;
-    if (!open || !evidence_.conditions.running(node)) continue;
-    if (home < evidence_.node_count()) return;
-    home = node;
-  }
-  if (home == evidence_.node_count()) return;
+    return facts.known && facts.kind == core::RegistrationKind::kBody && facts.liveness.epoch > 0 &&
+           !facts.liveness.ended && evidence_.conditions.node_of(facts.liveness.home) == node;
+  });
+  if (!only) return;
+  const size_t home = *only;
+  const KeyFacts& known = evidence_.records.key(home, key);
+  const OperationIndex made = evidence_.registration(key, known.rev, known.stamp);
+  if (made == kNobody || evidence_.truth.operation(made).owner != process.number) return;
   const Node& there = nodes_[home];
+  const int64_t ttl = ttl_ms(key);
   const auto life = there.lives_ms.find(key);
-  if (life == there.lives_ms.end() || life->second > process.ended_ms + kOnItsWayMs) return;
+  if (life == there.lives_ms.end()) return;
+  if (!Deaths::was_heard(process, life->second, ttl)) return;
+  const auto came = there.came_ms.find(key);
+  if (came != there.came_ms.end() && came->second > life->second) return;
   if (there.doubted_ms > process.ended_ms - kWellBeforeMs) return;
   const core::Lapse& lapse = *lapse_of(key);
-  const int64_t ttl = ttl_ms(key);
   const int64_t late_ms = ttl / 8 + kLateMs;  // leases are looked at in turn
   const int64_t down_by_ms = life->second + std::max(lapse.down_after_ms, ttl) + late_ms;
-  const Health health = evidence_.records.key(home, key).liveness.health;
+  const Health health = known.liveness.health;
   if (now_ms > down_by_ms && health != Health::kDown && health != Health::kRefused) {
     return fail(home, key,
                 fmt::format("is silent and should have been down {} ago, but is believed to be {}",

@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "sim/deaths.h"
 #include "sim/evidence.h"
 
 namespace callbook::sim {
@@ -22,13 +23,17 @@ namespace callbook::sim {
 ///   alone have come to.
 /// - Without `probe` nobody asks at its address, and it is never unattended.
 ///
-/// By what really happened, where nothing stood in the way since well before: one whose process has
-/// died is down and removed by then, but for a moment and as much as leases are late.
+/// By what really happened: one whose process has died in plain sight (Deaths) is down and removed
+/// by then, but for a moment and as much as leases are late.
 ///
-/// Allowances: a removal waits while its node is in doubt about itself.
+/// Allowances: a removal waits while its node is in doubt about itself. Nothing is concluded of a
+/// death where the home was missing the process already, so that what answers at its address may
+/// have been asked before and is asked again but rarely; where it became the home after it was
+/// heard; or where another process has registered the id.
 class LapseChecker {
  public:
-  explicit LapseChecker(Evidence& evidence) : evidence_(evidence), nodes_(evidence.node_count()) {}
+  explicit LapseChecker(Evidence& evidence)
+      : evidence_(evidence), deaths_(evidence), nodes_(evidence.node_count()) {}
 
   void node_started(size_t node);
   /// Before the records of the step are taken in.
@@ -55,11 +60,11 @@ class LapseChecker {
   void fail(size_t node, KeyIndex key, std::string text);
 
   Evidence& evidence_;
+  Deaths deaths_;
   std::vector<Node> nodes_;
   std::map<KeyIndex, core::Liveness> newest_;                      ///< words that have been judged
   std::map<std::pair<std::string, uint16_t>, KeyIndex> unprobed_;  ///< where nobody may ask
   int64_t due_ms_ = 0;
-  size_t first_dead_ = 0;  ///< for Truth::for_each_unreplaced_death()
 };
 
 }  // namespace callbook::sim

@@ -66,15 +66,16 @@ bool LivenessChecker::has_lapse(Owner owner) const {
   return owner.key != kNobody && evidence_.truth.key(owner.key).lapse.has_value();
 }
 
+std::vector<KeyIndex> LivenessChecker::keys_of(Owner owner) const {
+  if (owner.session != kNobody) return evidence_.truth.session(owner.session).keys;
+  return {owner.key};
+}
+
 bool LivenessChecker::holds_anything(size_t node, Owner owner) const {
-  if (owner.session == kNobody) {
-    return evidence_.records.key(node, owner.key).kind == core::RegistrationKind::kBody;
-  }
-  const auto& keys = evidence_.truth.session(owner.session).keys;
+  const std::vector<KeyIndex> keys = keys_of(owner);
   return std::any_of(keys.begin(), keys.end(), [&](KeyIndex key) {
     const KeyFacts& facts = evidence_.records.key(node, key);
-    return facts.known && facts.kind == core::RegistrationKind::kBody &&
-           facts.session == owner.session;
+    return facts.kind == core::RegistrationKind::kBody && facts.session == owner.session;
   });
 }
 
@@ -83,7 +84,7 @@ bool LivenessChecker::holds_anything(size_t node, Owner owner) const {
 /// ends again: seed 518.
 bool LivenessChecker::shows_anything(size_t node, Owner owner) const {
   if (owner.session == kNobody) return true;
-  const auto& keys = evidence_.truth.session(owner.session).keys;
+  const std::vector<KeyIndex> keys = keys_of(owner);
   return holds_anything(node, owner) && std::any_of(keys.begin(), keys.end(), [&](KeyIndex key) {
            return evidence_.listings.find(node, key).has_value();
          });
@@ -259,6 +260,13 @@ bool LivenessChecker::has_not_spoken(size_t node, Owner owner) {
     return false;
   }
   return known.first_report_ms <= known.reported_ms && !was_missed(node, owner);
+}
+
+/// Whether consumers may have had it probed since it was heard last, or just before: what rounds
+/// are of that, and which begin anew once it is missed too, does not show.
+bool LivenessChecker::is_reported(const Case& known) {
+  return known.reported || known.perhaps_missed || known.lowered || known.maybe_reported ||
+         known.reported_before || known.first_report_ms != kNever;
 }
 
 void LivenessChecker::note_result(size_t index, const core::ProbeResult& result) {
@@ -473,7 +481,7 @@ void LivenessChecker::judge_claim(size_t node, Owner owner, const core::Liveness
 void LivenessChecker::judge_health(size_t node, Owner owner, Health before, Health after) {
   const Case& known = case_of(node, owner);
   const int64_t now_ms = evidence_.now_ms();
-  if (is_crowded(node, owner)) return;
+  if (is_crowded(node, owner) || stood_still(node)) return;
   const auto objects = [&](std::string why) {
     fail(node, owner, fmt::format("is believed to be {}, but {}", name_of(after), why));
   };
@@ -513,9 +521,8 @@ void LivenessChecker::judge_suspicion(size_t node, Owner owner, Health before) {
   // Who holds nothing is silent without being asked.
   if (!holds_anything(node, owner) || known.changed_ms >= known.life_ms) return;
   if (before == Health::kUnattended && known.last == Outcome::kSilent) return;
-  // Consumers do not reach it, and only its kernel answers: until it speaks (decision 0053). Of two
-  // at one address nothing shows which of them was asked.
-  if (evidence_.settings.client_reports && nodes_[node].answered_ms == now_ms) return;
+  // Consumers do not reach it, and only its kernel answers: until it speaks (decision 0053).
+  if (is_reported(known)) return;
   const int64_t since_ms = missable_since_ms(node, known);
   if (now_ms - since_ms >= ttl_ms(owner) - kRoundingMs) return;
   fail(node, owner,
@@ -585,8 +592,7 @@ void LivenessChecker::judge_silent_removal(size_t node, Owner owner, const Step&
 }
 
 bool LivenessChecker::address_has_another(size_t node, Owner owner) const {
-  std::vector<KeyIndex> own{owner.key};
-  if (owner.session != kNobody) own = evidence_.truth.session(owner.session).keys;
+  const std::vector<KeyIndex> own = keys_of(owner);
   const auto is_own = [&](KeyIndex key) {
     return std::find(own.begin(), own.end(), key) != own.end();
   };
@@ -634,7 +640,7 @@ void LivenessChecker::end_step(size_t index, const Step& step) {
 
 void LivenessChecker::judge_concluded(size_t node, const Concluded& one) {
   if (!is_open_at(node, one.owner) || superseded(node, one.owner)) return;
-  if (has_lapse(one.owner)) return;
+  if (has_lapse(one.owner) || stood_still(node)) return;
   const Case& known = case_of(node, one.owner);
   if (is_crowded(node, one.owner) || known.changed_ms >= known.life_ms) return;
   const Health health = liveness_of(node, one.owner).health;
@@ -645,21 +651,17 @@ void LivenessChecker::judge_concluded(size_t node, const Concluded& one) {
       return;
     case Outcome::kAnswered:
       if (health == Health::kUnattended) return;
-      if (health == Health::kUp && known.lowered && !known.unspoken) return;
-      // Until it speaks, where consumers report (above).
-      if (health == Health::kSuspect && evidence_.settings.client_reports) return;
+      if (is_reported(known) && !(health == Health::kUp && known.unspoken)) return;
       what = known.unspoken ? "answered, and it was not heard since consumers reported it"
                             : "answered";
       break;
     case Outcome::kRefused:
-      if (health == Health::kRefused) return;
+      if (health == Health::kRefused || is_reported(known)) return;
       what = "refused";
       break;
     case Outcome::kSilent:
       if (core::is_unreachable(health) || health == Health::kRefused) return;
-      // One that reports had lowered and that is missed since is asked anew, and no word says so.
-      if (health == Health::kSuspect && (!burst || evidence_.settings.client_reports)) return;
-      if (!burst && health == Health::kUp && (known.reported || known.perhaps_missed)) return;
+      if (is_reported(known) || (!burst && health == Health::kSuspect)) return;
       what = "silent";
       break;
   }
@@ -693,7 +695,7 @@ void LivenessChecker::on_published(size_t node, uint32_t service) {
 void LivenessChecker::judge_detection() {
   if (evidence_.settings.probes_untested > 0) return;
   const Truth& truth = evidence_.truth;
-  truth.for_each_unreplaced_death(first_dead_, [&](const TrueProcess& process) {
+  deaths_.for_each([&](const TrueProcess& process) {
     for (const SessionIndex session : process.sessions) {
       const TrueSession& opened = truth.session(session);
       const bool given_up = opened.abandoned_ms != kNever || opened.close_begun_ms != kNever;
@@ -707,37 +709,28 @@ void LivenessChecker::judge_detection() {
 }
 
 void LivenessChecker::judge_dead(const TrueProcess& process, Owner owner) {
-  constexpr int64_t kWellBeforeMs = 10'000;
-  const int64_t now_ms = evidence_.now_ms();
-  if (process.paused_until_ms > process.ended_ms - kWellBeforeMs) return;
-  size_t home = evidence_.node_count();
-  for (size_t node = 0; node < evidence_.node_count(); ++node) {
-    if (!evidence_.conditions.running(node)) continue;
-    // Where it may yet go on.
-    if (!is_open_at(node, owner)) continue;
-    if (home < evidence_.node_count()) return;
-    home = node;
-  }
-  if (home == evidence_.node_count()) return;
-  if (!evidence_.conditions.calm_for(now_ms - process.ended_ms + kWellBeforeMs)) return;
-  if (superseded(home, owner) || !holds_anything(home, owner)) return;
+  const auto only = deaths_.only_home([&](size_t node) { return is_open_at(node, owner); });
+  if (!only || superseded(*only, owner) || !holds_anything(*only, owner)) return;
+  const size_t home = *only;
   const Case& known = case_of(home, owner);
-  if (known.shared || known.reported) return;
-  // What it had said just before came just after.
-  constexpr int64_t kOnItsWayMs = 500;
-  if (known.life_ms > process.ended_ms + kOnItsWayMs) return;
-  if (known.changed_ms > process.ended_ms + kOnItsWayMs) return;
-  if (known.came_ms > process.ended_ms) return;  // with a TTL of its own there
+  const int64_t since_ms = process.ended_ms - kWellBeforeMs;
+  if (shares_address(home, owner) || known.shared || known.reported) return;
+  if (known.first_report_ms <= process.ended_ms) return;
+  if (std::max(known.changed_ms, known.life_ms) > process.ended_ms + kOnItsWayMs) return;
+  // An own TTL comes anew with each registration.
+  if (known.came_ms > (owner.session != kNobody ? since_ms : process.ended_ms)) return;
   const bool lost = process.end == TrueProcess::End::kMachineDied;
   int64_t silent_ms = ttl_ms(owner) * 9 / 8;  // leases are looked at in turn
+  bool tied = false;
   if (owner.session != kNobody) {
     constexpr int64_t kTiedLatelyMs = 2'500;
     const Contacts& contacts = evidence_.truth.session(owner.session).contacts;
-    const bool tied = contacts.alive_ms(home) > process.ended_ms - kTiedLatelyMs;
-    if (tied) silent_ms = lost ? kLossNoticedMs : 0;
+    tied = contacts.alive_ms(home) > process.ended_ms - kTiedLatelyMs;
     // Tied just now, or a little while ago: not known here.
-    if (!tied && contacts.alive_ms(home) > process.ended_ms - kWellBeforeMs) return;
+    if (!tied && contacts.alive_ms(home) > since_ms) return;
   }
+  if (tied) silent_ms = lost ? kLossNoticedMs : 0;
+  if (!tied && !Deaths::was_heard(process, known.life_ms, ttl_ms(owner))) return;
   constexpr int64_t kNoticedMs = 1'200;
   const int64_t suspect_by_ms = process.ended_ms + silent_ms + kNoticedMs;
   if (lost) {
@@ -745,6 +738,14 @@ void LivenessChecker::judge_dead(const TrueProcess& process, Owner owner) {
   } else {
     judge_crash(home, owner, suspect_by_ms);
   }
+}
+
+bool LivenessChecker::shares_address(size_t home, Owner owner) const {
+  const std::vector<KeyIndex> own = keys_of(owner);
+  return std::any_of(own.begin(), own.end(), [&](KeyIndex key) {
+    const KeyFacts& facts = evidence_.records.key(home, key);
+    return owner_of(facts, key) == owner && owners_at(home, facts.address, facts.port).size() > 1;
+  });
 }
 
 void LivenessChecker::judge_crash(size_t home, Owner owner, int64_t suspect_by_ms) {

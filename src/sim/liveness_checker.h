@@ -9,6 +9,7 @@
 
 #include "core/health.h"
 #include "sim/breaker_checker.h"
+#include "sim/deaths.h"
 #include "sim/evidence.h"
 
 namespace callbook::sim {
@@ -35,19 +36,29 @@ namespace callbook::sim {
 /// - Without a probe nobody is removed but who holds nothing, or was told to stop.
 /// - What a node lists is what it knows: the state of each instance is its owner's health.
 ///
-/// By what really happened, where nothing stood in the way of the home since well before: a process
-/// that dies on a machine that lives is refused within a moment if its session was attached, within
-/// its TTL otherwise, and removed refused_removal_ms later. One whose machine is lost is suspected,
-/// down or protected in time, and removed silent_removal_ms later unless the breaker holds it.
+/// By what really happened, to those who died in plain sight (Deaths): a process that dies on a
+/// machine that lives is refused within a moment if its session was attached, within its TTL
+/// otherwise, and removed refused_removal_ms later. One whose machine is lost is suspected, down or
+/// protected in time, and removed silent_removal_ms later unless the breaker holds it. That is
+/// judged only of what had one home for long, which was not missing it when it died, of which no
+/// consumer had reported anything, and with which nobody shares an address.
 ///
-/// Allowances: rounds are told apart by the addresses that they ask. Where two owners have the
-/// same, nothing is concluded of either; nor of one whose instances changed meanwhile; nor, where
-/// the other is up, of one for which a round was answered that may have been of the other. Those
-/// with a lapse rule of their own are LapseChecker's.
+/// Preconditions: where two sources of doubt meet, nothing is concluded.
+/// - Rounds are told apart by the addresses that they ask. Where two owners have the same, nothing
+///   is concluded of either; nor of one whose instances changed meanwhile; nor, where the other is
+///   up, of one for which a round was answered that may have been of the other.
+/// - Of one that consumers reported, since it was heard last or shortly before, no round has to
+/// come
+///   to anything (is_reported()), but that an answer does not bring it back.
+/// - What a node believes just after it stood still is its own affair; whom it removes is not.
+/// - Those with a lapse rule of their own are LapseChecker's.
 class LivenessChecker {
  public:
   LivenessChecker(Evidence& evidence, const BreakerChecker& breakers)
-      : evidence_(evidence), breakers_(breakers), nodes_(evidence.node_count()) {}
+      : evidence_(evidence),
+        breakers_(breakers),
+        deaths_(evidence),
+        nodes_(evidence.node_count()) {}
 
   void node_started(size_t node);
   /// Before the records of the step are taken in.
@@ -126,6 +137,8 @@ class LivenessChecker {
   bool is_open_at(size_t node, Owner owner) const;
   bool superseded(size_t node, Owner owner) const;
   bool has_lapse(Owner owner) const;
+  /// What it ever registered, or the key itself.
+  std::vector<KeyIndex> keys_of(Owner owner) const;
   bool holds_anything(size_t node, Owner owner) const;
   bool shows_anything(size_t node, Owner owner) const;
   int64_t ttl_ms(Owner owner) const;
@@ -143,6 +156,7 @@ class LivenessChecker {
   void note_input(size_t node, const core::Input& input);
   void note_report(size_t node, const core::ReportInstance& input);
   bool has_not_spoken(size_t node, Owner owner);
+  static bool is_reported(const Case& known);
   void note_result(size_t index, const core::ProbeResult& result);
   void conclude(size_t index, const Round& round);
   bool answers_are_silence(Case& known) const;
@@ -160,6 +174,7 @@ class LivenessChecker {
   void judge_concluded(size_t node, const Concluded& one);
   void judge_detection();
   void judge_dead(const TrueProcess& process, Owner owner);
+  bool shares_address(size_t home, Owner owner) const;
   void judge_crash(size_t home, Owner owner, int64_t suspect_by_ms);
   void judge_loss(size_t home, Owner owner, int64_t suspect_by_ms);
   bool stood_still(size_t index) const;
@@ -167,12 +182,12 @@ class LivenessChecker {
 
   Evidence& evidence_;
   const BreakerChecker& breakers_;
+  Deaths deaths_;
   std::vector<Node> nodes_;
   Words words_;
   std::set<SessionIndex> speakers_;  ///< whose connection does not stand for heartbeats
   std::map<std::pair<std::string, uint16_t>, std::vector<KeyIndex>> keys_at_;  ///< ever
   int64_t detection_due_ms_ = 0;
-  size_t first_dead_ = 0;  ///< for Truth::for_each_unreplaced_death()
 };
 
 }  // namespace callbook::sim

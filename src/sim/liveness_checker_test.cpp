@@ -209,7 +209,10 @@ TEST_F(LivenessCheckers, FindASuccessorThatIsNotThere) {
 
 TEST_F(LivenessCheckers, FindTheDeadThatAreNotFound) {
   const SessionIndex session = add_process();
-  advance(1'000);
+  for (int i = 0; i < 12; ++i) {
+    advance(1'000);
+    give(core::RefreshSession{evidence_.truth.session(session).id});
+  }
   evidence_.truth.end_process(evidence_.truth.session(session).process, TrueProcess::End::kCrashed);
   // The node hears nobody, and says nothing.
   const core::Outputs nothing;

@@ -84,6 +84,7 @@ INSTANTIATE_TEST_SUITE_P(
                     Regression{"SilenceOfBeforeARestartOutlastedALifeSign", 896, true},
                     Regression{"EndOfAnExclusionUndidALaterWord", 4002548, true},
                     Regression{"DrainTookALaterProcessWhoseSessionWasLate", 4003141, true},
+                    Regression{"StatusOfAForgottenBodyWasResetByItsOwnSession", 5000520, true},
                     Regression{"WhatWasOwedForTooLongNeverReachedTheBus", 4004806, true},
                     Regression{"NodeThatStoodStillWhileItJoinedServedWhatItKnew", 6000196, true},
                     Regression{"BodyThatCameBackWasShownWithoutItsStatus", 5001049, true}),
@@ -117,6 +118,8 @@ INSTANTIATE_TEST_SUITE_P(
                     Regression{"EarlierWordOfItsHomeWasASignOfLife", 4000282, true},
                     Regression{"DeregisteredAndWantedAgainWasToBeDown", 4003579, true},
                     Regression{"AnswerOfTheOtherAtItsAddressWasItsOwn", 4002236, true},
+                    Regression{"BudgetIgnoredWhatCameSinceTheLastList", 5001131, true},
+                    Regression{"DiedWhileMissedWasToBeDownAtOnce", 5000751, true},
                     Regression{"RoundOfBeforeItWasMissedWasNotLate", 4006014, true}),
     name_of_seed);
 

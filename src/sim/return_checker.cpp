@@ -103,6 +103,7 @@ bool ReturnChecker::is_dead(size_t node, const Operation& registration) const {
   const Truth& truth = evidence_.truth;
   if (truth.deregistered(registration)) return true;
   if (!truth.holder_over(registration)) return false;
+  if (registration.holder == core::HolderKind::kTtl) return !was_heard_late(node, registration);
   if (registration.holder != core::HolderKind::kSession) return true;
   const TrueSession& session = truth.session(registration.session);
   const SessionFacts& facts = evidence_.records.session(node, registration.session);
@@ -111,6 +112,17 @@ bool ReturnChecker::is_dead(size_t node, const Operation& registration) const {
       {truth.process(session.process).ended_ms, session.close_begun_ms, session.abandoned_ms});
   if (over_ms == kNever) return false;  // lost to a rival, which is another checker's matter
   return endings_.seen_ms(registration.session, facts.liveness) > over_ms + kOnItsWayMs;
+}
+
+/// Whether a heartbeat may have come late to the node that is its home by now, since that node, or
+/// what connects it, was in trouble at its owner's end or later.
+bool ReturnChecker::was_heard_late(size_t node, const Operation& registration) const {
+  const KeyFacts& facts = evidence_.records.key(node, registration.key);
+  if (!facts.known || facts.liveness.epoch == 0 || facts.liveness.ended) return false;
+  const size_t home = evidence_.conditions.node_of(facts.liveness.home);
+  const int64_t over_ms = evidence_.truth.process(registration.owner).ended_ms;
+  return home < evidence_.node_count() && over_ms != kNever &&
+         evidence_.conditions.untroubled_since_ms(home) > over_ms - kOnItsWayMs;
 }
 
 void ReturnChecker::came(const ListChange& change) {

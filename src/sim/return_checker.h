@@ -24,7 +24,10 @@ namespace callbook::sim {
 ///   not listed again by a node in touch with everybody, until it is registered anew.
 ///   Allowed is one thing: a node that was cut off may hold a newer word of the session than the
 ///   end that the others agreed on, said while its owner still lived. Then the session does live on
-///   until it is found dead again.
+///   until it is found dead again. The same goes for one with a TTL of its own where its home, or
+///   what connects it, was in trouble at its owner's end or later: heartbeats bring no epoch, so
+///   that one which waited there makes the node its home again, for one more TTL. To refuse it
+///   would let the living lapse who find no other node than the one that has just woken up.
 /// - Nodes that were out of touch shortly before are not held to the last point: they apply the
 ///   bus's messages in its order and may for a moment show what the next message takes back. They
 ///   are held to it when they begin to serve, by JoinChecker.
@@ -50,6 +53,7 @@ class ReturnChecker {
     int64_t since_ms = 0;
   };
 
+  bool was_heard_late(size_t node, const Operation& registration) const;
   void check_maker(const RecordChange& change);
   void check_key(const RecordChange& change);
   void check_session(const RecordChange& change);

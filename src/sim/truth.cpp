@@ -98,6 +98,11 @@ bool Truth::machine_lost(ClientId client) const {
   return found != last_lost_ms_.end() && found->second >= last_began_ms(client);
 }
 
+int64_t Truth::stopped_until_ms(ClientId client) const {
+  const auto found = stopped_until_ms_.find(client);
+  return found == stopped_until_ms_.end() ? kLongAgo : found->second;
+}
+
 int64_t Truth::last_began_ms(ClientId client) const {
   const auto found = last_began_ms_.find(client);
   return found == last_began_ms_.end() ? kLongAgo : found->second;

@@ -171,6 +171,7 @@ class Truth {
       process.paused_since_ms = scheduler_.now_ms();
     }
     process.paused_until_ms = until_ms;
+    stopped_until_ms_[process.client] = until_ms;
   }
   void ports_closed(ProcessNumber number) {
     processes_[number].ports_closed_ms = scheduler_.now_ms();
@@ -198,6 +199,8 @@ class Truth {
   }
   /// Whether the machine has gone, and no process has begun on it since.
   bool machine_lost(ClientId client) const;
+  /// Until when a process of the machine was stopped last, or kLongAgo.
+  int64_t stopped_until_ms(ClientId client) const;
   /// When a process last began on the machine, or kLongAgo.
   int64_t last_began_ms(ClientId client) const;
   SessionIndex begin_open(ProcessNumber process, const core::SessionId& id, int64_t ttl_ms,
@@ -280,6 +283,7 @@ class Truth {
   std::vector<ProcessNumber> ended_processes_;  ///< in the order of their ends
   std::map<ClientId, int64_t> last_began_ms_;
   std::map<ClientId, int64_t> last_lost_ms_;
+  std::map<ClientId, int64_t> stopped_until_ms_;
   std::vector<TrueSession> sessions_;
   std::map<core::SessionId, SessionIndex> session_index_;
   std::vector<Operation> operations_;
