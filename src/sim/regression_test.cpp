@@ -115,7 +115,10 @@ INSTANTIATE_TEST_SUITE_P(
                     Regression{"EarlierWordOfItsHomeWasASignOfLife", 4000282, true},
                     Regression{"DeregisteredAndWantedAgainWasToBeDown", 4003579, true},
                     Regression{"AnswerOfTheOtherAtItsAddressWasItsOwn", 4002236, true},
-                    Regression{"RoundOfBeforeItWasMissedWasNotLate", 4006014, true}),
+                    Regression{"RoundOfBeforeItWasMissedWasNotLate", 4006014, true},
+                    Regression{"BegunAsTheMachineWasLostWasNoSuccessor", 5000668, true},
+                    Regression{"OutByItsOwnLateCallWasToBeToldToStop", 5000508, true},
+                    Regression{"OutByACallToAPausedNodeWasToBeToldToStop", 5000850, true}),
     name_of_seed);
 
 }  // namespace
