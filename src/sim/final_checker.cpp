@@ -118,7 +118,7 @@ bool FinalChecker::may_remain(size_t node, const Operation& last_word,
   const bool ended = process.end != TrueProcess::End::kNone;
   const bool lost = truth.machine_lost(process.client);
   // Nobody speaks for what a late call has registered against its owner's later wish.
-  const bool answers = !lost && (!ended || truth.last_began_ms(process.client) > process.began_ms);
+  const bool answers = !lost && (!ended || truth.is_replaced(process));
   switch (listed.state) {
     case core::InstanceState::kProtected:
       return ended && lost;
@@ -340,17 +340,16 @@ void RivalChecker::finish() {
   for (KeyIndex key = 0; key < evidence_.truth.key_count(); ++key) judge(key);
 }
 
-bool RivalChecker::may_not_know(const Operation& registration) const {
-  const SessionFacts& session = evidence_.records.session(registration.node, registration.session);
-  if (!session.known) return true;
-  const size_t home = evidence_.conditions.node_of(session.liveness.home);
-  if (home == registration.node || !registration.stamp) return false;
-  const auto& operations = evidence_.truth.key(registration.key).operations;
-  return std::any_of(operations.begin(), operations.end(), [&](OperationIndex index) {
-    const Operation& other = evidence_.truth.operation(index);
-    if (other.kind != Kind::kDeregister || other.owner == registration.owner) return false;
-    return other.outcome != Outcome::kRefused &&
-           (!other.stamp || *other.stamp > *registration.stamp);
+/// No deregistration, and nothing without a session, has or may have come after `registration`.
+bool RivalChecker::held_since(const Operation& registration) const {
+  if (!evidence_.records.session(registration.node, registration.session).known) return false;
+  const Truth& truth = evidence_.truth;
+  const auto& operations = truth.key(registration.key).operations;
+  return std::none_of(operations.begin(), operations.end(), [&](OperationIndex index) {
+    const Operation& other = truth.operation(index);
+    if (other.kind == Kind::kRegister && other.session != kNobody) return false;
+    if (other.outcome == Outcome::kRefused) return false;
+    return !other.stamp || !registration.stamp || *other.stamp > *registration.stamp;
   });
 }
 
@@ -369,7 +368,7 @@ void RivalChecker::judge(KeyIndex key) {
   const Operation* holder = nullptr;
   for (const auto& [owner, operation] : last_of) {
     if (operation->kind != Kind::kRegister || operation->session == kNobody) continue;
-    if (may_not_know(*operation)) continue;
+    if (!held_since(*operation)) continue;
     if (holder == nullptr) {
       holder = operation;
       continue;

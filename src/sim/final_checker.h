@@ -76,9 +76,11 @@ class LoggedChecker {
 /// - At the end no two processes live that both were acknowledged the same id, the last that they
 ///   asked for it.
 ///
-/// Allowance: a process that registered through a node that is not its session's home, whose home
-/// learnt of that only after the later one had taken the id and left it again. It is not listed,
-/// and nobody tells it until it moves.
+/// The second is judged only of processes that hold the id for the nodes until another session
+/// claims it: what was deregistered since, by whichever process and through whichever node, also by
+/// a call that was late or was never answered, or was registered without a session, is not theirs
+/// any more. A later session then finds the id free, and the nodes tell nobody: a process whose own
+/// late call took out what it has registered since learns of that when it registers again.
 class RivalChecker {
  public:
   explicit RivalChecker(Evidence& evidence) : evidence_(evidence) {}
@@ -87,7 +89,7 @@ class RivalChecker {
 
  private:
   void judge(KeyIndex key);
-  bool may_not_know(const Operation& registration) const;
+  bool held_since(const Operation& registration) const;
 
   Evidence& evidence_;
 };

@@ -61,6 +61,8 @@ void HolderChecker::judge(size_t node, const core::RegisterInstance& input, int6
   const KeyFacts& held = evidence_.records.key(node, *key);
   const bool is_body = held.known && held.kind == core::RegistrationKind::kBody;
   if (!is_body || held.session == kNobody || !is_heard(node, held.session, now_ms)) return;
+  // Forgotten when its session ended here, before that was called back.
+  if (held.session_ends != evidence_.records.session(node, held.session).ends) return;
   const core::Registration& claim = input.registration;
   if (claim.address == held.address && claim.port == held.port) return;
   const ProcessNumber holder = truth.session(held.session).process;

@@ -120,7 +120,12 @@ INSTANTIATE_TEST_SUITE_P(
                     Regression{"AnswerOfTheOtherAtItsAddressWasItsOwn", 4002236, true},
                     Regression{"BudgetIgnoredWhatCameSinceTheLastList", 5001131, true},
                     Regression{"DiedWhileMissedWasToBeDownAtOnce", 5000751, true},
-                    Regression{"RoundOfBeforeItWasMissedWasNotLate", 4006014, true}),
+                    Regression{"TakenBackByItsHomeBeganAnew", 6000130, true},
+                    Regression{"BodyForgottenWithItsSessionWasHeld", 6000098, true},
+                    Regression{"RoundOfBeforeItWasMissedWasNotLate", 4006014, true},
+                    Regression{"BegunAsTheMachineWasLostWasNoSuccessor", 5000668, true},
+                    Regression{"OutByItsOwnLateCallWasToBeToldToStop", 5000508, true},
+                    Regression{"OutByACallToAPausedNodeWasToBeToldToStop", 5000850, true}),
     name_of_seed);
 
 }  // namespace

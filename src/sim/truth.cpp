@@ -79,7 +79,8 @@ ProcessNumber Truth::begin_process(ClientId client) {
   process.number = static_cast<ProcessNumber>(processes_.size());
   process.client = client;
   process.began_ms = scheduler_.now_ms();
-  last_began_ms_[client] = process.began_ms;
+  last_began_[client] = process.number;
+  lost_machines_.erase(client);
   processes_.push_back(process);
   return process.number;
 }
@@ -90,12 +91,7 @@ void Truth::end_process(ProcessNumber number, TrueProcess::End end) {
   process.end = end;
   process.ended_ms = scheduler_.now_ms();
   ended_processes_.push_back(number);
-  if (end == TrueProcess::End::kMachineDied) last_lost_ms_[process.client] = process.ended_ms;
-}
-
-bool Truth::machine_lost(ClientId client) const {
-  const auto found = last_lost_ms_.find(client);
-  return found != last_lost_ms_.end() && found->second >= last_began_ms(client);
+  if (end == TrueProcess::End::kMachineDied) lost_machines_.insert(process.client);
 }
 
 int64_t Truth::stopped_until_ms(ClientId client) const {
@@ -103,9 +99,9 @@ int64_t Truth::stopped_until_ms(ClientId client) const {
   return found == stopped_until_ms_.end() ? kLongAgo : found->second;
 }
 
-int64_t Truth::last_began_ms(ClientId client) const {
-  const auto found = last_began_ms_.find(client);
-  return found == last_began_ms_.end() ? kLongAgo : found->second;
+bool Truth::is_replaced(const TrueProcess& process) const {
+  const auto found = last_began_.find(process.client);
+  return found != last_began_.end() && found->second > process.number;
 }
 
 SessionIndex Truth::begin_open(ProcessNumber process, const core::SessionId& id, int64_t ttl_ms,

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -194,15 +195,15 @@ class Truth {
       }
       const bool violent = process.end == TrueProcess::End::kCrashed ||
                            process.end == TrueProcess::End::kMachineDied;
-      if (violent && last_began_ms(process.client) <= process.began_ms) visit(process);
+      if (violent && !is_replaced(process)) visit(process);
     }
   }
   /// Whether the machine has gone, and no process has begun on it since.
-  bool machine_lost(ClientId client) const;
+  bool machine_lost(ClientId client) const { return lost_machines_.contains(client); }
   /// Until when a process of the machine was stopped last, or kLongAgo.
   int64_t stopped_until_ms(ClientId client) const;
-  /// When a process last began on the machine, or kLongAgo.
-  int64_t last_began_ms(ClientId client) const;
+  /// Whether another process has begun on its machine since it began.
+  bool is_replaced(const TrueProcess& process) const;
   SessionIndex begin_open(ProcessNumber process, const core::SessionId& id, int64_t ttl_ms,
                           size_t node);
   void begin_resume(SessionIndex session, size_t node);
@@ -281,8 +282,8 @@ class Truth {
   std::vector<std::vector<KeyIndex>> keys_of_;                           ///< by service
   std::vector<TrueProcess> processes_;
   std::vector<ProcessNumber> ended_processes_;  ///< in the order of their ends
-  std::map<ClientId, int64_t> last_began_ms_;
-  std::map<ClientId, int64_t> last_lost_ms_;
+  std::map<ClientId, ProcessNumber> last_began_;
+  std::set<ClientId> lost_machines_;  ///< and nothing has begun on them since
   std::map<ClientId, int64_t> stopped_until_ms_;
   std::vector<TrueSession> sessions_;
   std::map<core::SessionId, SessionIndex> session_index_;
