@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -203,6 +204,10 @@ void BreakerChecker::on_published(size_t node, uint32_t service) {
 void BreakerChecker::begin_step(size_t index, const Step& step) {
   if (!evidence_.settings.probes()) return;
   Node& node = nodes_[index];
+  if (std::holds_alternative<core::AdvanceTime>(step.input)) {
+    const int64_t now_ms = evidence_.now_ms();
+    if (now_ms - std::exchange(node.ticked_ms, now_ms) > kLookMs) node.stood_still_ms = now_ms;
+  }
   node.removals.clear();
   node.left.clear();
   node.hears = std::holds_alternative<core::ApplyBatch>(step.input) ||
@@ -289,6 +294,7 @@ uint32_t BreakerChecker::counted_since(size_t node, const GroupName& name,
 std::string BreakerChecker::objection(size_t node, const Group& group, uint32_t size,
                                       uint32_t count) const {
   const int64_t now_ms = evidence_.now_ms();
+  if (now_ms - nodes_[node].stood_still_ms < kMinuteMs) return {};
   const bool over = is_over(group);
   if (over && group.released_ms >= group.overdrawn_since_ms) return {};
   Bounds bounds = largest(node, group);
