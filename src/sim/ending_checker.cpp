@@ -17,10 +17,6 @@ constexpr int64_t kSpreadMs = 3'000;
 
 const core::Liveness kNothingKnown;
 
-std::string seconds(int64_t ms) {
-  return fmt::format("{:.3f} s", static_cast<double>(ms) / 1000);
-}
-
 }  // namespace
 
 EndingChecker::Subject EndingChecker::subject_of(const RecordChange& change) const {

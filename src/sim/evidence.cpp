@@ -70,6 +70,10 @@ std::string_view name_of(Rule rule) {
   return "unknown";
 }
 
+std::string seconds(int64_t ms) {
+  return fmt::format("{:.3f} s", static_cast<double>(ms) / 1000);
+}
+
 void Evidence::fail(Finding finding) {
   if (failed()) return;
   const std::string where =

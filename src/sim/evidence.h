@@ -59,6 +59,9 @@ inline constexpr int64_t kLossNoticedMs = 5'500;
 
 std::string_view name_of(Rule rule);
 
+/// "1.200 s", for findings.
+std::string seconds(int64_t ms);
+
 /// Whether `word` on liveness outdoes `other`: a later epoch, or within an epoch a later stamp. The
 /// rule of core once more, since what is checked must not be the judge of itself.
 inline bool outdoes(const core::Liveness& word, const core::Liveness& other) {

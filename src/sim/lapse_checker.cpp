@@ -13,10 +13,6 @@ using core::Health;
 /// A tick of the node.
 constexpr int64_t kRoundingMs = 200;
 
-std::string seconds(int64_t ms) {
-  return fmt::format("{:.3f} s", static_cast<double>(ms) / 1000);
-}
-
 }  // namespace
 
 void LapseChecker::node_started(size_t node) {
