@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -120,10 +121,10 @@ void BreakerChecker::fault(Fault kind, std::string_view what) {
 void BreakerChecker::node_started(size_t index) {
   Node& node = nodes_[index];
   node.wrong_since_ms.clear();
-  // Who was removed in the running minute is not stored; a hold is, and counts as a spent budget.
-  for (auto& [name, group] : node.groups) {
-    if (!is_over(group)) group.removals_ms.clear();
-  }
+  node.ticked_ms = kLongAgo;
+  // Who was removed in the running minute is not stored. A hold is, and counts as a spent budget;
+  // but whether it held just then does not always show.
+  for (auto& [name, group] : node.groups) group.removals_ms.clear();
 }
 
 void BreakerChecker::take_members(Group& group, std::vector<KeyIndex> members,
@@ -214,6 +215,11 @@ void BreakerChecker::on_published(size_t node, uint32_t service) {
 void BreakerChecker::begin_step(size_t index, const Step& step) {
   if (!evidence_.settings.probes()) return;
   Node& node = nodes_[index];
+  if (std::holds_alternative<core::AdvanceTime>(step.input)) {
+    const int64_t now_ms = evidence_.now_ms();
+    const int64_t before_ms = std::exchange(node.ticked_ms, now_ms);
+    if (before_ms != kLongAgo && now_ms - before_ms > kLookMs) node.stood_still_ms = now_ms;
+  }
   node.removals.clear();
   node.left.clear();
   node.hears = std::holds_alternative<core::ApplyBatch>(step.input) ||
@@ -300,6 +306,7 @@ uint32_t BreakerChecker::counted_since(size_t node, const GroupName& name,
 std::string BreakerChecker::objection(size_t node, const Group& group, uint32_t size,
                                       uint32_t count) const {
   const int64_t now_ms = evidence_.now_ms();
+  if (now_ms - nodes_[node].stood_still_ms < kMinuteMs) return {};
   const bool over = is_over(group);
   if (over && group.released_ms >= group.overdrawn_since_ms) return {};
   Bounds bounds = largest(node, group);

@@ -32,7 +32,8 @@ namespace callbook::sim {
 /// count since counts for the budget and for the half that remains, and what an operator or its
 /// provider no longer wants to be called has ceased to count. A node that was started anew may have
 /// forgotten it. Where the node's clock has been stepped, which the hold is measured by, the hold
-/// counts as over.
+/// counts as over. A node that stood still dates what it hears as it wakes to its last tick:
+/// for a minute nothing is concluded of what it removes.
 class BreakerChecker {
  public:
   explicit BreakerChecker(Evidence& evidence)
@@ -88,6 +89,8 @@ class BreakerChecker {
     std::vector<std::pair<KeyIndex, std::string>> came;  ///< since the last list, with zones
     bool hears = false;  ///< this step takes in what others say, or a forgotten word of its own
     int64_t clock_stepped_ms = kLongAgo;
+    int64_t ticked_ms = kLongAgo;
+    int64_t stood_still_ms = kLongAgo;  ///< until then
     int64_t looked_ms = 0;
     std::map<Owner, int64_t> wrong_since_ms;  ///< whose flag is not what the breakers say
   };

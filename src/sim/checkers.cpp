@@ -216,8 +216,10 @@ void Checkers::stepped(size_t node, const Step& step) {
     const auto& changes = evidence_.records.take(node, out.records);
     check_reading(node, evidence_.records.error());
     take_records(changes, &step);
-    limits_.on_step(node, registry, out, changes);
+    limits_.on_step(node, step, changes);
     sections_.on_step(node, out);
+  } else {
+    limits_.on_step(node, step, {});
   }
   if (dump_due_[node]) {
     dump_due_[node] = false;

@@ -61,7 +61,7 @@ inline constexpr int64_t kLossNoticedMs = 5'500;
 
 std::string_view name_of(Rule rule);
 
-/// "1.500 s", for findings.
+/// "1.200 s", for findings.
 std::string seconds(int64_t ms);
 
 /// Whether `word` on liveness outdoes `other`: a later epoch, or within an epoch a later stamp. The

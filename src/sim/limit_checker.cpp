@@ -6,21 +6,20 @@
 
 namespace callbook::sim {
 
-bool LimitChecker::asked_by_client(const RecordChange& change) const {
+/// Whether the call asks for the change of just this record.
+bool LimitChecker::asks_for(const core::Input& input, const RecordChange& change) const {
   const Truth& truth = evidence_.truth;
-  if (change.session != kNobody) {
-    // One that is known and superseded in one batch of the bus is what its node concludes.
-    return !change.session_before.known && change.session_after.known &&
-           !change.session_after.superseded;
+  if (const auto* opened = std::get_if<core::OpenSession>(&input)) {
+    return change.session != kNobody && truth.session(change.session).id == opened->id &&
+           !change.session_before.known;
   }
-  if (!change.key_after.known || change.key_before.stamp == change.key_after.stamp) return false;
-  const size_t author = evidence_.conditions.node_of(change.key_after.stamp.node);
-  if (author != change.node) return false;
-  const auto& operations = truth.key(change.key).operations;
-  return std::any_of(operations.begin(), operations.end(), [&](OperationIndex index) {
-    const Operation& operation = truth.operation(index);
-    return operation.stamp == change.key_after.stamp && !operation.reasserted;
-  });
+  const core::InstanceKey* named = nullptr;
+  if (const auto* made = std::get_if<core::RegisterInstance>(&input)) named = &made->key;
+  if (const auto* removed = std::get_if<core::DeregisterInstance>(&input)) named = &removed->key;
+  if (named == nullptr || change.key == kNobody) return false;
+  const core::InstanceKey& key = truth.key(change.key).key;
+  return key.id == named->id && key.service == named->service &&
+         change.key_before.stamp != change.key_after.stamp;
 }
 
 bool LimitChecker::names(std::string_view record_key, const RecordChange& change) const {
@@ -47,17 +46,13 @@ bool LimitChecker::newly_owed(const core::Outputs& out, const RecordChange& chan
   return false;
 }
 
-void LimitChecker::on_step(size_t node, const core::Registry& registry, const core::Outputs& out,
+void LimitChecker::on_step(size_t node, const Step& step,
                            const std::vector<RecordChange>& changes) {
-  // What a node says of itself, against what it hears, is no client's change.
-  const core::Registry::Counters& counters = registry.counters();
-  const uint64_t said = counters.reasserted + counters.restated + counters.refuted;
-  const bool by_itself = std::exchange(said_[node], said) != said;
-  const size_t before = std::exchange(outbox_sizes_[node], registry.owed_changes());
-  if (by_itself || before < evidence_.settings.limits.max_outbox || before >= outbox_sizes_[node])
-    return;
+  const size_t before = std::exchange(outbox_sizes_[node], step.registry.owed_changes());
+  const bool is_full = before >= evidence_.settings.limits.max_outbox;
+  if (!step.accepted || !is_full || before >= outbox_sizes_[node]) return;
   for (const RecordChange& change : changes) {
-    if (!asked_by_client(change) || !newly_owed(out, change)) continue;
+    if (!asks_for(step.input, change) || !newly_owed(step.out, change)) continue;
     Finding finding;
     finding.checker = "limits";
     finding.node = node;

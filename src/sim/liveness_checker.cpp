@@ -478,7 +478,7 @@ void LivenessChecker::judge_claim(size_t node, Owner owner, const core::Liveness
 void LivenessChecker::judge_health(size_t node, Owner owner, Health before, Health after) {
   const Case& known = case_of(node, owner);
   const int64_t now_ms = evidence_.now_ms();
-  if (is_crowded(node, owner) || stood_still(node)) return;
+  if (is_crowded(node, owner)) return;
   const auto objects = [&](std::string why) {
     fail(node, owner, fmt::format("is believed to be {}, but {}", name_of(after), why));
   };

@@ -50,7 +50,7 @@ namespace callbook::sim {
 /// - Of one that consumers reported, since it was heard last or shortly before, no round has to
 /// come
 ///   to anything (is_reported()), but that an answer does not bring it back.
-/// - What a node believes just after it stood still is its own affair; whom it removes is not.
+/// - What a round comes to just after the node stood still is its own affair.
 /// - Those with a lapse rule of their own are LapseChecker's.
 class LivenessChecker {
  public:

@@ -77,8 +77,7 @@ const StatusChecker::Word* StatusChecker::standing(KeyIndex key) const {
   }
   if (last == nullptr) return nullptr;
   const auto left = left_ms_.find(key);
-  const bool removed = left != left_ms_.end() && left->second >= last->begun_ms;
-  if (removed && last->session == kNobody) return nullptr;
+  if (left != left_ms_.end() && left->second >= last->begun_ms) return nullptr;
   const bool doubted = std::any_of(words_.begin(), words_.end(), [&](const Word& word) {
     return word.key == key && word.in_doubt;
   });

@@ -20,9 +20,9 @@ namespace callbook::sim {
 ///   instance of a service too, and never `protected` or `unattended` in its place. `down` and an
 ///   operator's word hide it.
 ///
-/// Nothing is concluded of one that was registered by another process or session, or deregistered,
-/// since it was said, or of which a later word is in doubt; nor of one with a TTL of its own that
-/// was removed since, which comes back as whatever its next registration says.
+/// Of the end nothing is concluded where anything else happened to the instance since it was said:
+/// it left a list, it was deregistered or registered by another process or session, or another word
+/// of it is in doubt. One with a TTL of its own comes back as whatever its next registration says.
 class StatusChecker {
  public:
   explicit StatusChecker(Evidence& evidence) : evidence_(evidence) {}

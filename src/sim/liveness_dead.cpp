@@ -1,4 +1,4 @@
-// LivenessChecker: what really happened, and when its home should have known it.
+// What a home has to make of those that have really died.
 
 #include <algorithm>
 
