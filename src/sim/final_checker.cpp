@@ -119,6 +119,8 @@ bool FinalChecker::may_remain(size_t node, const Operation& last_word,
   const bool lost = truth.machine_lost(process.client);
   // Nobody speaks for what a late call has registered against its owner's later wish.
   const bool answers = !lost && (!ended || truth.is_replaced(process));
+  // Answers are silence from some time on, and one that answers is not asked often.
+  if (answers && evidence_.settings.doubts_answers()) return true;
   switch (listed.state) {
     case core::InstanceState::kProtected:
       return ended && lost;

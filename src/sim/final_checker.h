@@ -19,8 +19,9 @@ namespace callbook::sim {
 ///   otherwise no node lists the key. The dead have had time to be found dead.
 /// - A live one is listed as up, or as an operator says. Of the dead one kind may remain: those of
 ///   lost machines, flagged as protected, and those for whom somebody answers, flagged as
-///   unattended: another process that has their address, or a living owner that does not want it
-///   any more. And those whose own lapse rule says that they are never removed.
+///   unattended (or, once that has lasted too long, as what silence makes of it): another process
+///   that has their address, or a living owner that does not want it any more. And those whose own
+///   lapse rule says that they are never removed.
 /// - Where clients bring along what they were told, a live owner's own last acknowledged call on a
 ///   key is the last word, unless a call of the key's stayed in doubt or another process claims it:
 ///   nobody who was told "registered" is missing.

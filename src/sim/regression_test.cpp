@@ -120,6 +120,7 @@ INSTANTIATE_TEST_SUITE_P(
                     Regression{"AnswerOfTheOtherAtItsAddressWasItsOwn", 4002236, true},
                     Regression{"BudgetIgnoredWhatCameSinceTheLastList", 5001131, true},
                     Regression{"DiedWhileMissedWasToBeDownAtOnce", 5000751, true},
+                    Regression{"SupersededByClocksWasGivenItsTtl", 5001963, true},
                     Regression{"TakenBackByItsHomeBeganAnew", 6000130, true},
                     Regression{"BodyForgottenWithItsSessionWasHeld", 6000098, true},
                     Regression{"RoundOfBeforeItWasMissedWasNotLate", 4006014, true},

@@ -71,6 +71,8 @@ struct Settings {
   bool former_releases = false;
 
   bool probes() const { return timing.probe_rounds > 0; }
+  /// Whether a seed lasts long enough for answers without a word to count as silence.
+  bool doubts_answers() const { return timing.unattended_ms < duration_ms; }
 };
 
 /// Draws the settings of a seed. About half of the seeds probe those that are not heard of; in the
