@@ -119,7 +119,8 @@ INSTANTIATE_TEST_SUITE_P(
                     Regression{"RoundOfBeforeItWasMissedWasNotLate", 4006014, true},
                     Regression{"BegunAsTheMachineWasLostWasNoSuccessor", 5000668, true},
                     Regression{"OutByItsOwnLateCallWasToBeToldToStop", 5000508, true},
-                    Regression{"OutByACallToAPausedNodeWasToBeToldToStop", 5000850, true}),
+                    Regression{"OutByACallToAPausedNodeWasToBeToldToStop", 5000850, true},
+                    Regression{"ResumedAtAPausedNodeWasToStayGone", 5000811, true}),
     name_of_seed);
 
 }  // namespace
