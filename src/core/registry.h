@@ -359,6 +359,7 @@ class Registry {
   void note_facts(Session& session, const ProcessFacts& facts, Stamp stamp);
   void take_speech(Session& session, bool speaks, base::Now now, Outputs& out);
   bool is_vouched(const Session& session, const Instance& instance, base::Now now) const;
+  bool is_vouched(const Instance& instance, base::Now now) const;
   bool has_evidence(const Session& session, base::Now now) const;
   bool stood_still(base::Now now) const;
   void note_life(Session& session, base::Now now) const;
@@ -438,6 +439,7 @@ class Registry {
   bool keep_held(Service& service, const KeyState& present, const InstanceRecord& record,
                  base::Now now, Outputs& out);
   bool had_been_taken(const KeyState& present, const InstanceRecord& record);
+  bool is_outlived(const KeyState& present, const InstanceRecord& record);
   bool merge_heard(Service& service, const KeyState& present, InstanceRecord record, base::Now now);
   void restate(const InstanceRecord& forgotten, base::Now now, Outputs& out);
   void compare(Source source, std::string_view key, bool holds_more, bool is_author, base::Now now,
@@ -486,6 +488,9 @@ class Registry {
   void begin_service(Phase phase, base::Now now);
   void finish_join(base::Now now, Outputs& out);
   void announce_own(base::Now now, Outputs& out);
+  /// The node came back from being out of touch for too long, and has still to drop what nobody
+  /// speaks of.
+  bool may_sweep() const { return join_.as_new || sweep_due_ms_ != 0; }
   /// Nobody has spoken of it since the node came back from being out of touch for too long.
   bool is_doubtful(uint8_t round) const { return sweep_due_ms_ != 0 && round != round_; }
   void announce(const BucketSet& buckets, base::Now now);

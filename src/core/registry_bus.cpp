@@ -180,17 +180,21 @@ void Registry::apply_record(Source source, const BusMessage& message, const Inst
   if (reassert(service, present, record, now, out)) return;
   if (keep_held(service, present, record, now, out)) return;
   if (refute(service, present, record, now, out)) return;
+  const bool outlived = is_outlived(present, record);
   if (merge_heard(service, present, record, now)) {
     store(*catalog_.find(record.service), record.id, out);
   }
   restate(record, now, out);
   Service* const merged = catalog_.find(record.service);
   if (merged == nullptr) return;  // it said nothing, of something unknown
-  catalog_.note_heard(*merged, record.id, round_);
+  // Of the registration here that says nothing: where it was heard of, it may have been removed
+  // before the other one came.
+  if (!outlived) catalog_.note_heard(*merged, record.id, round_);
   catalog_.settle_part(*merged, record.id);
   const KeyState state = catalog_.state_of(*merged, record.id);
   const bool waits = state.body != nullptr && merged->find_live(record.id) == nullptr;
   if (waits && present.body == nullptr) ++counters_.waited_for_session;
+  if (outlived && may_sweep()) return;
   const bool is_author = state.stamp.node == node_ || state.liveness.stamp.node == node_;
   compare(source, message.key, holds_more(state, record), is_author, now, out);
 }
@@ -207,10 +211,15 @@ bool Registry::had_been_taken(const KeyState& present, const InstanceRecord& rec
   return rival->opened > own->opened;
 }
 
+/// Whether what `record` tells of is over, while the holder of what is registered here lives.
+bool Registry::is_outlived(const KeyState& present, const InstanceRecord& record) {
+  return catalog_.outlives(present, record) && !had_been_taken(present, record);
+}
+
 /// Merges what was heard; returns whether anything changed.
 bool Registry::merge_heard(Service& service, const KeyState& present, InstanceRecord record,
                            Now now) {
-  if (catalog_.outlives(present, record) && !had_been_taken(present, record)) {
+  if (is_outlived(present, record)) {
     record.kind = RegistrationKind::kNone;
     record.stamp = {};
   }
@@ -334,6 +343,7 @@ void Registry::restate(const InstanceRecord& forgotten, Now now, Outputs& out) {
     return;
   }
   if (state.stamp >= forgotten.stamp) return;
+  if (may_sweep() && !is_vouched(*state.body, now)) return;
   ++counters_.restated;
   stamp_anew(*service, *state.body, now, out);
 }

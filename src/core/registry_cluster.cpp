@@ -412,10 +412,8 @@ void Registry::sweep_instances(Now now, Outputs& out) {
     if (service == nullptr) continue;
     const auto visit = [&](const Instance& instance) {
       if (instance.round == round_) return true;
+      if (is_vouched(instance, now)) return true;
       const bool held = instance.holder_kind() == HolderKind::kSession;
-      const bool vouched = held ? is_vouched(sessions_.at(instance.holder_slot), instance, now)
-                                : catalog_.has_evidence(instance, now.mono_ms);
-      if (vouched) return true;
       unheard.emplace_back(index, instance.id());
       // Its client says which of its instances it still wants.
       if (held) sessions_.at(instance.holder_slot).lacks_registrations = true;

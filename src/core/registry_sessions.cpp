@@ -78,6 +78,12 @@ bool Registry::is_vouched(const Session& session, const Instance& instance, Now 
   return has_evidence(session, now) && instance.stamp >= session.home_since;
 }
 
+bool Registry::is_vouched(const Instance& instance, Now now) const {
+  return instance.holder_kind() == HolderKind::kSession
+             ? is_vouched(sessions_.at(instance.holder_slot), instance, now)
+             : catalog_.has_evidence(instance, now.mono_ms);
+}
+
 /// Whether this node has been away until just now: what it hears may be as old as its absence, and
 /// the connections that it still holds may be of clients that have died meanwhile.
 bool Registry::stood_still(Now now) const {
@@ -168,7 +174,7 @@ std::vector<TakenOut> Registry::taken_out_of(const Session& session) const {
 
 /// While the node rejoins as new: what is said here now need not be heard from others.
 void Registry::note_local(Service& service, std::string_view id) {
-  if (join_.as_new || sweep_due_ms_ != 0) catalog_.note_heard(service, id, round_);
+  if (may_sweep()) catalog_.note_heard(service, id, round_);
 }
 
 void Registry::supersede(Session& rival, std::string_view instance, Now now, Outputs& out) {

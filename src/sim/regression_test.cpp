@@ -87,7 +87,8 @@ INSTANTIATE_TEST_SUITE_P(
                     Regression{"StatusOfAForgottenBodyWasResetByItsOwnSession", 5000520, true},
                     Regression{"WhatWasOwedForTooLongNeverReachedTheBus", 4004806, true},
                     Regression{"NodeThatStoodStillWhileItJoinedServedWhatItKnew", 6000196, true},
-                    Regression{"BodyThatCameBackWasShownWithoutItsStatus", 5001049, true}),
+                    Regression{"BodyThatCameBackWasShownWithoutItsStatus", 5001049, true},
+                    Regression{"EndOfALaterOneWasWordOfARemovedOne", 5000320, true}),
     name_of_seed);
 
 /// Faults of the checkers and of the model.
@@ -126,7 +127,8 @@ INSTANTIATE_TEST_SUITE_P(
                     Regression{"RoundOfBeforeItWasMissedWasNotLate", 4006014, true},
                     Regression{"BegunAsTheMachineWasLostWasNoSuccessor", 5000668, true},
                     Regression{"OutByItsOwnLateCallWasToBeToldToStop", 5000508, true},
-                    Regression{"OutByACallToAPausedNodeWasToBeToldToStop", 5000850, true}),
+                    Regression{"OutByACallToAPausedNodeWasToBeToldToStop", 5000850, true},
+                    Regression{"ResumedAtAPausedNodeWasToStayGone", 5000811, true}),
     name_of_seed);
 
 }  // namespace

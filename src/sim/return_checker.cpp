@@ -99,6 +99,15 @@ void ReturnChecker::on_list_change(const ListChange& change) {
   if (!change.before) came(change);
 }
 
+/// Whether the session is at a node that its client asked to have it, and was not answered: that
+/// call may be carried out late.
+bool ReturnChecker::was_asked_to(const TrueSession& session, const core::Liveness& word) const {
+  if (session.told_epochs_ms.contains(word.epoch)) return false;
+  const size_t home = evidence_.conditions.node_of(word.home);
+  return std::any_of(session.asked.begin(), session.asked.end(),
+                     [&](const TrueSession::Takeover& asked) { return asked.node == home; });
+}
+
 bool ReturnChecker::is_dead(size_t node, const Operation& registration) const {
   const Truth& truth = evidence_.truth;
   if (truth.deregistered(registration)) return true;
@@ -111,6 +120,7 @@ bool ReturnChecker::is_dead(size_t node, const Operation& registration) const {
   const int64_t over_ms = std::min(
       {truth.process(session.process).ended_ms, session.close_begun_ms, session.abandoned_ms});
   if (over_ms == kNever) return false;  // lost to a rival, which is another checker's matter
+  if (was_asked_to(session, facts.liveness)) return false;
   return endings_.seen_ms(registration.session, facts.liveness) > over_ms + kOnItsWayMs;
 }
 

@@ -22,12 +22,14 @@ namespace callbook::sim {
 /// - An instance that has left every node that answers, whose owner has ended or deregistered it,
 /// is
 ///   not listed again by a node in touch with everybody, until it is registered anew.
-///   Allowed is one thing: a node that was cut off may hold a newer word of the session than the
-///   end that the others agreed on, said while its owner still lived. Then the session does live on
-///   until it is found dead again. The same goes for one with a TTL of its own where its home, or
-///   what connects it, was in trouble at its owner's end or later: heartbeats bring no epoch, so
-///   that one which waited there makes the node its home again, for one more TTL. To refuse it
-///   would let the living lapse who find no other node than the one that has just woken up.
+///   Not judged is a session that lives on by what its owner said before it ended: a node that was
+///   cut off may hold a newer word than the end that the others agreed on; and a call to resume it
+///   that was not answered may be carried out later, by a node that stood still or was cut off, and
+///   begins an epoch of which its client was never told. Then it is found dead again.
+///   The same goes for one with a TTL of its own where its home, or what connects it, was in trouble
+///   at its owner's end or later: heartbeats bring no epoch, so that one which waited there makes
+///   the node its home again, for one more TTL. To refuse it would let the living lapse who find no
+///   other node than the one that has just woken up.
 /// - Nodes that were out of touch shortly before are not held to the last point: they apply the
 ///   bus's messages in its order and may for a moment show what the next message takes back. They
 ///   are held to it when they begin to serve, by JoinChecker.
@@ -57,6 +59,7 @@ class ReturnChecker {
   void check_maker(const RecordChange& change);
   void check_key(const RecordChange& change);
   void check_session(const RecordChange& change);
+  bool was_asked_to(const TrueSession& session, const core::Liveness& word) const;
   void came(const ListChange& change);
   void left(const ListChange& change);
   void fail(size_t node, Focus focus, std::string text);
