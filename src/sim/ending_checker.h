@@ -30,8 +30,9 @@ namespace callbook::sim {
 ///   everybody throughout the time after which a node counts as lost, and the grace.
 ///
 /// Nothing is demanded once the owner has ended, closed or abandoned the session, or once a session
-/// that was opened later claims one of its instances, by the truth or as the node knows: then it is
-/// meant to lapse. Whether a node was right to take another for the later one is not judged here.
+/// that was opened later claims one of its instances, be it an abandoned one of the same process,
+/// by the truth or as the node knows: then it is meant to lapse. Whether a node was right to take
+/// another for the later one is not judged here.
 class EndingChecker {
  public:
   explicit EndingChecker(Evidence& evidence) : evidence_(evidence) {}

@@ -423,8 +423,12 @@ void LivenessChecker::on_record(const RecordChange& change, const Step& step) {
   if (evidence_.conditions.node_of(after.home) != change.node) return;
   if (before.epoch != after.epoch && !after.ended) {
     Case& known = case_of(change.node, owner);
+    known.epoch_ms = evidence_.now_ms();
+    // A home that hears of a later epoch of its own goes on counting from the last sign of life.
+    const bool was_home = before.epoch > 0 && !before.ended &&
+                          evidence_.conditions.node_of(before.home) == change.node;
     known.came_again = known.came_ms != kLongAgo;
-    known.came_ms = evidence_.now_ms();
+    if (!was_home) known.came_ms = known.epoch_ms;
     known.reported = known.perhaps_missed = known.lowered = known.maybe_reported = false;
     known.shared = false;
     known.silent_rounds = 0;

@@ -81,6 +81,7 @@ class LivenessChecker {
     int64_t life_ms = kLongAgo;     ///< the last sign of life
     int64_t came_ms = kLongAgo;     ///< this node became its home
     bool came_again = false;        ///< it had been before
+    int64_t epoch_ms = kLongAgo;    ///< … in a new epoch, and had perhaps been it before
     int64_t broken_ms = kLongAgo;   ///< its connection
     int64_t changed_ms = kLongAgo;  ///< what it holds
     bool reported = false;          ///< probed while it was up

@@ -37,7 +37,7 @@ void LivenessChecker::judge_dead(const TrueProcess& process, Owner owner) {
   if (known.first_report_ms <= process.ended_ms) return;
   if (std::max(known.changed_ms, known.life_ms) > process.ended_ms + kOnItsWayMs) return;
   // An own TTL comes anew with each registration.
-  if (known.came_ms > (owner.session != kNobody ? since_ms : process.ended_ms)) return;
+  if (known.epoch_ms > (owner.session != kNobody ? since_ms : process.ended_ms)) return;
   const bool lost = process.end == TrueProcess::End::kMachineDied;
   int64_t silent_ms = ttl_ms(owner) * 9 / 8;  // leases are looked at in turn
   bool tied = false;

@@ -26,10 +26,10 @@ namespace callbook::sim {
 ///   cut off may hold a newer word than the end that the others agreed on; and a call to resume it
 ///   that was not answered may be carried out later, by a node that stood still or was cut off, and
 ///   begins an epoch of which its client was never told. Then it is found dead again.
-///   The same goes for one with a TTL of its own where its home, or what connects it, was in trouble
-///   at its owner's end or later: heartbeats bring no epoch, so that one which waited there makes
-///   the node its home again, for one more TTL. To refuse it would let the living lapse who find no
-///   other node than the one that has just woken up.
+///   The same goes for one with a TTL of its own where its home, or what connects it, was in
+///   trouble at its owner's end or later: heartbeats bring no epoch, so that one which waited there
+///   makes the node its home again, for one more TTL. To refuse it would let the living lapse who
+///   find no other node than the one that has just woken up.
 /// - Nodes that were out of touch shortly before are not held to the last point: they apply the
 ///   bus's messages in its order and may for a moment show what the next message takes back. They
 ///   are held to it when they begin to serve, by JoinChecker.

@@ -77,7 +77,8 @@ const StatusChecker::Word* StatusChecker::standing(KeyIndex key) const {
   }
   if (last == nullptr) return nullptr;
   const auto left = left_ms_.find(key);
-  if (left != left_ms_.end() && left->second >= last->begun_ms) return nullptr;
+  const bool removed = left != left_ms_.end() && left->second >= last->begun_ms;
+  if (removed && last->session == kNobody) return nullptr;
   const bool doubted = std::any_of(words_.begin(), words_.end(), [&](const Word& word) {
     return word.key == key && word.in_doubt;
   });
@@ -85,7 +86,7 @@ const StatusChecker::Word* StatusChecker::standing(KeyIndex key) const {
   for (const OperationIndex index : evidence_.truth.key(key).operations) {
     const Operation& operation = evidence_.truth.operation(index);
     const bool before = operation.ended_ms < last->begun_ms;
-    const bool same = operation.kind == Operation::Kind::kRegister &&
+    const bool same = last->session != kNobody && operation.kind == Operation::Kind::kRegister &&
                       operation.owner == last->process && operation.session == last->session;
     if (!same && (!before || operation.in_doubt())) return nullptr;
   }

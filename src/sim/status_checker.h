@@ -21,8 +21,9 @@ namespace callbook::sim {
 ///   operator's word hide it.
 ///
 /// Of the end nothing is concluded where anything else happened to the instance since it was said:
-/// it left a list, it was deregistered or registered by another process or session, or another word
-/// of it is in doubt. One with a TTL of its own comes back as whatever its next registration says.
+/// it was deregistered or registered by another process or session, or another word of it is in
+/// doubt. One with a TTL of its own that is removed, be it at one node alone, comes back as
+/// whatever its next registration says: of those a removal or any later call is too much.
 class StatusChecker {
  public:
   explicit StatusChecker(Evidence& evidence) : evidence_(evidence) {}
