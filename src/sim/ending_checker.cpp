@@ -29,7 +29,7 @@ EndingChecker::Subject EndingChecker::subject_of(const RecordChange& change) con
   if (change.session != kNobody) {
     const TrueSession& session = truth.session(change.session);
     subject.session = change.session;
-    subject.over = truth.session_over(change.session);
+    subject.over = truth.session_over(change.session) || truth.outdone_by_its_own(change.session);
     subject.close_asked = session.close_begun_ms != kNever;
     subject.held = true;
     subject.ttl_ms = session.ttl_ms;

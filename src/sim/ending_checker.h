@@ -30,7 +30,8 @@ namespace callbook::sim {
 ///   everybody throughout the time after which a node counts as lost, and the grace.
 ///
 /// Nothing is demanded once the owner has ended, closed or abandoned the session, or once a session
-/// that was opened later claims one of its instances: then it is meant to lapse.
+/// that was opened later claims one of its instances: then it is meant to lapse. That other may be
+/// one that the owner has given up, at a node whose clock is ahead.
 class EndingChecker {
  public:
   explicit EndingChecker(Evidence& evidence) : evidence_(evidence) {}

@@ -120,7 +120,8 @@ INSTANTIATE_TEST_SUITE_P(
                     Regression{"BegunAsTheMachineWasLostWasNoSuccessor", 5000668, true},
                     Regression{"OutByItsOwnLateCallWasToBeToldToStop", 5000508, true},
                     Regression{"OutByACallToAPausedNodeWasToBeToldToStop", 5000850, true},
-                    Regression{"ResumedAtAPausedNodeWasToStayGone", 5000811, true}),
+                    Regression{"ResumedAtAPausedNodeWasToStayGone", 5000811, true},
+                    Regression{"OutdoneByItsOwnFormerSessionWasToLive", 5001963, true}),
     name_of_seed);
 
 }  // namespace
