@@ -140,7 +140,10 @@ bool Catalog::merge(Service& service, const KeyState& present, const InstanceRec
     remember_sections(service, record.id, merge_sections(present.sections, record.sections));
     changed = true;
   }
-  const bool registers = record.kind == RegistrationKind::kBody && record.stamp > present.stamp;
+  // Or brings back a body that was forgotten here, under the stamp that is known.
+  const bool registers =
+      record.kind == RegistrationKind::kBody &&
+      (record.stamp > present.stamp || (present.body == nullptr && record.stamp == present.stamp));
   if (changed || registers) {
     // Before the body: it must not be listed as up in between.
     said = take_status(service, record.id, registers ? record.body.holder : present.holder);

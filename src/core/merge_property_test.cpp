@@ -4,11 +4,14 @@
 #include <algorithm>
 #include <map>
 #include <random>
+#include <set>
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include "core/provider_status.h"
 #include "core/registry.h"
+#include "core/sections.h"
 
 namespace callbook::core {
 namespace {
@@ -64,7 +67,10 @@ class FactMaker {
       record.liveness = {epoch, stamp(), static_cast<NodeId>(below(3)), false, Cause::kNone};
       add(record, facts);
     }
-    if (below(2) == 0) return;
+    if (below(2) == 0) {
+      living_.insert(record.id);
+      return;
+    }
     record.liveness = {epochs + 1, stamp(), 1, true,
                        below(2) == 0 ? Cause::kSessionClosed : Cause::kSessionExpired};
     record.ended_wall_ms = static_cast<int64_t>(record.liveness.stamp.hlc >> 16);
@@ -96,10 +102,34 @@ class FactMaker {
       record.cause = Cause::kRegistered;
       choose_holder(kind, record);
     }
+    std::string sections;
+    if (record.kind == RegistrationKind::kBody && below(3) == 0) {
+      sections = status_of(record.body.holder);
+      record.sections = sections;
+    }
+    add(record, facts);
+    const bool of_living =
+        record.kind == RegistrationKind::kBody && living_.contains(record.body.holder.session);
+    if (!of_living || below(4) != 0) return;
+    // A node that took its session for ended announced it without its body.
+    record.kind = RegistrationKind::kForgotten;
+    record.cause = Cause::kSessionExpired;
+    record.removed_wall_ms = record.stamp.wall_ms();
+    add(record, facts);
+  }
+
+  void add(const InstanceRecord& record, std::vector<Fact>& facts) {
     Fact fact;
     encode_key("dc1", record.service, record.id, fact.key);
     encode_value(record, fact.value);
     facts.push_back(std::move(fact));
+  }
+
+  /// What its holder says of it, or what another session said of it before.
+  std::string status_of(const Holder& holder) {
+    const SessionId session = below(5) == 0 ? SessionId{below(kSessions) + 1, 7} : holder.session;
+    const ProviderStatus status{static_cast<ProviderState>(below(kProviderStateCount)), {}};
+    return with_section({}, kStatusSection, stamp(), encode(status, session));
   }
 
   void choose_holder(uint64_t kind, InstanceRecord& record) {
@@ -114,6 +144,7 @@ class FactMaker {
 
   std::mt19937_64 random_;
   uint64_t count_ = 0;
+  std::set<SessionId> living_;  ///< known, and not ended
 };
 
 struct Ending {

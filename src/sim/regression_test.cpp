@@ -85,7 +85,8 @@ INSTANTIATE_TEST_SUITE_P(
                     Regression{"EndOfAnExclusionUndidALaterWord", 4002548, true},
                     Regression{"DrainTookALaterProcessWhoseSessionWasLate", 4003141, true},
                     Regression{"WhatWasOwedForTooLongNeverReachedTheBus", 4004806, true},
-                    Regression{"EndOfALaterOneWasWordOfARemovedOne", 5000320, true}),
+                    Regression{"EndOfALaterOneWasWordOfARemovedOne", 5000320, true},
+                    Regression{"BodyThatCameBackWasShownWithoutItsStatus", 5001049, true}),
     name_of_seed);
 
 /// Faults of the checkers and of the model.
