@@ -49,6 +49,11 @@ class Conditions {
   int64_t rejoined_ms(size_t node) const { return nodes_[node].rejoined_ms; }
   /// When any did.
   int64_t last_rejoined_ms() const;
+  /// Whether those who heard something `since_ms` ago may have forgotten it for its age, while a
+  /// node was apart that never heard it and has come back.
+  bool outlived(int64_t since_ms, const core::Timing& timing) const {
+    return last_rejoined_ms() - since_ms >= timing.rejoin_ms;
+  }
   void rejoined_as_new(size_t node) { nodes_[node].rejoined_ms = scheduler_.now_ms(); }
   /// Since when the node has been serving, awake, and connected to all others and to the bus, while
   /// the bus did what it should; kNever while it is not so.

@@ -177,6 +177,7 @@ void FinalChecker::judge(KeyIndex key) {
 
 void FinalChecker::judge_older(size_t node, KeyIndex key, const Operation& last_word) {
   if (outlives_later_ones(node, key)) return;
+  if (evidence_.conditions.outlived(last_word.ended_ms, evidence_.settings.timing)) return;
   const KeyFacts& facts = evidence_.records.key(node, key);
   fail(node, key,
        fmt::format("what is known has stamp {}, but the last acknowledged word is the {} with "
@@ -297,6 +298,7 @@ void LoggedChecker::finish() {
     const Operation& operation = truth.operation(index);
     if (operation.ack != core::Ack::kLogged || operation.outcome != Outcome::kAccepted) continue;
     if (operation.unchanged) continue;
+    if (evidence_.conditions.outlived(operation.ended_ms, evidence_.settings.timing)) continue;
     const bool may_be_forgotten =
         operation.kind == Kind::kDeregister || truth.holder_over(operation);
     for (size_t node = 0; node < evidence_.node_count(); ++node) {

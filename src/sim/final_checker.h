@@ -29,7 +29,10 @@ namespace callbook::sim {
 /// rejoined
 ///   as new after they had ended: nobody there remembers them.
 /// - What an operator has taken out is not listed, as the node knows; ExclusionChecker judges that.
-/// - A node may have forgotten an end for its age, never a living registration.
+/// - A node may have forgotten an end for its age, never a living registration. What was said
+/// before
+///   a node was apart for rejoin_ms, and rejoined as new, may have been forgotten by all who heard
+///   it: of that the older word may stand, which the node that was apart has brought back.
 class FinalChecker {
  public:
   explicit FinalChecker(Evidence& evidence) : evidence_(evidence) {}

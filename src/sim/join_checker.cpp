@@ -23,7 +23,8 @@ std::vector<size_t> JoinChecker::reliable_others(size_t node) const {
 
 void JoinChecker::judge(size_t node) {
   due_[node] = kNever;
-  const bool bus_well = evidence_.now_ms() - evidence_.conditions.bus_fault_ms() > kAfterBusFaultMs;
+  const int64_t in_touch_ms = std::min(evidence_.now_ms(), died_ms_[node]);
+  const bool bus_well = in_touch_ms - evidence_.conditions.bus_fault_ms() > kAfterBusFaultMs;
   const std::vector<size_t> others = reliable_others(node);
   if (others.empty() || !bus_well) return;
   evidence_.count(Rule::kLateJoin);

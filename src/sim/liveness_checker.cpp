@@ -191,7 +191,8 @@ void LivenessChecker::note_life(size_t node, Owner owner) {
   known.first_report_ms = kNever;
   // What consumers do not reach stays so; but to be removed it must be silent, and be asked, anew.
   if (!known.reported) known.silent_rounds = 0;
-  known.silent_since_ms = known.refused_since_ms = known.answering_since_ms = kNever;
+  known.silent_since_ms = known.refused_since_ms = kNever;
+  known.answering_since_ms = known.missed_answering_since_ms = kNever;
   // What consumers may have had probed goes on being probed, heard or not.
   if (known.reported || !known.maybe_reported) known.shared = false;
   known.asked.clear();
@@ -296,7 +297,7 @@ void LivenessChecker::conclude(size_t index, const Round& round) {
   Outcome outcome = Outcome::kNothing;
   // By the time that it is removed the one that is up may have gone elsewhere.
   if (round.answered > 0 && round.perhaps_of_one_up) known.shared = true;
-  if (round.answered == 0) known.answering_since_ms = kNever;
+  if (round.answered == 0) known.answering_since_ms = known.missed_answering_since_ms = kNever;
   if (round.answered > 0 && answers_are_silence(known)) {
     outcome = Outcome::kSilent;
     note_silence(known);
@@ -330,14 +331,18 @@ void LivenessChecker::conclude(size_t index, const Round& round) {
   nodes_[index].concluded.push_back({owner, outcome});
 }
 
-/// Whether it has answered, and not spoken, for so long that its answers count no more.
+/// Whether it has answered, and not spoken, for so long that its answers count no more. From which
+/// round its home counts is not sure of one that was asked for what consumers reported.
 bool LivenessChecker::answers_are_silence(Case& known) const {
-  if (known.reported || known.perhaps_missed) {
-    known.answering_since_ms = kNever;  // it was asked for what consumers said, and is up
-    return false;
-  }
-  known.answering_since_ms = std::min(known.answering_since_ms, evidence_.now_ms());
-  return evidence_.now_ms() - known.answering_since_ms >= evidence_.settings.timing.unattended_ms;
+  const int64_t now_ms = evidence_.now_ms();
+  const int64_t unattended_ms = evidence_.settings.timing.unattended_ms;
+  if (!known.reported && !known.perhaps_missed)
+    known.missed_answering_since_ms = std::min(known.missed_answering_since_ms, now_ms);
+  known.answering_since_ms = std::min(known.answering_since_ms, now_ms);
+  const int64_t surely_ms = known.missed_answering_since_ms;
+  const bool surely = surely_ms != kNever && now_ms - surely_ms >= unattended_ms;
+  if (!surely && now_ms - known.answering_since_ms >= unattended_ms) known.shared = true;
+  return surely;
 }
 
 void LivenessChecker::note_silence(Case& known) const {
@@ -432,7 +437,8 @@ void LivenessChecker::on_record(const RecordChange& change, const Step& step) {
     known.reported = known.perhaps_missed = known.lowered = known.maybe_reported = false;
     known.shared = false;
     known.silent_rounds = 0;
-    known.silent_since_ms = known.refused_since_ms = known.answering_since_ms = kNever;
+    known.silent_since_ms = known.refused_since_ms = kNever;
+    known.answering_since_ms = known.missed_answering_since_ms = kNever;
     leave_rounds(change.node, owner);
     is_new(owner, after);
     return;

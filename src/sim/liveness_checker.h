@@ -101,6 +101,7 @@ class LivenessChecker {
     int64_t silent_since_ms = kNever;                     ///< a whole burst was silent
     int64_t refused_since_ms = kNever;                    ///< and nobody has answered since
     int64_t answering_since_ms = kNever;                  ///< and has not been heard since
+    int64_t missed_answering_since_ms = kNever;           ///< the same, while it surely is missed
     Outcome last = Outcome::kNothing;
     int64_t last_ms = kLongAgo;
   };

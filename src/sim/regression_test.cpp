@@ -121,14 +121,19 @@ INSTANTIATE_TEST_SUITE_P(
                     Regression{"AnswerOfTheOtherAtItsAddressWasItsOwn", 4002236, true},
                     Regression{"BudgetIgnoredWhatCameSinceTheLastList", 5001131, true},
                     Regression{"DiedWhileMissedWasToBeDownAtOnce", 5000751, true},
-                    Regression{"SupersededByClocksWasGivenItsTtl", 5001963, true},
+                    Regression{"ForgottenWhileANodeWasApartWasTheLastWord", 7000609, true},
+                    Regression{"BusLostItsTailWhileTheNodeWasDead", 7001492, true},
+                    Regression{"AnswersCountedFromAReportedRound", 7001537, true},
+                    Regression{"BudgetSpentBeforeARestartWasCounted", 6100489, true},
+                    Regression{"StatusOfAnInstanceHeardOfAnewWasDemanded", 6100762, true},
                     Regression{"TakenBackByItsHomeBeganAnew", 6000130, true},
                     Regression{"BodyForgottenWithItsSessionWasHeld", 6000098, true},
                     Regression{"RoundOfBeforeItWasMissedWasNotLate", 4006014, true},
                     Regression{"BegunAsTheMachineWasLostWasNoSuccessor", 5000668, true},
                     Regression{"OutByItsOwnLateCallWasToBeToldToStop", 5000508, true},
                     Regression{"OutByACallToAPausedNodeWasToBeToldToStop", 5000850, true},
-                    Regression{"ResumedAtAPausedNodeWasToStayGone", 5000811, true}),
+                    Regression{"ResumedAtAPausedNodeWasToStayGone", 5000811, true},
+                    Regression{"OutdoneByItsOwnFormerSessionWasToLive", 5001963, true}),
     name_of_seed);
 
 }  // namespace
