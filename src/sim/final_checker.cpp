@@ -263,6 +263,8 @@ void FinalChecker::judge_belief(KeyIndex key, const Operation& last_word) {
     if (operation.outcome == Outcome::kAccepted) latest = &operation;
   }
   if (latest == nullptr) return;
+  // Which of two calls of a process that is gone came last makes no difference.
+  if (truth.process(latest->owner).end != TrueProcess::End::kNone) return;
   if (latest->session != kNobody && !truth.session(latest->session).rivals.empty()) return;
   if (latest->kind == last_word.kind && latest->rev == last_word.rev) return;
   // Of what another process has registered the one that leaves was not told: where the clock of its

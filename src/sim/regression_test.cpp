@@ -123,6 +123,8 @@ INSTANTIATE_TEST_SUITE_P(
                     Regression{"DiedWhileMissedWasToBeDownAtOnce", 5000751, true},
                     Regression{"ForgottenWhileANodeWasApartWasTheLastWord", 7000609, true},
                     Regression{"BusLostItsTailWhileTheNodeWasDead", 7001492, true},
+                    Regression{"SweptByANodeThatRejoinedAsNew", 8000823, true},
+                    Regression{"CallsOfADeadProcessHadAnOrder", 8000043, true},
                     Regression{"AnswersCountedFromAReportedRound", 7001537, true},
                     Regression{"BudgetSpentBeforeARestartWasCounted", 6100489, true},
                     Regression{"StatusOfAnInstanceHeardOfAnewWasDemanded", 6100762, true},

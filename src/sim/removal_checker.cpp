@@ -38,6 +38,7 @@ void RemovalChecker::on_list_change(const ListChange& change) {
   const OperationIndex maker =
       evidence_.registration(change.key, change.before->rev, change.before->stamp);
   if (maker == kNobody) return;  // ReturnChecker has said so when it came
+  if (may_sweep(change.node)) return;
   const Operation registration = evidence_.truth.operation(maker);
   const std::string objected = objection(change, registration);
   if (objected.empty()) return;
@@ -50,6 +51,12 @@ void RemovalChecker::on_list_change(const ListChange& change) {
                   evidence_.text_of(change.key), change.before->rev,
                   evidence_.text_of(change.before->stamp), core::name_of(change.cause), objected);
   evidence_.fail(std::move(finding));
+}
+
+/// Whether the node may be dropping what nobody has spoken of since it rejoined as new.
+bool RemovalChecker::may_sweep(size_t node) const {
+  const int64_t swept_ms = evidence_.settings.timing.unknown_session_ms + kSpreadMs;
+  return evidence_.now_ms() - evidence_.conditions.rejoined_ms(node) <= swept_ms;
 }
 
 std::string RemovalChecker::objection(const ListChange& change, const Operation& registration) {

@@ -25,10 +25,11 @@ namespace callbook::sim {
 ///
 /// Allowances: where word of a true end and of the session's going on elsewhere reach a node
 /// together, it drops what the first takes and needs to be told the instances anew. A node that has
-/// not been in touch with everybody for a while may drop a session that it knows nothing of, once
-/// it has waited for word of it, or rejoined as new; and any node may drop a session, or an own
-/// TTL, that its home could not announce for the age of a record. If it lives the state that the
-/// others keep brings it back, which FinalChecker demands.
+/// just rejoined as new drops whatever nobody has spoken of since. One that has not been in touch
+/// with everybody for a while may drop a session that it knows nothing of, once it has waited for
+/// word of it; and any node may drop a session, or an own TTL, that its home could not announce for
+/// the age of a record. If it lives the state that the others keep brings it back, which
+/// FinalChecker demands.
 class RemovalChecker {
  public:
   RemovalChecker(Evidence& evidence, const EndingChecker& endings)
@@ -42,6 +43,7 @@ class RemovalChecker {
   void on_list_change(const ListChange& change);
 
  private:
+  bool may_sweep(size_t node) const;
   /// Empty if there is a cause, else what is wrong.
   std::string objection(const ListChange& change, const Operation& registration);
   std::string session_objection(const ListChange& change, const Operation& registration);
