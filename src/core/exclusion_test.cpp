@@ -116,6 +116,42 @@ const Transcript kCases[] = {
   stored 1
   published orders: o-1
 )"},
+    {"ItIsOfTheProcessWhoseSessionHasJustEnded", R"(
+> open p process=one
+  opened ttl=6000 heartbeat=2000 epoch=1
+  stored 1
+> register orders/o-1 session=p
+  created
+  stored 1
+  published orders: o-1
+> advance 60000
+  ended session_expired instances=1
+  stored 1
+  published orders: nothing; session_expired=1
+> list orders
+  orders: services=1 instances=0 sessions=0 tombstones=1
+> deregister orders/o-1 by=alice
+  deregistered
+  stored 1
+> open q process=two
+  opened ttl=6000 heartbeat=2000 epoch=1
+  stored 1
+> register orders/o-1 session=q
+  created
+  stored 1
+  published orders: o-1
+> list orders
+  orders: services=1 instances=1 sessions=1 tombstones=0
+> open r process=one
+  opened ttl=6000 heartbeat=2000 epoch=1
+  stored 1
+> register orders/o-1 session=r take_over=1
+  updated
+  stored 2
+  published orders: nothing; deregistered=1
+> list orders
+  orders: services=1 instances=0 sessions=2 tombstones=0
+)"},
     {"OfAClientWithoutAProcessItEndsTenMinutesAfterTheIdWent", R"(
 > open p ttl=86400000
   opened ttl=86400000 heartbeat=28800000 epoch=1

@@ -313,6 +313,7 @@ class Registry {
                                    base::Now now, Outputs& out);
   void end_drains(base::Now now, Outputs& out);
   base::Result<Reply> take_out(const DeregisterInstance& input, base::Now now, Outputs& out);
+  std::string process_meant(const KeyState& present) const;
   void end_operator_drains(base::Now now, Outputs& out);
   void tend_exclusions(base::Now now, Outputs& out);
   bool is_over(const Service& service, std::string_view id, base::Now now) const;

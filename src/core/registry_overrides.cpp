@@ -120,7 +120,7 @@ Result<Reply> Registry::take_out(const DeregisterInstance& input, Now now, Outpu
   exclusion.action =
       input.drain_ms > 0 ? Exclusion::Action::kDrain : Exclusion::Action::kDeregister;
   if (input.drain_ms > 0) exclusion.until_wall_ms = now.wall_ms + input.drain_ms;
-  if (present.body != nullptr) exclusion.process = facts_of(*present.body).process;
+  exclusion.process = process_meant(present);
   OverrideRecord record;
   record.set = true;
   record.out_of_service = true;  // what release 0.1 makes of it
@@ -140,6 +140,18 @@ Result<Reply> Registry::take_out(const DeregisterInstance& input, Now now, Outpu
            Cause::kDeregistered, now, out);
   }
   return Reply(InstanceDeregistered{changed.version, changed.stamp, changed.owed_version});
+}
+
+/// Which process an operator means: that which holds the id, or held it until its session ended, as
+/// this node knows:
+///   A takes node B for lost, and the session of process one, which is there, for ended; an
+///   operator drains one's instance at A; process two registers the id at B.
+std::string Registry::process_meant(const KeyState& present) const {
+  const bool lost = present.body == nullptr && present.kind == RegistrationKind::kForgotten;
+  if (present.body == nullptr && !lost) return {};
+  if (present.holder.kind != HolderKind::kSession) return {};
+  const Session* holder = sessions_.find(present.holder.session);
+  return holder == nullptr ? std::string() : holder->facts.process;
 }
 
 /// Takes out of the lists what has been drained for long enough, on every node by its own clock.

@@ -55,6 +55,7 @@ void ExclusionChecker::judge_end(const OverrideChange& change) {
   evidence_.taken_out.note_ended(key, change.before.stamp);
   if (evidence_.settings.faults[static_cast<size_t>(Fault::kClockStepped)]) return;
   const core::Timing& timing = evidence_.settings.timing;
+  if (evidence_.taken_out.is_unsure(key, change.before.stamp)) return;
   const bool named = evidence_.taken_out.meant(key, change.before.stamp) != kNobody;
   const int64_t kept_ms = named ? timing.tombstone_ms : timing.exclusion_ms;
   int64_t since_ms = said_ms_.at({key, change.before.stamp});
@@ -108,6 +109,7 @@ void ExclusionChecker::on_list_change(const ListChange& change) {
   const OverrideFacts& said = evidence_.records.override_of(change.node, change.key);
   if (!said.known || !said.set) return;
   if (!evidence_.taken_out.is_exclusion(change.key, said.stamp)) return;
+  if (evidence_.taken_out.is_unsure(change.key, said.stamp)) return;
   if (!evidence_.taken_out.is_about(change.key, said.stamp, change.after->owner)) {
     return evidence_.count(Rule::kTakenOutReplaced);
   }
@@ -126,6 +128,8 @@ void ExclusionChecker::finish() {
       if (!evidence_.conditions.running(node)) continue;
       const auto listed = evidence_.listings.find(node, key);
       if (!listed || !evidence_.taken_out.keeps_out(node, key, listed->owner)) continue;
+      const core::Stamp said = evidence_.records.override_of(node, key).stamp;
+      if (evidence_.taken_out.is_unsure(key, said)) continue;
       fail(node, key,
            fmt::format("is listed as {} in the end, though an operator has taken it out",
                        core::name_of(listed->state)));

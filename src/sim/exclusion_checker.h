@@ -22,7 +22,8 @@ namespace callbook::sim {
 /// processes apart, `exclusion_ms` after it was said and after the id was last registered there;
 /// else after `tombstone_ms`.
 ///
-/// Allowance: where clocks are stepped nothing is concluded from times.
+/// Allowances: where clocks are stepped nothing is concluded from times. Nothing is concluded of
+/// what an operator takes out at a node that has lost the instance with its session.
 class ExclusionChecker {
  public:
   explicit ExclusionChecker(Evidence& evidence)

@@ -88,7 +88,8 @@ INSTANTIATE_TEST_SUITE_P(
                     Regression{"WhatWasOwedForTooLongNeverReachedTheBus", 4004806, true},
                     Regression{"NodeThatStoodStillWhileItJoinedServedWhatItKnew", 6000196, true},
                     Regression{"BodyThatCameBackWasShownWithoutItsStatus", 5001049, true},
-                    Regression{"EndOfALaterOneWasWordOfARemovedOne", 5000320, true}),
+                    Regression{"EndOfALaterOneWasWordOfARemovedOne", 5000320, true},
+                    Regression{"DrainOfALostOneKeptOutEveryProcess", 5619618884216, true}),
     name_of_seed);
 
 /// Faults of the checkers and of the model.

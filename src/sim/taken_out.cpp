@@ -13,6 +13,8 @@ void TakenOut::begin_step(size_t node, const core::Input& input) {
   if (!key) return;
   asked_ = *key;
   const SessionIndex holder = records_.holder_of(node, *key);
+  const SessionIndex last = records_.key(node, *key).session;
+  lost_ = last != kNobody && (holder == kNobody || records_.session(node, last).liveness.ended);
   if (holder == kNobody) return;
   const ProcessNumber process = truth_.session(holder).process;
   if (settings_.names_process(process)) holder_ = process;
@@ -20,10 +22,13 @@ void TakenOut::begin_step(size_t node, const core::Input& input) {
 
 void TakenOut::end_step(size_t node, bool accepted) {
   if (asked_ == kNobody || !accepted) return;
-  said_[{asked_, records_.override_of(node, asked_).stamp}] = holder_;
+  const std::pair said{asked_, records_.override_of(node, asked_).stamp};
+  said_[said] = holder_;
+  if (lost_) unsure_.insert(said);
 }
 
 bool TakenOut::is_about(KeyIndex key, core::Stamp stamp, ProcessNumber process) const {
+  if (is_unsure(key, stamp)) return true;
   const ProcessNumber named = meant(key, stamp);
   if (named == kNobody || named == process) return true;
   // An instance with a TTL of its own says nothing of its process.

@@ -29,6 +29,9 @@ class TakenOut {
   void note_ended(KeyIndex key, core::Stamp stamp) { ended_.insert({key, stamp}); }
   bool has_ended(KeyIndex key, core::Stamp stamp) const { return ended_.contains({key, stamp}); }
   bool is_exclusion(KeyIndex key, core::Stamp stamp) const { return said_.contains({key, stamp}); }
+  /// Whether the instance had been lost at the node that was asked: whether that still knew whose
+  /// it was does not show.
+  bool is_unsure(KeyIndex key, core::Stamp stamp) const { return unsure_.contains({key, stamp}); }
   /// The process that was meant, or kNobody where nobody can tell. REQUIRES is_exclusion().
   ProcessNumber meant(KeyIndex key, core::Stamp stamp) const { return said_.at({key, stamp}); }
   /// Whether the word of this stamp is about what `process` has registered.
@@ -42,8 +45,10 @@ class TakenOut {
   const KnownRecords& records_;
   std::map<std::pair<KeyIndex, core::Stamp>, ProcessNumber> said_;
   std::set<std::pair<KeyIndex, core::Stamp>> ended_;
+  std::set<std::pair<KeyIndex, core::Stamp>> unsure_;
   KeyIndex asked_ = kNobody;  ///< by the step
   ProcessNumber holder_ = kNobody;
+  bool lost_ = false;
 };
 
 }  // namespace callbook::sim
