@@ -51,6 +51,7 @@ void MuteChecker::judge(const TrueProcess& process, SessionIndex session) {
   // What it had said just before came just after; more is of a call that was long on its way.
   if (life->second > process.paused_since_ms + kOnItsWayMs) return;
   const int64_t ttl_ms = evidence_.truth.session(session).ttl_ms;
+  if (ttl_ms == 0) return;  // its client was not told which
   const int64_t due_ms = life->second + ttl_ms * 9 / 8 + kNoticedMs;  // leases come in turn
   if (now_ms <= due_ms) return;
   const core::Health health = evidence_.records.session(home, session).liveness.health;

@@ -14,7 +14,7 @@ namespace callbook::sim {
 ///
 /// By what really happened, where nothing stood in the way of any node since well before; a moment,
 /// and as much as leases are late, is allowed. Nothing is concluded of a session that its process
-/// has given up, or that another process contests.
+/// has given up, or that another process contests, or whose client was not told its TTL.
 class MuteChecker {
  public:
   explicit MuteChecker(Evidence& evidence)

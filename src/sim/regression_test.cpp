@@ -124,6 +124,7 @@ INSTANTIATE_TEST_SUITE_P(
                     Regression{"DiedWhileMissedWasToBeDownAtOnce", 5000751, true},
                     Regression{"ForgottenWhileANodeWasApartWasTheLastWord", 7000609, true},
                     Regression{"BusLostItsTailWhileTheNodeWasDead", 7001492, true},
+                    Regression{"StoppedBeforeItWasToldItsTtl", 7087341043922, true},
                     Regression{"SweptByANodeThatRejoinedAsNew", 8000823, true},
                     Regression{"CallsOfADeadProcessHadAnOrder", 8000043, true},
                     Regression{"AnswersCountedFromAReportedRound", 7001537, true},
