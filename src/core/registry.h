@@ -441,7 +441,8 @@ class Registry {
                  base::Now now, Outputs& out);
   bool had_been_taken(const KeyState& present, const InstanceRecord& record);
   bool is_outlived(const KeyState& present, const InstanceRecord& record);
-  bool merge_heard(Service& service, const KeyState& present, InstanceRecord record, base::Now now);
+  bool merge_heard(Service& service, const KeyState& present, InstanceRecord record, bool outlived,
+                   base::Now now);
   void restate(const InstanceRecord& forgotten, base::Now now, Outputs& out);
   void compare(Source source, std::string_view key, bool holds_more, bool is_author, base::Now now,
                Outputs& out);

@@ -181,7 +181,7 @@ void Registry::apply_record(Source source, const BusMessage& message, const Inst
   if (keep_held(service, present, record, now, out)) return;
   if (refute(service, present, record, now, out)) return;
   const bool outlived = is_outlived(present, record);
-  if (merge_heard(service, present, record, now)) {
+  if (merge_heard(service, present, record, outlived, now)) {
     store(*catalog_.find(record.service), record.id, out);
   }
   restate(record, now, out);
@@ -216,10 +216,11 @@ bool Registry::is_outlived(const KeyState& present, const InstanceRecord& record
   return catalog_.outlives(present, record) && !had_been_taken(present, record);
 }
 
-/// Merges what was heard; returns whether anything changed.
+/// Merges what was heard, and of which is known whether it is_outlived(); returns whether anything
+/// changed.
 bool Registry::merge_heard(Service& service, const KeyState& present, InstanceRecord record,
-                           Now now) {
-  if (is_outlived(present, record)) {
+                           bool outlived, Now now) {
+  if (outlived) {
     record.kind = RegistrationKind::kNone;
     record.stamp = {};
   }
@@ -282,7 +283,8 @@ bool Registry::keep_held(Service& service, const KeyState& present, const Instan
   stamp_anew(service, *present.body, now, out);
   // Its lease and what else it says of the id stand, as with any other that is late.
   const KeyState kept = catalog_.state_of(service, record.id);
-  if (merge_heard(service, kept, record, now)) change(service, record.id, now, out);
+  if (merge_heard(service, kept, record, is_outlived(kept, record), now))
+    change(service, record.id, now, out);
   if (options_.clustered && record.body.holder.kind == HolderKind::kPersistent) {
     // The stream of lasting records keeps the claim for ever, unless it is told.
     owe(Stream::kLasting, key_of(service.key(), record.id), Outbox::Reason::kChange, now.mono_ms,
@@ -306,7 +308,7 @@ bool Registry::refute(Service& service, const KeyState& present, InstanceRecord 
   ++counters_.refuted;
   record.liveness = {
       record.liveness.epoch + 1, clock_.next(now), node_, false, Cause::kNone, now.wall_ms};
-  merge_heard(service, present, record, now);
+  merge_heard(service, present, record, is_outlived(present, record), now);
   if (const KeyState state = catalog_.state_of(service, record.id); state.body != nullptr) {
     catalog_.restart_ttl(state.body->holder_slot, now.mono_ms);  // a new home grants it a whole TTL
   }

@@ -147,8 +147,7 @@ Result<Reply> Registry::take_out(const DeregisterInstance& input, Now now, Outpu
 ///   A takes node B for lost, and the session of process one, which is there, for ended; an
 ///   operator drains one's instance at A; process two registers the id at B.
 std::string Registry::process_meant(const KeyState& present) const {
-  const bool lost = present.body == nullptr && present.kind == RegistrationKind::kForgotten;
-  if (present.body == nullptr && !lost) return {};
+  if (present.body == nullptr && present.kind != RegistrationKind::kForgotten) return {};
   if (present.holder.kind != HolderKind::kSession) return {};
   const Session* holder = sessions_.find(present.holder.session);
   return holder == nullptr ? std::string() : holder->facts.process;
