@@ -185,6 +185,19 @@ void Catalog::restamp(const Service& service, const Instance& body, Stamp stamp)
   remember_sections(service, body.id(), with_section(sections, kExtrasSection, stamp, extras));
 }
 
+void Catalog::restamp_status(const Service& service, const Instance& body, std::string_view heard,
+                             Stamp stamp) {
+  const std::string_view sections = sections_of(service, body.id());
+  const auto own = find_section(sections, kStatusSection);
+  const auto other = find_section(heard, kStatusSection);
+  if (!own || !other || other->stamp < own->stamp) return;
+  const auto said = decode_status(own->bytes);
+  const auto rival = decode_status(other->bytes);
+  if (!said || said->session != holder_of(body).session) return;
+  if (rival && rival->session == said->session) return;  // its own later word
+  remember_sections(service, body.id(), with_section(sections, kStatusSection, stamp, own->bytes));
+}
+
 bool Catalog::outlives(const KeyState& present, const InstanceRecord& record) {
   if (present.body == nullptr || record.body.holder.kind != present.holder.kind) return false;
   const Liveness liveness = merge_liveness(present.liveness, record.liveness);

@@ -90,6 +90,10 @@ class Catalog {
   bool lacks_bodies();
   /// Gives the registration a later stamp, and what else stands or falls with its stamp.
   void restamp(const Service& service, const Instance& body, Stamp stamp);
+  /// Gives what its provider says of itself the stamp, if otherwise the word of another session,
+  /// in the sections `heard` of the id, would displace it.
+  void restamp_status(const Service& service, const Instance& body, std::string_view heard,
+                      Stamp stamp);
   /// Brings the session's instances in line with its state: admits those that waited for it to
   /// open, buries those of one that ended, shows its health. Each change gets a version of its own
   /// above `version`; returns the last one.

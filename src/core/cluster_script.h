@@ -27,6 +27,8 @@ namespace callbook::core {
 ///   start A2 name=A    a node of another's name
 ///   A open s1 [process=one]   as in script_test.h, at node A
 ///   A register orders/o-1 session=s1|ttl=6000 [meta=…] [port=81] [insist=yes]
+///   … lapse=30000      with a lapse rule that removes it then; lists show it as "~30000"
+///   A say orders/o-1 status=not_ready   what its provider says of it
 ///   A deregister orders/o-1 | A resume s1 | …
 ///   A refresh s1 [epoch=2]   resume and attach likewise
 ///   A isolate orders/o-1 | A weigh orders/o-1 weight=7 | A restore orders/o-1
@@ -223,6 +225,9 @@ class ClusterScript {
       const auto weight = static_cast<uint32_t>(std::stoul(named["weight"]));
       return step(node, SetOverride{instance(what), weight, false, "alice", ""});
     }
+    if (verb == "say") {
+      return step(node, SetStatus{instance(what), *provider_state_from(named["status"]), {}, {}, {}});
+    }
     if (verb == "restore") return step(node, RemoveOverride{instance(what), "bob", ""});
     RegisterInstance input;
     input.key = instance(what);
@@ -237,6 +242,11 @@ class ClusterScript {
     }
     if (named.contains("session")) {
       input.registration.holder = {HolderKind::kSession, session(named["session"]), 0};
+    }
+    if (named.contains("lapse")) {
+      RegistrationExtras extras;
+      extras.lapse.emplace().remove_after_ms = std::stoll(named["lapse"]);
+      input.registration.extras = encode(extras);
     }
     if (named.contains("ttl")) {
       input.registration.holder = {HolderKind::kTtl, {}, std::stoll(named["ttl"])};
@@ -284,6 +294,8 @@ class ClusterScript {
       const PackedBody body(entry.instance().packed(), *published.view->interner);
       body.for_each_metadata(
           [&](std::string_view, std::string_view value) { text += fmt::format("({})", value); });
+      const auto extras = decode_extras(body.extras());
+      if (extras && extras->lapse) text += fmt::format("~{}", extras->lapse->remove_after_ms);
     });
     if (!published.view->list.empty()) return text;
     for (uint8_t cause = 0; cause < kCauseCount; ++cause) {

@@ -598,6 +598,71 @@ const Transcript kTranscripts[] = {
   B: serving instances=1 sessions=1 tombstones=0 owed=0
   digests agree
 )"},
+    {"WhatALivingOneBroughtIsNotDisplacedByWhatAForgottenOneDid", R"(
+> start A
+> start B
+> start C
+> advance 3500
+> A register orders/o-1 ttl=60000 lapse=90000 meta=1
+  A: orders = o-1(1)~90000
+  B: orders = o-1(1)~90000
+  C: orders = o-1(1)~90000
+> cut B
+> A register orders/o-1 ttl=60000 lapse=90000 meta=2
+  A: orders = o-1(2)~90000
+  C: orders = o-1(2)~90000
+> A register orders/o-1 ttl=60000 lapse=90000 meta=3
+  A: orders = o-1(3)~90000
+  C: orders = o-1(3)~90000
+> cut A
+> cut C
+> advance 100
+> B register orders/o-1 ttl=2000 meta=other
+  B: orders = o-1(other)
+> advance 3000
+  B: orders = [session_expired]
+> heal B
+> heal C
+> kill C
+> start C
+  C: orders = o-1(3)~90000
+> show
+  A: serving instances=1 sessions=0 tombstones=0 owed=0
+  B: serving instances=0 sessions=0 tombstones=1 owed=0
+  C: serving instances=1 sessions=0 tombstones=0 owed=0
+  digests differ
+> heal A
+  B: orders = o-1(3)~90000
+> show
+  A: serving instances=1 sessions=0 tombstones=0 owed=0
+  B: serving instances=1 sessions=0 tombstones=0 owed=0
+  C: serving instances=1 sessions=0 tombstones=0 owed=0
+  digests agree
+)"},
+    {"AnIdIsKeptWithWhatItsProviderSays", R"(
+> start A
+> start B
+> advance 3500
+> B open s1
+> cut A
+> A open s2
+> A register orders/o-1 session=s2 meta=later
+  A: orders = o-1(later)
+> A say orders/o-1 status=not_ready
+  A: orders = o-1[not_ready](later)
+> advance 100
+> B register orders/o-1 session=s1 meta=earlier
+  B: orders = o-1(earlier)
+> B say orders/o-1 status=failing
+  B: orders = o-1[failing](earlier)
+> heal A
+  B: orders = o-1[not_ready](later)
+> advance 1000
+> show
+  A: serving instances=1 sessions=2 tombstones=0 owed=0
+  B: serving instances=1 sessions=2 tombstones=0 owed=0
+  digests agree
+)"},
 };
 
 INSTANTIATE_TEST_SUITE_P(Rules, Cluster, testing::ValuesIn(kTranscripts), name_of_case);

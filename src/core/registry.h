@@ -435,7 +435,8 @@ class Registry {
                 base::Now now, Outputs& out);
   bool refute(Service& service, const KeyState& present, InstanceRecord record, base::Now now,
               Outputs& out);
-  void stamp_anew(Service& service, const Instance& body, base::Now now, Outputs& out);
+  void stamp_anew(Service& service, const Instance& body, std::string_view heard, base::Now now,
+                  Outputs& out);
   static base::Error must_resume();
   bool keep_held(Service& service, const KeyState& present, const InstanceRecord& record,
                  base::Now now, Outputs& out);

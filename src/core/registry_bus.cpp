@@ -223,6 +223,9 @@ bool Registry::merge_heard(Service& service, const KeyState& present, InstanceRe
   if (outlived) {
     record.kind = RegistrationKind::kNone;
     record.stamp = {};
+    // With the registration goes what it said besides: later than what the one that is kept has
+    // said, it would displace that (seed 7087341042780).
+    record.sections = {};
   }
   return catalog_.merge(service, present, record, version_ + 1, now);
 }
@@ -263,7 +266,7 @@ bool Registry::reassert(Service& service, const KeyState& present, const Instanc
   }
   if (!is_at_home || forgotten) return false;  // what was forgotten, restate() answers
   ++counters_.reasserted;
-  stamp_anew(service, *present.body, now, out);
+  stamp_anew(service, *present.body, record.sections, now, out);
   return true;
 }
 
@@ -280,7 +283,7 @@ bool Registry::keep_held(Service& service, const KeyState& present, const Instan
   if (extras && extras->insists) return false;
   if (!is_held(holder, nullptr, *present.body, record.body, now)) return false;
   ++counters_.reasserted;
-  stamp_anew(service, *present.body, now, out);
+  stamp_anew(service, *present.body, record.sections, now, out);
   // Its lease and what else it says of the id stand, as with any other that is late.
   const KeyState kept = catalog_.state_of(service, record.id);
   if (merge_heard(service, kept, record, is_outlived(kept, record), now))
@@ -347,12 +350,16 @@ void Registry::restate(const InstanceRecord& forgotten, Now now, Outputs& out) {
   if (state.stamp >= forgotten.stamp) return;
   if (may_sweep() && !is_vouched(*state.body, now)) return;
   ++counters_.restated;
-  stamp_anew(*service, *state.body, now, out);
+  stamp_anew(*service, *state.body, forgotten.sections, now, out);
 }
 
-/// What this node holds of an instance takes a later stamp than all that it has heard of.
-void Registry::stamp_anew(Service& service, const Instance& body, Now now, Outputs& out) {
-  catalog_.restamp(service, body, clock_.next(now));
+/// What this node holds of an instance takes a later stamp than all that it has heard of, and what
+/// its provider says of itself than the sections `heard` with what it is held against.
+void Registry::stamp_anew(Service& service, const Instance& body, std::string_view heard, Now now,
+                          Outputs& out) {
+  const Stamp stamp = clock_.next(now);
+  catalog_.restamp(service, body, stamp);
+  catalog_.restamp_status(service, body, heard, stamp);
   catalog_.settle_part(service, body.id());
   change(service, body.id(), now, out);
 }

@@ -196,8 +196,10 @@ void Registry::revive(LeaseOwner owner, Now now, Outputs& out) {
       const bool was_low = std::exchange(suspect->was_low, false);
       const bool lowered =
           is_home(liveness_of(owner)) && (was_low || liveness_of(owner).health == Health::kSuspect);
-      if (lowered) set_health(owner, Health::kUp, Cause::kHeard, now, out);
-      return;
+      if (!lowered) return;
+      // Silence of before it spoke lowers it no more (seed 9000008).
+      suspect->burst_rounds = suspect->silent_rounds = 0;
+      return set_health(owner, Health::kUp, Cause::kHeard, now, out);
     }
     suspects_.erase(std::exchange(number, 0));
   }
