@@ -252,5 +252,37 @@ const Transcript kTranscripts[] = {
 
 INSTANTIATE_TEST_SUITE_P(Rules, ClusterJoin, testing::ValuesIn(kTranscripts), name_of_case);
 
+/// A node that joins reads on to where the bus was when it began; meanwhile the bus loses its end,
+/// and nobody else is there to publish anything more.
+TEST(JoiningNode, DoesNotWaitForWhatTheBusHasLost) {
+  RegistryOptions options;
+  options.node = "A";
+  options.clustered = true;
+  options.boot = 1;
+  Registry registry(options);
+  base::Now now{1'000'000, 1'700'000'000'000};
+  const auto step = [&](const Input& input) {
+    Outputs out;
+    EXPECT_TRUE(registry.step(input, now, out).ok());
+    return out.fetches.size();
+  };
+  const auto heads = [](uint64_t version) {
+    ReportBus report;
+    report.heads = {StreamPosition{1, version}, StreamPosition{1, 0}};
+    return report;
+  };
+  step(FinishLoading{0});
+  step(heads(10));
+  size_t fetches = 0;
+  for (int i = 0; i < 50 && fetches == 0; ++i) {
+    now.mono_ms += 100;
+    fetches = step(AdvanceTime{});
+  }
+  ASSERT_GT(fetches, 0u);
+  step(heads(5));
+  step(ApplyBatch{Stream::kTied, 1, 0, 5, {}});
+  EXPECT_EQ(registry.phase(), Phase::kServing);
+}
+
 }  // namespace
 }  // namespace callbook::core

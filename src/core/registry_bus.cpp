@@ -52,6 +52,12 @@ Result<Reply> Registry::apply(const ReportBus& input, Now now, Outputs& out) {
     const size_t s = index_of(stream);
     const StreamPosition head = input.heads[s];
     const StreamPosition before = std::exchange(streams_[s].head, head);
+    // Who joins does not wait for what the stream has lost, which may never come again: those who
+    // would publish may all be waiting (seed 9000832).
+    StreamPosition& target = join_.target[s];
+    if (target.generation == head.generation) {
+      target.version = std::min(target.version, head.version);
+    }
     const StreamPosition at = positions_[s];
     if (at.generation == 0) continue;
     if (at.generation != head.generation || head.version < at.version) {
