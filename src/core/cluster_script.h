@@ -1,6 +1,7 @@
 #pragma once
 
 #include <array>
+#include <iterator>
 #include <map>
 #include <memory>
 #include <set>
@@ -40,6 +41,7 @@ namespace callbook::core {
 ///   pause A | wake A   it stands still until it wakes, and first looks at the time; what the bus
 ///                      has for it comes as the time advances
 ///   recreate           the bus is made anew, empty
+///   lose 2             the latest messages of the bus are gone, their versions are not
 ///   advance 5000       time passes, in ticks of 100 ms; all that is due is brought
 ///   show               what each node holds, and whether their digests agree
 class ClusterScript {
@@ -101,6 +103,7 @@ class ClusterScript {
     if (first == "cut") return connect(word(in), false);
     if (first == "heal") return connect(word(in), true);
     if (first == "recreate") return recreate();
+    if (first == "lose") return lose(std::stoul(word(in)));
     if (first == "lines") return lines_ = true, "";
     if (first == "line") {
       Node& node = nodes_.at(word(in));
@@ -170,6 +173,16 @@ class ClusterScript {
       if (node.runs() && node.connected) out += report(node);
     }
     return out + pump();
+  }
+
+  std::string lose(size_t count) {
+    BusStream& stream = streams_[index_of(Stream::kTied)];
+    for (; count > 0 && !stream.messages.empty(); --count) {
+      const auto latest = std::prev(stream.messages.end());
+      stream.last_of.erase(latest->second.key);
+      stream.messages.erase(latest);
+    }
+    return "";
   }
 
   std::string advance(int64_t by_ms) {

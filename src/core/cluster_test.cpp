@@ -663,6 +663,27 @@ const Transcript kTranscripts[] = {
   B: serving instances=1 sessions=2 tombstones=0 owed=0
   digests agree
 )"},
+    {"AHomeThatCorrectsARegistrationTellsOfItsSession", R"(
+> start A
+> start B
+> advance 3500
+> B register orders/o-1 ttl=60000 meta=earlier
+  B: orders = o-1(earlier)
+  A: orders = o-1(earlier)
+> cut B
+> A open s
+> A register orders/o-1 session=s meta=later
+  A: orders = o-1(later)
+> lose 2
+> heal B
+> B say orders/o-1 status=failing
+  B: orders = o-1[failing](earlier)
+  B: orders = o-1(later)
+> show
+  A: serving instances=1 sessions=1 tombstones=0 owed=0
+  B: serving instances=1 sessions=1 tombstones=0 owed=0
+  digests agree
+)"},
 };
 
 INSTANTIATE_TEST_SUITE_P(Rules, Cluster, testing::ValuesIn(kTranscripts), name_of_case);

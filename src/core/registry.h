@@ -430,6 +430,7 @@ class Registry {
                     base::Now now, Outputs& out);
   void apply_record(Source source, const BusMessage& message, const InstanceRecord& record,
                     base::Now now, Outputs& out);
+  void repeat_own(const SessionId& id, base::Now now, Outputs& out);
   bool is_old_news(const InstanceRecord& record, const KeyState& present, base::Now now) const;
   bool reassert(Service& service, const KeyState& present, const InstanceRecord& record,
                 base::Now now, Outputs& out);

@@ -202,7 +202,18 @@ void Registry::apply_record(Source source, const BusMessage& message, const Inst
   if (waits && present.body == nullptr) ++counters_.waited_for_session;
   if (outlived && may_sweep()) return;
   const bool is_author = state.stamp.node == node_ || state.liveness.stamp.node == node_;
-  compare(source, message.key, holds_more(state, record), is_author, now, out);
+  const bool more = holds_more(state, record);
+  if (more && state.holder.kind == HolderKind::kSession) repeat_own(state.holder.session, now, out);
+  compare(source, message.key, more, is_author, now, out);
+}
+
+/// Who lacks a registration may lack the session that holds it as well, and would give it up
+/// before the digests show that (seed 9001738). Its home says both.
+void Registry::repeat_own(const SessionId& id, Now now, Outputs& out) {
+  const Session* session = sessions_.find(id);
+  if (session == nullptr || session->state != Session::State::kOpen) return;
+  if (!is_home(session->liveness)) return;
+  owe(Stream::kTied, key_of(id), Outbox::Reason::kRepeat, now.mono_ms, now, out);
 }
 
 /// Whether what is over was a later process's: the registration here had lost its id to it before.

@@ -89,7 +89,11 @@ INSTANTIATE_TEST_SUITE_P(
                     Regression{"NodeThatStoodStillWhileItJoinedServedWhatItKnew", 6000196, true},
                     Regression{"BodyThatCameBackWasShownWithoutItsStatus", 5001049, true},
                     Regression{"EndOfALaterOneWasWordOfARemovedOne", 5000320, true},
-                    Regression{"DrainOfALostOneKeptOutEveryProcess", 5619618884216, true}),
+                    Regression{"DrainOfALostOneKeptOutEveryProcess", 5619618884216, true},
+                    Regression{"ForgottenOneDisplacedALapseRule", 7087341042780, true},
+                    Regression{"SilenceBeforeASignOfLifeCounted", 9000008, true},
+                    Regression{"JoiningNodesWaitedForWhatTheBusHadLost", 9000832, true},
+                    Regression{"CorrectedWithoutItsSession", 9001738, true}),
     name_of_seed);
 
 /// Faults of the checkers and of the model.
@@ -125,6 +129,7 @@ INSTANTIATE_TEST_SUITE_P(
                     Regression{"ForgottenWhileANodeWasApartWasTheLastWord", 7000609, true},
                     Regression{"BusLostItsTailWhileTheNodeWasDead", 7001492, true},
                     Regression{"StoppedBeforeItWasToldItsTtl", 7087341043922, true},
+                    Regression{"RoundOfAnotherAtTheAddressWasForgotten", 9000419, true},
                     Regression{"SweptByANodeThatRejoinedAsNew", 8000823, true},
                     Regression{"CallsOfADeadProcessHadAnOrder", 8000043, true},
                     Regression{"AnswersCountedFromAReportedRound", 7001537, true},
