@@ -91,7 +91,7 @@ const core::Liveness* BreakerChecker::liveness_of(size_t node, KeyIndex key) con
 }
 
 bool BreakerChecker::counts(size_t node, KeyIndex key) const {
-  if (evidence_.truth.key(key).lapse) return false;  // where it is exact: LapseChecker
+  if (evidence_.truth.lapses_exactly(key)) return false;  // LapseChecker
   const auto listed = evidence_.listings.find(node, key);
   if (!listed || is_isolated(*listed) || evidence_.records.key(node, key).withheld) return false;
   // An operator's word may come with the removal, before any list has shown it.

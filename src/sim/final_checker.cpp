@@ -77,9 +77,12 @@ bool FinalChecker::has_early_successor(size_t node, const Operation& last_word) 
   return false;
 }
 
-/// By a lapse rule of its own that says so.
+/// By a lapse rule of its own that says so; or in a mass that breakers protect, where nobody asks
+/// whether its process has died.
 bool FinalChecker::may_stay_silent(const Operation& last_word, const Listing& listed) const {
   const auto& lapse = evidence_.truth.key(last_word.key).lapse;
+  const bool exactly = evidence_.truth.lapses_exactly(last_word.key);
+  if (lapse && !exactly && listed.state == core::InstanceState::kProtected) return true;
   return lapse && lapse->remove_after_ms == 0 && last_word.kind == Kind::kRegister &&
          listed.state != core::InstanceState::kUp &&
          listed.state != core::InstanceState::kProtected;

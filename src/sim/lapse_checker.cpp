@@ -93,6 +93,7 @@ void LapseChecker::judge_health(const RecordChange& change) {
   evidence_.trace.add(std::move(line));
   switch (health) {
     case Health::kProtected:
+      if (!evidence_.truth.lapses_exactly(change.key)) return;  // BreakerChecker
       return fail(change.node, change.key, "is protected, though it has a rule of its own");
     case Health::kUnattended:
     case Health::kRefused:
@@ -101,6 +102,8 @@ void LapseChecker::judge_health(const RecordChange& change) {
                   fmt::format("is {}, though its rule is that nobody asks",
                               core::name_of(core::state_of(health))));
     case Health::kDown:
+      // What a breaker had protected was down before.
+      if (change.key_before.liveness.health == Health::kProtected) return;
       break;
     default:
       return;
@@ -199,13 +202,16 @@ void LapseChecker::judge_dead(const TrueProcess& process, KeyIndex key) {
   const int64_t late_ms = ttl / 8 + kLateMs;  // leases are looked at in turn
   const int64_t down_by_ms = life->second + std::max(lapse.down_after_ms, ttl) + late_ms;
   const Health health = known.liveness.health;
-  if (now_ms > down_by_ms && health != Health::kDown && health != Health::kRefused) {
+  const bool exactly = evidence_.truth.lapses_exactly(key);
+  const bool is_protected = health == Health::kProtected && !exactly;
+  if (now_ms > down_by_ms && health != Health::kDown && health != Health::kRefused &&
+      !is_protected) {
     return fail(home, key,
                 fmt::format("is silent and should have been down {} ago, but is believed to be {}",
                             seconds(now_ms - down_by_ms), core::name_of(core::state_of(health))));
   }
   const int64_t removed_by_ms = life->second + lapse.remove_after_ms + late_ms;
-  if (lapse.remove_after_ms == 0 || now_ms <= removed_by_ms) return;
+  if (!exactly || lapse.remove_after_ms == 0 || now_ms <= removed_by_ms) return;
   fail(home, key,
        fmt::format("is silent and should have been removed {} ago, by its own rule",
                    seconds(now_ms - removed_by_ms)));

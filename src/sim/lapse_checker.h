@@ -11,22 +11,23 @@
 
 namespace callbook::sim {
 
-/// Property: an instance with a lapse rule of its own, in a service that never has three instances,
-/// follows it exactly.
+/// Property: an instance with a lapse rule of its own follows it; exactly in a service that never
+/// has three instances.
 ///
 /// By what its home was given, where silence is counted from the last heartbeat or registration
 /// that it accepted, from when it became the home (a later word that it has been is no such time),
 /// or from when the node began to answer:
 /// - It is down for silence no earlier than `down_after_ms` (at least its TTL), and removed no
 ///   earlier than `remove_after_ms`; with 0 never. One that was refused is removed no earlier.
-/// - No breaker holds it: it is never protected, and never removed for what probes or their absence
-///   alone have come to.
+/// - It is never removed for what probes or their absence alone have come to. In a small service no
+///   breaker holds it: it is never protected.
 /// - Without `probe` nobody asks at its address, and it is never unattended.
 ///
 /// By what really happened: one whose process has died in plain sight (Deaths) is down and removed
 /// by then, but for a moment and as much as leases are late.
 ///
-/// Allowances: a removal waits while its node is in doubt about itself. Nothing is concluded of a
+/// Allowances: a removal waits while its node is in doubt about itself, and in a larger service for
+/// the breaker, which BreakerChecker judges. Nothing is concluded of a
 /// death where the home was missing the process already, so that what answers at its address may
 /// have been asked before and is asked again but rarely; where it became the home after it was
 /// heard; or where another process has registered the id.

@@ -108,13 +108,15 @@ void Population::make_sites() {
   }
 }
 
-/// In services of their own, of one or two each.
+/// In services of their own, of one or two each; in some seeds there is a larger one.
 void Population::make_lapsing_sites() {
   Truth& truth = checkers_.truth();
-  for (uint32_t i = 0; i < kLapsingServices; ++i) {
+  const uint32_t services = kLapsingServices + (settings_.lapsing_mass ? 1 : 0);
+  for (uint32_t i = 0; i < services; ++i) {
     Random random = random_.child(kRandomOfLapsing + i);
     const core::ServiceKey service{core::kDefaultNamespace, fmt::format("lapsing-{}", i)};
-    for (int64_t k = random.between(1, 2); k > 0; --k) {
+    const bool small = i < kLapsingServices;
+    for (int64_t k = small ? random.between(1, 2) : random.between(3, 8); k > 0; --k) {
       Site site;
       site.client = next_client_++;
       site.plan = std::make_unique<ProviderPlan>();

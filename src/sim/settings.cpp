@@ -12,6 +12,8 @@ constexpr int64_t kLeastOperations = 2'200;  // a little more than asked for: th
 
 /// So many seeds are run for every change, and stay as they are.
 constexpr uint64_t kFirstSeeds = 1'000;
+/// Those before, which have been run, draw no larger services with lapse rules.
+constexpr uint64_t kLateSeeds = 10'000'000'000;
 
 constexpr Fault kOfClusters[] = {
     Fault::kPartitionNodeBus, Fault::kPartitionNodeNode, Fault::kBusStalled, Fault::kBusDropped,
@@ -150,6 +152,8 @@ void draw_releases(Settings& settings, Random& random) {
 void draw_later_rules(Settings& settings, const Random& random) {
   settings.statuses = random.child(1).chance(0.25);
   settings.lapses = random.child(2).chance(0.25);
+  settings.lapsing_mass =
+      settings.lapses && settings.seed > kLateSeeds && random.child(5).chance(0.5);
   Random unattended = random.child(3);
   // An hour, less than the longest time that a process is stopped.
   if (settings.probes() && unattended.chance(0.3))

@@ -62,6 +62,12 @@ KeyIndex Truth::add_key(const core::InstanceKey& key) {
   return found->second;
 }
 
+bool Truth::lapses_exactly(KeyIndex key) const {
+  constexpr size_t kLeastMass = 3;  // as in core
+  const TrueKey& one = keys_[key];
+  return one.lapse && keys_of_[one.service].size() < kLeastMass;
+}
+
 std::optional<KeyIndex> Truth::find_key(uint32_t service, std::string_view id) const {
   const auto found = key_index_[service].find(id);
   if (found == key_index_[service].end()) return std::nullopt;

@@ -147,6 +147,8 @@ class Truth {
   const core::ServiceKey& service(uint32_t index) const { return services_[index]; }
   KeyIndex add_key(const core::InstanceKey& key);
   void set_lapse(KeyIndex key, const core::Lapse& lapse) { keys_[key].lapse = lapse; }
+  /// Whether a lapse rule of its own holds without the breaker: its service is never a mass.
+  bool lapses_exactly(KeyIndex key) const;
   std::optional<KeyIndex> find_key(uint32_t service, std::string_view id) const;
   /// In the order in which they were added.
   const std::vector<KeyIndex>& keys_of(uint32_t service) const { return keys_of_[service]; }
