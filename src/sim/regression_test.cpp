@@ -129,6 +129,8 @@ INSTANTIATE_TEST_SUITE_P(
                     Regression{"ForgottenWhileANodeWasApartWasTheLastWord", 7000609, true},
                     Regression{"BusLostItsTailWhileTheNodeWasDead", 7001492, true},
                     Regression{"StoppedBeforeItWasToldItsTtl", 7087341043922, true},
+                    Regression{"GivenUpAsItsSessionWasSaidAgain", 9003724, true},
+                    Regression{"ProtectedOneWasDownBefore", 20000000038, true},
                     Regression{"RoundOfAnotherAtTheAddressWasForgotten", 9000419, true},
                     Regression{"SweptByANodeThatRejoinedAsNew", 8000823, true},
                     Regression{"CallsOfADeadProcessHadAnOrder", 8000043, true},

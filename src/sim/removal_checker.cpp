@@ -121,6 +121,7 @@ std::string RemovalChecker::session_objection(const ListChange& change,
                          key.session);
     }
   }
+  if (word_may_have_been_lost(registration.session)) return {};
   // What no session holds was claimed where this one was not known of, and has lapsed since.
   const bool lapsed = key.known && key.session == kNobody && key.liveness.ended;
   if (lapsed && key.stamp > change.before->stamp) return {};
@@ -131,6 +132,14 @@ std::string RemovalChecker::session_objection(const ListChange& change,
   const core::Liveness& latest = endings_.latest(registration.session);
   if (latest.ended || may_not_have_heard(change.node, latest)) return {};
   return fmt::format("its session #{} was never ended and its process lives", registration.session);
+}
+
+/// Whether the first word of the session, if the bus has lost it, need not have been said again
+/// before a node gives up waiting for it. By default that takes six times as long, here it may not.
+bool RemovalChecker::word_may_have_been_lost(SessionIndex session) const {
+  const int64_t again_ms = evidence_.settings.timing.publish_timeout_ms + kSpreadMs;
+  if (evidence_.settings.timing.unknown_session_ms >= again_ms) return false;
+  return evidence_.now_ms() - evidence_.truth.session(session).open_begun_ms <= again_ms;
 }
 
 /// Whether the node was out of touch, or the home was, which then can't announce what lives there.

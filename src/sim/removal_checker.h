@@ -27,7 +27,7 @@ namespace callbook::sim {
 /// together, it drops what the first takes and needs to be told the instances anew. A node that has
 /// just rejoined as new drops whatever nobody has spoken of since. One that has not been in touch
 /// with everybody for a while may drop a session that it knows nothing of, once it has waited for
-/// word of it; and any node may drop a session, or an own TTL, that its home could not announce for
+/// word of it, and so may any node where that was said again too late; any node may drop a session, or an own TTL, that its home could not announce for
 /// the age of a record. If it lives the state that the others keep brings it back, which
 /// FinalChecker demands.
 class RemovalChecker {
@@ -49,6 +49,7 @@ class RemovalChecker {
   std::string session_objection(const ListChange& change, const Operation& registration);
   bool may_not_have_heard(size_t node, const core::Liveness& latest) const;
   bool may_be_ignorant(size_t node) const;
+  bool word_may_have_been_lost(SessionIndex session) const;
   bool just_now(const std::vector<int64_t>& ended_ms, uint32_t index) const;
 
   Evidence& evidence_;
