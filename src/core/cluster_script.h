@@ -239,7 +239,8 @@ class ClusterScript {
       return step(node, SetOverride{instance(what), weight, false, "alice", ""});
     }
     if (verb == "say") {
-      return step(node, SetStatus{instance(what), *provider_state_from(named["status"]), {}, {}, {}});
+      return step(node,
+                  SetStatus{instance(what), *provider_state_from(named["status"]), {}, {}, {}});
     }
     if (verb == "restore") return step(node, RemoveOverride{instance(what), "bob", ""});
     RegisterInstance input;

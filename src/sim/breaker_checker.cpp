@@ -90,6 +90,12 @@ const core::Liveness* BreakerChecker::liveness_of(size_t node, KeyIndex key) con
   return session.known ? &session.liveness : nullptr;
 }
 
+bool BreakerChecker::may_lapse_exactly(size_t node, KeyIndex key) const {
+  if (!evidence_.truth.key(key).lapse) return false;
+  const auto whole = nodes_[node].groups.find({evidence_.truth.key(key).service, ""});
+  return whole == nodes_[node].groups.end() || largest(node, whole->second).least < kLeastMass;
+}
+
 bool BreakerChecker::counts(size_t node, KeyIndex key) const {
   if (evidence_.truth.lapses_exactly(key)) return false;  // LapseChecker
   const auto listed = evidence_.listings.find(node, key);
@@ -340,7 +346,8 @@ void BreakerChecker::judge(size_t index, const Removal& removal) {
   for (const auto& [name, count] : shares) {
     Group& group = node.groups[name];
     const uint32_t size = group.size + counted_since(index, name, removal);
-    const std::string objected = objection(index, group, size, count);
+    const bool exactly = may_lapse_exactly(index, removal.keys.front());
+    const std::string objected = exactly ? "" : objection(index, group, size, count);
     if (!objected.empty()) {
       const std::string zone = name.second.empty() ? "" : fmt::format(" in {}", name.second);
       return fail(index, removal.keys.front(), name.first,
@@ -429,9 +436,9 @@ void BreakerChecker::judge_flag(size_t index, KeyIndex key) {
   }
   const bool is_protected = liveness->health == core::Health::kProtected;
   // A stale node suspects nobody, and so looks at nobody again.
-  const bool wrong = !liveness->ended && evidence_.conditions.serving(index) &&
-                     evidence_.conditions.node_of(liveness->home) == index &&
-                     (is_protected ? surely_not : surely);
+  const bool wrong =
+      !liveness->ended && !may_lapse_exactly(index, key) && evidence_.conditions.serving(index) &&
+      evidence_.conditions.node_of(liveness->home) == index && (is_protected ? surely_not : surely);
   const Owner owner = of_session ? Owner(facts.session, kNobody) : Owner(kNobody, key);
   if (!wrong) {
     node.wrong_since_ms.erase(owner);

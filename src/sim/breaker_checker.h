@@ -27,6 +27,9 @@ namespace callbook::sim {
 /// - Whoever is unreachable is flagged as protected while that is so, and else as down: both within
 ///   a moment, by its home.
 ///
+/// Where a service has been smaller than three lately, those with lapse rules of their own are
+/// LapseChecker's.
+///
 /// Allowances: the hour is between one and two periods of breaker_period_ms; both ends are tried,
 /// and what either allows is allowed. A list is published after a batch of steps; what has begun to
 /// count since counts for the budget and for the half that remains, and what an operator or its
@@ -103,6 +106,8 @@ class BreakerChecker {
   static bool overdrawn(const Group& group, uint32_t largest);
   bool is_over(const Group& group) const;
   uint32_t lately(const Group& group, int64_t within_ms) const;
+  /// By a lapse rule of its own, no breaker being asked: the service has been no mass lately.
+  bool may_lapse_exactly(size_t node, KeyIndex key) const;
   bool counts(size_t node, KeyIndex key) const;
   const core::Liveness* liveness_of(size_t node, KeyIndex key) const;
   std::vector<GroupName> groups_of(KeyIndex key, const std::string& zone) const;

@@ -387,8 +387,8 @@ void LivenessChecker::begin_rounds(size_t index, const std::vector<core::Probe>&
         continue;
       }
       if (known.ticket != probe.ticket) {
-        // The round before is no longer its, if it ever was: another at the address, which seemed to
-        // be up, may have been asked in it.
+        // The round before is no longer its, if it ever was: another at the address, which seemed
+        // to be up, may have been asked in it.
         if (const auto before = node.rounds.find(known.ticket); before != node.rounds.end()) {
           std::erase(before->second.owners, owner);
         }

@@ -27,9 +27,9 @@ namespace callbook::sim {
 /// together, it drops what the first takes and needs to be told the instances anew. A node that has
 /// just rejoined as new drops whatever nobody has spoken of since. One that has not been in touch
 /// with everybody for a while may drop a session that it knows nothing of, once it has waited for
-/// word of it, and so may any node where that was said again too late; any node may drop a session, or an own TTL, that its home could not announce for
-/// the age of a record. If it lives the state that the others keep brings it back, which
-/// FinalChecker demands.
+/// word of it, and so may any node where that was said again too late; any node may drop a session,
+/// or an own TTL, that its home could not announce for the age of a record. If it lives the state
+/// that the others keep brings it back, which FinalChecker demands.
 class RemovalChecker {
  public:
   RemovalChecker(Evidence& evidence, const EndingChecker& endings)

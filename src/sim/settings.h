@@ -63,8 +63,8 @@ struct Settings {
 
   /// What only seeds above 1,000 may draw, each by itself.
   bool later_rules = false;
-  bool statuses = false;  ///< providers say how their instances are
-  bool lapses = false;    ///< a few instances, in small services, have lapse rules of their own
+  bool statuses = false;      ///< providers say how their instances are
+  bool lapses = false;        ///< a few instances, in small services, have lapse rules of their own
   bool lapsing_mass = false;  ///< and those of a larger service, where breakers hold; in late seeds
 
   /// Some processes of the first half are of the former release, whose beats do not say which

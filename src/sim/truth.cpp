@@ -63,7 +63,6 @@ KeyIndex Truth::add_key(const core::InstanceKey& key) {
 }
 
 bool Truth::lapses_exactly(KeyIndex key) const {
-  constexpr size_t kLeastMass = 3;  // as in core
   const TrueKey& one = keys_[key];
   return one.lapse && keys_of_[one.service].size() < kLeastMass;
 }

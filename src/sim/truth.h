@@ -124,6 +124,9 @@ struct Operation {
   bool in_doubt() const { return outcome == Outcome::kPending || outcome == Outcome::kUnknown; }
 };
 
+/// As in core: a smaller service is no mass, and breakers do not hold lapse rules in it.
+inline constexpr size_t kLeastMass = 3;
+
 struct TrueKey {
   core::InstanceKey key;
   uint32_t service = 0;
@@ -147,7 +150,7 @@ class Truth {
   const core::ServiceKey& service(uint32_t index) const { return services_[index]; }
   KeyIndex add_key(const core::InstanceKey& key);
   void set_lapse(KeyIndex key, const core::Lapse& lapse) { keys_[key].lapse = lapse; }
-  /// Whether a lapse rule of its own holds without the breaker: its service is never a mass.
+  /// Whether a lapse rule of its own always holds without the breaker: its service is never a mass.
   bool lapses_exactly(KeyIndex key) const;
   std::optional<KeyIndex> find_key(uint32_t service, std::string_view id) const;
   /// In the order in which they were added.
